@@ -1,0 +1,39 @@
+"""The project's own exceptions: each carries one sentence saying what, where and what to do.
+
+`train.py` and `python -m minivit` print that sentence and exit with status 1 (2 for a
+`ConfigError`, which is wrong usage); a caller of the library catches `MinivitError`.
+"""
+
+import difflib
+
+
+class MinivitError(Exception):
+    """The root of everything minivit raises on purpose."""
+
+
+class ConfigError(MinivitError, ValueError):
+    """A size, name or option that cannot be meant."""
+
+
+class BackendError(MinivitError, RuntimeError):
+    """The device that was asked for is not there."""
+
+
+class DataError(MinivitError, ValueError):
+    """Images or labels that are missing, damaged or not what they claim to be."""
+
+
+class CheckpointError(MinivitError, ValueError):
+    """A checkpoint that is damaged or belongs to another model."""
+
+
+class DivergedError(MinivitError, ArithmeticError):
+    """The loss is no longer a finite number."""
+
+
+def unknown(kind, name, valid):
+    """One sentence for a misspelt name: what it was, the nearest valid one, and all of them."""
+    valid = [str(v) for v in valid]
+    near = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"unknown {kind} {str(name)!r}{hint} Valid: {', '.join(valid)}."
