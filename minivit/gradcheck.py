@@ -1,0 +1,160 @@
+"""Are the gradients right? Compare every hand-written backward with differences of its forward.
+
+A layer maps x to y; a random dy makes one number of it, L = sum(y * dy). The backward claims to
+know dL/dx and dL/dparam. Central differences ask the forward alone:
+
+    dL/dx[i] ~ (L(x + h e_i) - L(x - h e_i)) / 2h
+
+in float64 with h = 1e-5, where rounding (eps / h) and curvature (h^2) are both near 1e-10. The
+error of a leaf is max |analytic - numeric| / max |numeric|. Three things make the check honest:
+dy is random (with dy = 1 a LayerNorm that returns zeros passes), every parameter is redrawn at
+random (gamma = 1 and zero heads hide mistakes), and names and shapes are compared as well.
+What it cannot see is a wrong forward with a matching backward: for that, tests compare
+forwards with slow, plain computations.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import tree
+from .backend import array_module, to_device, to_host
+from .chance import Key
+
+STEP = 1e-5
+LAYER_TOLERANCE = 1e-7
+MODEL_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Check:
+    """One leaf's verdict: its relative error, and the place where it is worst."""
+
+    leaf: str
+    error: float
+    index: tuple
+    analytic: float
+    numeric: float
+
+
+def check_layer(layer, x, params=None, key=Key(0), seed=0):
+    """Check dx and every parameter's gradient, element by element -> list of `Check`.
+
+    `x` is a float64 array, `params` a float64 tree of the same library's arrays (redrawn at random
+    from `layer.init`'s shapes if not given), `key` freezes dropout. Raises AssertionError when
+    names or shapes of the gradients are not those of the parameters.
+    """
+    rng, xp = np.random.default_rng(seed), array_module(x)
+    if params is None:
+        params = redraw(layer.init(None), rng, xp)
+    y, cache = layer.forward(params, x, key)
+    dy = to_device(rng.standard_normal(y.shape), xp)
+    dx, grads = layer.backward(dy, cache)
+    compare_names(params, grads)
+
+    def loss():
+        return float((layer.forward(params, x, key)[0] * dy).sum())
+
+    checks = [check_leaf("x", loss, x, dx)]
+    for name, (value, gradient) in _paired(params, grads):
+        checks.append(check_leaf(name, loss, value, gradient))
+    return checks
+
+
+def check_loss(loss_layer, logits, targets, dloss=0.7):
+    """Check the gradient of a loss by its logits, element by element -> `Check`."""
+    _, cache = loss_layer.forward(logits, targets)
+    dlogits = loss_layer.backward(dloss, cache)
+    return check_leaf(
+        "logits", lambda: dloss * float(loss_layer.forward(logits, targets)[0]), logits, dlogits
+    )
+
+
+def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
+    """Check the whole chain, from loss to images, in random directions -> list of `Check`.
+
+    One difference a direction sees all elements of a leaf at once, which a model's size requires.
+    """
+    rng, xp = np.random.default_rng(seed), array_module(images)
+    logits, cache = model.forward(params, images, key)
+    _, loss_cache = loss_layer.forward(logits, targets)
+    dimages, grads = model.backward(loss_layer.backward(1.0, loss_cache), cache)
+    compare_names(params, grads)
+
+    def loss():
+        return float(loss_layer.forward(model.forward(params, images, key)[0], targets)[0])
+
+    checks = [check_directions("images", loss, images, dimages, rng, xp)]
+    for name, (value, gradient) in _paired(params, grads):
+        checks.append(check_directions(name, loss, value, gradient, rng, xp))
+    return checks
+
+
+def check_leaf(name, loss, value, gradient):
+    """Every element of `value`, moved by STEP up and down (and put back)."""
+    numeric = np.empty(value.shape)
+    for index in np.ndindex(value.shape):
+        numeric[index] = _difference(loss, value, index)
+    return _verdict(name, to_host(gradient), numeric)
+
+
+def check_directions(name, loss, value, gradient, rng, xp, directions=3):
+    """A few random unit directions through `value`, against the same projections of `gradient`."""
+    analytic, numeric = np.empty(directions), np.empty(directions)
+    start = value.copy()
+    for i in range(directions):
+        direction = rng.standard_normal(value.shape)
+        direction = to_device(direction / np.linalg.norm(direction), xp)
+        analytic[i] = float((gradient * direction).sum())
+        value[...] = start + STEP * direction
+        up = loss()
+        value[...] = start - STEP * direction
+        numeric[i] = (up - loss()) / (2 * STEP)
+    value[...] = start
+    return _verdict(name, analytic, numeric)
+
+
+def redraw(params, rng, xp=np):
+    """A tree of the same shapes, every number drawn anew: no gamma is 1, no head is 0."""
+    return tree.map(lambda p: to_device(rng.standard_normal(p.shape), xp), params)
+
+
+def compare_names(params, grads):
+    """Raise AssertionError unless gradients have the parameters' names and shapes."""
+    want = {name: leaf.shape for name, leaf in tree.walk(params)}
+    got = {name: leaf.shape for name, leaf in tree.walk(grads)}
+    for name in sorted(want.keys() | got.keys()):
+        if want.get(name) != got.get(name):
+            raise AssertionError(
+                f"gradient {name}: shape {got.get(name)}, parameter has {want.get(name)}"
+            )
+
+
+def _paired(params, grads):
+    """(dotted name, (parameter, gradient)) for every leaf."""
+    return tree.walk(tree.map(lambda *pair: pair, params, grads))
+
+
+def _difference(loss, value, index):
+    """The central difference of `loss` along one element."""
+    start = value[index].copy()
+    value[index] = start + STEP
+    up = loss()
+    value[index] = start - STEP
+    down = loss()
+    value[index] = start
+    return (up - down) / (2 * STEP)
+
+
+def _verdict(name, analytic, numeric):
+    """The relative error, and where the two differ most. NaN counts as infinitely wrong."""
+    if analytic.shape != numeric.shape:
+        raise AssertionError(f"gradient {name}: shape {analytic.shape}, value {numeric.shape}")
+    wrong = np.abs(analytic - numeric)
+    index = np.unravel_index(int(np.argmax(wrong)), wrong.shape) if wrong.size else ()
+    scale = float(np.max(np.abs(numeric), initial=0.0))
+    worst = float(wrong[index]) if wrong.size else 0.0
+    error = worst / scale if scale else worst
+    error = error if math.isfinite(error) else math.inf
+    return Check(name, error, tuple(map(int, index)), float(analytic[index]), float(numeric[index]))

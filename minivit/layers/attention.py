@@ -1,0 +1,100 @@
+"""Multi-head self-attention: every token looks at all the others and takes what it needs."""
+
+import math
+from dataclasses import dataclass, field
+
+from ..backend import array_module
+from .linear import Linear
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Each token asks (q), every token answers (k) and offers (v); `heads` such rounds in parallel.
+
+        q, k, v = x @ w_qkv + b_qkv, cut into heads of K = D / heads numbers; q scaled by 1/sqrt(K)
+        s       = k q^T                (keys, queries) a head
+        p       = softmax of s over keys: p[j, i] is how much query i takes from key j
+        o       = p^T v
+        y       = o @ w_proj + b_proj, the heads side by side
+
+        do      = from y = o @ w_proj + b_proj
+        dv      = p do                 dp = v do^T
+        ds      = p * (dp - sum over keys of p * dp)
+        dk      = ds q                 dq = ds^T k / sqrt(K)
+        dx      = from q, k, v = x @ w_qkv + b_qkv
+
+    1/sqrt(K) keeps the scores of size 1, so that softmax neither saturates nor flattens. The scores
+    are kept keys by queries, the transpose of what papers draw: softmax then takes its maximum and
+    sums over the axis that is not the last, which vectorises over the queries. A bias on k moves
+    all scores of a query alike and softmax forgets it: its gradient is zero.
+
+    Keeps x, q k v, p and o: 5D + heads * T numbers a token.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2; Dosovitskiy et al. 2021, appendix A.
+    """
+
+    dim: int
+    heads: int
+    qkv: Linear = field(init=False)
+    proj: Linear = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "qkv", Linear(self.dim, 3 * self.dim, blocks=3))
+        object.__setattr__(self, "proj", Linear(self.dim, self.dim))
+
+    def init(self, rng):
+        """qkv: w (D, 3D), b (3D,), in the order q, k, v, each head by head; proj: w (D, D), b."""
+        return {"qkv": self.qkv.init(rng), "proj": self.proj.init(rng)}
+
+    def split(self, qkv):
+        """(B, T, 3D) -> q, k, v, each a view (B, heads, T, K)."""
+        b, t, _ = qkv.shape
+        parts = qkv.reshape(b, t, 3, self.heads, self.dim // self.heads)
+        return (parts[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
+
+    def forward(self, params, x, rng=None):
+        """x (B, T, D) -> y (B, T, D), cache."""
+        xp, cache = array_module(x), {}
+        qkv, cache["qkv"] = self.qkv.forward(params["qkv"], x)
+        q, k, v = self.split(qkv)
+        q *= 1 / math.sqrt(self.dim // self.heads)
+        p = softmax(k @ q.swapaxes(-1, -2))  # (B, heads, T keys, T queries)
+        o = xp.empty(x.shape, dtype=x.dtype)
+        xp.matmul(p.swapaxes(-1, -2), v, out=self.side_by_side(o))
+        y, cache["proj"] = self.proj.forward(params["proj"], o)
+        cache["heads"] = (q, k, v, p)
+        return y, cache
+
+    def backward(self, dy, cache):
+        """dy (B, T, D) -> dx (B, T, D), grads."""
+        xp, grads = array_module(dy), {}
+        q, k, v, p = cache.pop("heads")
+        do, grads["proj"] = self.proj.backward(dy, cache.pop("proj"))
+        do = self.side_by_side(do)
+        dqkv = xp.empty((*dy.shape[:-1], 3 * self.dim), dtype=dy.dtype)
+        dq, dk, dv = self.split(dqkv)
+        xp.matmul(p, do, out=dv)
+        ds = v @ do.swapaxes(-1, -2)  # dp, until the next two lines
+        ds -= (p * ds).sum(axis=-2, keepdims=True)
+        ds *= p
+        xp.matmul(ds, q, out=dk)
+        xp.matmul(ds.swapaxes(-1, -2), k, out=dq)
+        dq *= 1 / math.sqrt(self.dim // self.heads)
+        dx, grads["qkv"] = self.qkv.backward(dqkv, cache.pop("qkv"))
+        return dx, grads
+
+    def side_by_side(self, o):
+        """(B, T, D) seen as (B, heads, T, K), a view."""
+        b, t, _ = o.shape
+        return o.reshape(b, t, self.heads, -1).transpose(0, 2, 1, 3)
+
+
+def softmax(s):
+    """exp(s) / sum of exp(s) over the last axis but one, written over `s`.
+
+    The maximum is taken away first: it cancels in the quotient and keeps exp from overflowing.
+    """
+    s -= s.max(axis=-2, keepdims=True)
+    array_module(s).exp(s, out=s)
+    s /= s.sum(axis=-2, keepdims=True)
+    return s

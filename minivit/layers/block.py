@@ -1,0 +1,73 @@
+"""TransformerBlock: attention between the tokens, then an MLP on each."""
+
+from dataclasses import dataclass, field
+
+from ..chance import at
+from .attention import Attention
+from .dropout import Dropout
+from .gelu import Gelu, GeluErf
+from .layernorm import LayerNorm
+from .mlp import Mlp
+
+
+@dataclass(frozen=True)
+class TransformerBlock:
+    """Two corrections to the stream of tokens, each computed from its normalised form.
+
+        x = x + drop(attn(norm1(x)))
+        y = x + mlp(norm2(x))
+
+        dx = dy + norm2 and mlp, backwards        a sum forward is a fork backward:
+        dx = dx + norm1, attn, drop, backwards    both ways get the whole gradient
+
+    Normalising before each part (pre-norm) leaves the sum itself untouched, so that gradients
+    reach the first block undiminished.
+
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 2 and 3.
+    """
+
+    dim: int
+    heads: int
+    hidden: int
+    dropout: float = 0.0
+    gelu: Gelu | GeluErf = Gelu()
+    norm1: LayerNorm = field(init=False)
+    attn: Attention = field(init=False)
+    norm2: LayerNorm = field(init=False)
+    mlp: Mlp = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "norm1", LayerNorm(self.dim))
+        object.__setattr__(self, "attn", Attention(self.dim, self.heads))
+        object.__setattr__(self, "norm2", LayerNorm(self.dim))
+        object.__setattr__(self, "mlp", Mlp(self.dim, self.hidden, self.dropout, self.gelu))
+
+    def init(self, rng):
+        """norm1, attn, norm2 and mlp, each its own."""
+        parts = ("norm1", "attn", "norm2", "mlp")
+        return {name: getattr(self, name).init(rng) for name in parts}
+
+    def forward(self, params, x, rng=None):
+        """x (B, T, D) -> y (B, T, D), cache."""
+        cache, drop = {}, Dropout(self.dropout)
+        h, cache["norm1"] = self.norm1.forward(params["norm1"], x)
+        h, cache["attn"] = self.attn.forward(params["attn"], h)
+        h, cache["drop"] = drop.forward({}, h, at(rng, "drop"))
+        h += x
+        x = h
+        h, cache["norm2"] = self.norm2.forward(params["norm2"], x)
+        h, cache["mlp"] = self.mlp.forward(params["mlp"], h, at(rng, "mlp"))
+        h += x
+        return h, cache
+
+    def backward(self, dy, cache):
+        """dy (B, T, D) -> dx (B, T, D), grads."""
+        grads, drop = {}, Dropout(self.dropout)
+        dh, grads["mlp"] = self.mlp.backward(dy, cache.pop("mlp"))
+        dx, grads["norm2"] = self.norm2.backward(dh, cache.pop("norm2"))
+        dx += dy
+        dh, _ = drop.backward(dx, cache.pop("drop"))
+        dh, grads["attn"] = self.attn.backward(dh, cache.pop("attn"))
+        dh, grads["norm1"] = self.norm1.backward(dh, cache.pop("norm1"))
+        dh += dx
+        return dh, grads

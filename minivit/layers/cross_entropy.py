@@ -1,0 +1,72 @@
+"""Softmax cross-entropy: how surprised the model is by the right answer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backend import array_module
+from ..errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """The mean over the batch of -sum_c q_c log p_c, in nats, with p = softmax(logits).
+
+        q       = (1 - smoothing) * target + smoothing / C        target one-hot for a label
+        log p   = logits - logsumexp(logits)
+        loss    = -(1/B) sum over images and classes of q * log p
+
+        dlogits = dloss / B * (p * sum_c q_c - q)        and sum_c q_c is 1
+
+    logsumexp takes the maximum away before exp, so logits of 1e4 are exact, and log p is never the
+    log of a rounded 0. Smoothing moves a little of the target to all classes, which keeps the
+    logits from growing without bound. Equal logits give ln C: what a first step should print.
+
+    Keeps p and q, 2C numbers an image.
+
+    Source: Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing).
+    """
+
+    smoothing: float = 0.0
+
+    def forward(self, logits, targets):
+        """logits (B, C), targets integers (B,) or probabilities (B, C) -> loss (0-d), cache.
+
+        Raises ConfigError for targets of another shape, DataError for a label outside 0..C-1 (on
+        the host only: on a GPU to look is to wait, and data sets are checked when loaded).
+        """
+        xp, classes = array_module(logits), logits.shape[1]
+        q = self.soft_targets(targets, logits)
+        logp = logits - logits.max(axis=1, keepdims=True)
+        p = xp.exp(logp)
+        total = p.sum(axis=1, keepdims=True)
+        logp -= xp.log(total)
+        p /= total
+        if self.smoothing:
+            q = q * (1 - self.smoothing) + self.smoothing / classes
+        return -(q * logp).sum() / logits.shape[0], (p, q)
+
+    def backward(self, dloss, cache):
+        """dloss, a Python number (b / B for b of a batch's B images) -> dlogits (B, C)."""
+        p, q = cache
+        dlogits = p * q.sum(axis=1, keepdims=True)
+        dlogits -= q
+        dlogits *= dloss / p.shape[0]
+        return dlogits
+
+    def soft_targets(self, targets, logits):
+        """Targets as rows of probabilities (B, C), in the dtype of the logits."""
+        batch, classes = logits.shape
+        if targets.shape == (batch, classes) and targets.dtype.kind == "f":
+            return targets.astype(logits.dtype)
+        if targets.shape != (batch,) or targets.dtype.kind not in "iu":
+            raise ConfigError(
+                f"targets must be integers ({batch},) or probabilities ({batch}, {classes}) for "
+                f"logits {logits.shape}; got {targets.dtype} {targets.shape}"
+            )
+        if isinstance(targets, np.ndarray) and batch:
+            low, high = targets.min(), targets.max()
+            if low < 0 or high >= classes:
+                raise DataError(f"labels must lie in 0..{classes - 1}; got {low}..{high}")
+        one_hot = targets[:, None] == array_module(logits).arange(classes)
+        return one_hot.astype(logits.dtype)

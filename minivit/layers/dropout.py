@@ -1,0 +1,50 @@
+"""Dropout: in training, switch numbers off at random so that none is relied upon."""
+
+from dataclasses import dataclass
+
+from ..backend import array_module, to_device
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Zero each number with probability `rate`, and scale up the rest.
+
+        y  = x * mask / (1 - rate)        mask = 1 with probability 1 - rate, else 0
+
+        dx = dy * mask / (1 - rate)
+
+    Scaling here means that evaluation needs no change: with rng None, or rate 0, x itself passes
+    through. The mask is addressed by the key and each image's own index (see `minivit.chance`),
+    so it is the same however the batch is cut. The rate is kept to 1/65536: masks compare 16-bit
+    numbers with a threshold, and 1 - rate is the exact share that survives.
+
+    Keeps the mask, one byte a number.
+
+    Source: Srivastava et al. 2014, section 4 ("inverted" as in section 10).
+    """
+
+    rate: float
+
+    def init(self, rng):
+        """No parameters."""
+        return {}
+
+    def forward(self, params, x, rng=None):
+        """x (B, ...) -> y (B, ...), cache; y is x itself when nothing is dropped."""
+        threshold = round(self.rate * 65536)
+        if rng is None or threshold == 0:
+            return x, None
+        mask = to_device(rng.uint16(x.shape) >= threshold, array_module(x))
+        scale = 65536 / (65536 - threshold)
+        y = x * mask
+        y *= scale
+        return y, (mask, scale)
+
+    def backward(self, dy, cache):
+        """dy (B, ...) -> dx (B, ...), dy itself when nothing was dropped; no gradients."""
+        if cache is None:
+            return dy, {}
+        mask, scale = cache
+        dx = dy * mask
+        dx *= scale
+        return dx, {}

@@ -1,0 +1,53 @@
+"""Linear: every token times one matrix, plus a bias."""
+
+from dataclasses import dataclass
+
+from .init import xavier, zeros
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Map each token of width D_in to width D_out.
+
+        y  = x @ w + b
+
+        dx = dy @ w.T
+        dw = x.T @ dy        (summed over tokens)
+        db = sum over tokens of dy
+
+    To read the backward off the forward: y[t, j] = sum_i x[t, i] w[i, j] + b[j], so x[t, i] meets
+    every dy[t, j] through w[i, j], and w[i, j] meets every token t through x[t, i]. `w` is
+    (D_in, D_out) so that the code is the equation. `blocks` says that w is that many matrices side
+    by side (queries, keys, values), which only its initial range depends on; `zero` starts
+    w at 0, as the paper's code does for the head.
+
+    Keeps its input, D_in numbers a token.
+    """
+
+    d_in: int
+    d_out: int
+    blocks: int = 1
+    zero: bool = False
+
+    def init(self, rng):
+        """w (D_in, D_out) and b (D_out,)."""
+        if self.zero:
+            w = zeros(rng, self.d_in, self.d_out)
+        else:
+            w = xavier(rng, self.d_in, self.d_out // self.blocks, self.blocks)
+        return {"w": w, "b": zeros(rng, self.d_out)}
+
+    def forward(self, params, x, rng=None):
+        """x (..., D_in) -> y (..., D_out), cache."""
+        w = params["w"]
+        y = x.reshape(-1, self.d_in) @ w  # tokens as rows: one matrix product
+        y += params["b"]
+        return y.reshape(*x.shape[:-1], self.d_out), (x, w)
+
+    def backward(self, dy, cache):
+        """dy (..., D_out) -> dx (..., D_in), grads."""
+        x, w = cache
+        rows = dy.reshape(-1, self.d_out)
+        dx = rows @ w.T
+        dw = x.reshape(-1, self.d_in).T @ rows
+        return dx.reshape(x.shape), {"w": dw, "b": rows.sum(axis=0)}

@@ -1,0 +1,55 @@
+"""Mlp: each token, on its own, through a wider layer and back."""
+
+from dataclasses import dataclass, field
+
+from ..chance import at
+from .dropout import Dropout
+from .gelu import Gelu, GeluErf
+from .linear import Linear
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """D -> M, GELU, M -> D, with dropout after the GELU and after the second product.
+
+        y = drop2(fc2(drop1(gelu(fc1(x)))))
+
+        backward: the same five, from right to left
+
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1.
+    """
+
+    dim: int
+    hidden: int
+    dropout: float = 0.0
+    gelu: Gelu | GeluErf = Gelu()
+    fc1: Linear = field(init=False)
+    fc2: Linear = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "fc1", Linear(self.dim, self.hidden))
+        object.__setattr__(self, "fc2", Linear(self.hidden, self.dim))
+
+    def init(self, rng):
+        """fc1: w (D, M), b (M,); fc2: w (M, D), b (D,)."""
+        return {"fc1": self.fc1.init(rng), "fc2": self.fc2.init(rng)}
+
+    def forward(self, params, x, rng=None):
+        """x (..., D) -> y (..., D), cache."""
+        cache, drop = {}, Dropout(self.dropout)
+        h, cache["fc1"] = self.fc1.forward(params["fc1"], x)  # (..., M)
+        h, cache["gelu"] = self.gelu.forward({}, h)
+        h, cache["drop1"] = drop.forward({}, h, at(rng, "drop1"))
+        h, cache["fc2"] = self.fc2.forward(params["fc2"], h)  # (..., D)
+        y, cache["drop2"] = drop.forward({}, h, at(rng, "drop2"))
+        return y, cache
+
+    def backward(self, dy, cache):
+        """dy (..., D) -> dx (..., D), grads."""
+        grads, drop = {}, Dropout(self.dropout)
+        dh, _ = drop.backward(dy, cache.pop("drop2"))
+        dh, grads["fc2"] = self.fc2.backward(dh, cache.pop("fc2"))
+        dh, _ = drop.backward(dh, cache.pop("drop1"))
+        dh, _ = self.gelu.backward(dh, cache.pop("gelu"))
+        dx, grads["fc1"] = self.fc1.backward(dh, cache.pop("fc1"))
+        return dx, grads

@@ -1,0 +1,40 @@
+"""Patchify: an image becomes a row of patches, each a flat list of its pixels."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patchify:
+    """Cut B x H x W x C images into (H/P)(W/P) patches of P*P*C numbers.
+
+        y[b, (i, j), (r, s, c)] = x[b, i*P + r, j*P + s, c]
+
+        dx is dy put back where it came from: each pixel lies in exactly one patch
+
+    Patches are numbered row by row; inside a patch the order is (row, column, channel). Followed
+    by a Linear this is a convolution of size and stride P: the paper's "linear projection of
+    flattened patches". No parameters, nothing kept.
+
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1.
+    """
+
+    patch_size: int
+
+    def init(self, rng):
+        """No parameters."""
+        return {}
+
+    def forward(self, params, x, rng=None):
+        """x (B, H, W, C) -> y (B, N, P*P*C), cache. H and W must be multiples of P."""
+        b, h, w, c = x.shape
+        p = self.patch_size
+        grid = x.reshape(b, h // p, p, w // p, p, c)  # (B, i, r, j, s, C)
+        y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * p * c)  # (B, i j, r s C)
+        return y, (h, w, c)
+
+    def backward(self, dy, cache):
+        """dy (B, N, P*P*C) -> dx (B, H, W, C), no gradients."""
+        h, w, c = cache
+        p = self.patch_size
+        grid = dy.reshape(-1, h // p, w // p, p, p, c)  # (B, i, j, r, s, C)
+        return grid.transpose(0, 1, 3, 2, 4, 5).reshape(-1, h, w, c), {}

@@ -1,0 +1,97 @@
+"""The Vision Transformer, whole: images in, logits out, and the way back.
+
+    patches = patchify(images)                          (B, N, P*P*C)
+    x = patches @ w + b                                 (B, N, D)
+    x = [cls; x]              with pool "class"         (B, T, D), T = N + 1
+    x = dropout(x + pos)
+    x = block(x)              depth times
+    logits = head(pool(norm(x)))                        (B, classes)
+
+Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words", arXiv:2010.11929, eq. 1 to 4.
+"""
+
+from functools import cached_property
+
+from .chance import at
+from .config import Config
+from .errors import ConfigError
+from .layers import (
+    ClassPool,
+    ClassToken,
+    Dropout,
+    Gelu,
+    GeluErf,
+    LayerNorm,
+    Linear,
+    MeanPool,
+    Patchify,
+    PositionEmbedding,
+    TransformerBlock,
+)
+
+
+class ViT:
+    """A Vision Transformer of the sizes in `config`; it holds its parts and no numbers.
+
+    `init` makes the parameters, `forward` and `backward` are one training step's two halves,
+    `predict` is the forward that keeps nothing. Parameters, gradients and caches have the names
+    of `self.parts`, in the order in which an image meets them.
+    """
+
+    def __init__(self, config=None):
+        self.config = config or Config()
+
+    @cached_property
+    def parts(self):
+        """The layers in order: name -> layer."""
+        c = self.config
+        gelu = {"tanh": Gelu, "erf": GeluErf}[c.gelu]()
+        block = TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu)
+        return {
+            "patchify": Patchify(c.patch_size),
+            "patch": Linear(c.patch_size**2 * c.channels, c.dim),
+            **({"class_token": ClassToken(c.dim)} if c.pool == "class" else {}),
+            "position": PositionEmbedding(c.tokens, c.dim),
+            "dropout": Dropout(c.dropout),
+            **{f"block{i}": block for i in range(c.depth)},
+            "norm": LayerNorm(c.dim),
+            "pool": {"class": ClassPool, "mean": MeanPool}[c.pool](),
+            "head": Linear(c.dim, c.classes, zero=True),
+        }
+
+    def init(self, rng):
+        """Parameters as float64 NumPy arrays (rng a NumPy Generator, or None for shapes only)."""
+        return {name: part.init(rng) for name, part in self.parts.items()}
+
+    def forward(self, params, images, rng=None):
+        """images (B, H, W, C), floats -> logits (B, classes), cache. `rng` is a `Key`, or None."""
+        self.check(images)
+        x, cache = images, {}
+        for name, part in self.parts.items():
+            x, cache[name] = part.forward(params[name], x, at(rng, name))
+        return x, cache
+
+    def backward(self, dlogits, cache):
+        """dlogits (B, classes) -> dimages (B, H, W, C), grads. Leaves `cache` empty."""
+        dx, grads = dlogits, {}
+        for name, part in reversed(self.parts.items()):
+            dx, grads[name] = part.backward(dx, cache.pop(name))
+        return dx, grads
+
+    def predict(self, params, images):
+        """images (B, H, W, C) -> logits (B, classes); every cache is dropped at once."""
+        self.check(images)
+        x = images
+        for name, part in self.parts.items():
+            x, _ = part.forward(params[name], x)
+        return x
+
+    def check(self, images):
+        """Raise ConfigError unless `images` are floats of this model's size."""
+        c = self.config
+        want = (c.image_size, c.image_size, c.channels)
+        if images.shape[1:] != want or images.dtype.kind != "f":
+            raise ConfigError(
+                f"the model takes floating-point images (B, {', '.join(map(str, want))}); "
+                f"got {images.dtype} {tuple(images.shape)}"
+            )
