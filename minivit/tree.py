@@ -6,10 +6,6 @@ A tree is a dict whose values are arrays or trees. Its leaves have dotted names
 
 import math
 
-import numpy as np
-
-from .backend import to_device
-
 
 def walk(tree, prefix=""):
     """Yield (dotted name, leaf) for every leaf, in the tree's own order."""
@@ -52,23 +48,25 @@ def is_decayed(dotted):
     return dotted.rpartition(".")[2] == "w"
 
 
-def flatten(tree, xp=np, dtype=np.float32):
-    """One vector under all leaves, so that an optimizer step is one pass over one array.
-
-    Returns (vector (P,), views, decayed): `views` is the tree again, every leaf a view into
-    `vector`; the first `decayed` numbers belong to the leaves that weight decay is for.
-    Values are cast on the host and moved once.
-    """
+def layout(tree):
+    """Where each leaf lies in one flat vector: {dotted name: (start, stop, shape)}, and how many
+    numbers at its front are decayed. Decayed leaves come first, otherwise the tree's own order."""
     leaves = list(walk(tree))
     order = sorted(leaves, key=lambda pair: not is_decayed(pair[0]))  # stable: False sorts first
-    host = np.empty(count(tree), dtype)
-    offsets, start = {}, 0
+    places, start, decayed = {}, 0, 0
     for name, leaf in order:
-        size = math.prod(leaf.shape)
-        host[start : start + size] = leaf.reshape(-1)
-        offsets[name] = (start, start + size)
-        start += size
-    vector = to_device(host, xp)
-    decayed = sum(math.prod(leaf.shape) for name, leaf in leaves if is_decayed(name))
-    views = [(n, vector[slice(*offsets[n])].reshape(leaf.shape)) for n, leaf in leaves]
-    return vector, unwalk(views), decayed
+        stop = start + math.prod(leaf.shape)
+        places[name] = (start, stop, leaf.shape)
+        decayed = stop if is_decayed(name) else decayed
+        start = stop
+    return {name: places[name] for name, _ in leaves}, decayed
+
+
+def views(vector, places):
+    """The tree of `places` whose every leaf is a view into `vector`: writing one writes the other.
+
+    With all parameters in one vector, an optimizer step is one pass over one array.
+    """
+    return unwalk(
+        (n, vector[start:stop].reshape(shape)) for n, (start, stop, shape) in places.items()
+    )

@@ -68,7 +68,7 @@ class ViT:
         self.check(images)
         x, cache = images, {}
         for name, part in self.parts.items():
-            x, cache[name] = part.forward(params[name], x, at(rng, name))
+            x, cache[name] = part.forward(params.get(name, {}), x, at(rng, name))
         return x, cache
 
     def backward(self, dlogits, cache):
@@ -83,7 +83,7 @@ class ViT:
         self.check(images)
         x = images
         for name, part in self.parts.items():
-            x, _ = part.forward(params[name], x)
+            x, _ = part.forward(params.get(name, {}), x)
         return x
 
     def check(self, images):

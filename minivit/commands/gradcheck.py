@@ -1,0 +1,89 @@
+"""python -m minivit gradcheck: every gradient against finite differences, as a table."""
+
+import time
+
+from ..backend import select
+from ..checks import NAMES, check
+from ..cli import choice, whole
+from ..errors import BackendError
+from ..gradcheck import LAYER_TOLERANCE, MODEL_TOLERANCE, STEP
+
+LINE = "{:<18}{:<19}{:>13}{:>9}  {:<13}{}"
+
+
+def add_arguments(parser):
+    """Add the command's options."""
+    parser.add_argument(
+        "--layer",
+        metavar="NAME",
+        type=choice("layer", NAMES),
+        help="only this one: " + ", ".join(NAMES) + " (default: all of them)",
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=whole(0), default=0, help="of inputs, parameters, masks"
+    )
+    parser.add_argument(
+        "--device",
+        metavar="{auto,cpu,gpu}",
+        type=choice("device", ("auto", "cpu", "gpu")),
+        default="cpu",
+        help="where to compute",
+    )
+    parser.epilog = (
+        f"Central differences in float64 with step {STEP:g}: of every element of a layer, and\n"
+        "in random directions through the model. The error is max |analytic - numeric| /\n"
+        "max |numeric| over a leaf; one above tolerance makes the exit status 1.\n"
+        "\nexample:\n  python -m minivit gradcheck --layer attention"
+    )
+
+
+def main(args):
+    """Print the table -> 0 when every gradient is right, 1 otherwise.
+
+    Raises BackendError when the only layer asked for needs a library that is missing.
+    """
+    xp, started = select(args.device), time.perf_counter()
+    checked, wrong, skipped = 0, 0, 0
+    print(LINE.format("layer", "gradient of", "shape", "error", "worst at", ""))
+    for name in [args.layer] if args.layer else NAMES:
+        try:
+            rows = check(name, xp, args.seed)
+        except BackendError as error:
+            if args.layer:
+                raise
+            print(f"{name:<18}skipped: {error}")
+            skipped += 1
+            continue
+        except AssertionError as error:
+            print(f"{name:<18}WRONG: {error}")
+            checked, wrong = checked + 1, wrong + 1
+            continue
+        print_rows(rows)
+        checked, wrong = checked + len(rows), wrong + sum(not row.ok for row in rows)
+    seconds = time.perf_counter() - started
+    print(verdict(checked, wrong, skipped, seconds))
+    return 1 if wrong else 0
+
+
+def print_rows(rows):
+    """Print one line a leaf, a layer's name on its first line only."""
+    above = None
+    for row in rows:
+        at = ", ".join(map(str, row.check.index))
+        at = f"direction {at}" if row.layer.startswith("ViT") else at
+        shape = " x ".join(map(str, row.shape))
+        name = "" if row.layer == above else row.layer
+        mark = "ok" if row.ok else "WRONG"
+        print(LINE.format(name, row.check.leaf, shape, f"{row.check.error:.1e}", at, mark))
+        above = row.layer
+
+
+def verdict(checked, wrong, skipped, seconds):
+    """The last line: how many gradients agree, and to within what."""
+    aside = f", {skipped} layer{'s' * (skipped > 1)} skipped" if skipped else ""
+    if wrong:
+        return f"\n{wrong} of {checked} gradients WRONG{aside}, {seconds:.1f} s"
+    return (
+        f"\nall {checked} gradients right to {LAYER_TOLERANCE:.0e} a layer, "
+        f"{MODEL_TOLERANCE:.0e} the model{aside}, {seconds:.1f} s"
+    )

@@ -1,0 +1,116 @@
+"""What a model costs, by formula: parameters, products, and the memory that a training step keeps.
+
+A MAC is one multiplication with its addition; FLOPs = 2 x MACs. Only matrix products are counted,
+as is the custom: norms, softmax and GELU are a few per cent of the operations. For T tokens of
+width D, P x P patches of C colours and an MLP of hidden width M, one image costs
+
+    patch   N D P^2 C
+    block   T (4 D^2 + 2 D M) + 2 T^2 D        projections and MLP, then k q^T and p^T v
+    head    D classes
+
+Training counts three times the forward pass: backward has two products, dx and dw, for each one.
+
+Activations are what forward leaves in the cache for backward, layer by layer: the numbers
+of the layers' own docstrings, plus one byte for each number that dropout may drop.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer: the shape of its output and what it costs for a single image.
+
+    `floats` are the numbers kept for backward and `masks` the bytes of dropout masks kept. A layer
+    that occurs `count` times in a row is one Row with the cost of one; `parts` are what it is
+    made of, and it costs their sum.
+    """
+
+    name: str
+    shape: tuple
+    parameters: int = 0
+    macs: int = 0
+    floats: int = 0
+    masks: int = 0
+    count: int = 1
+    parts: tuple = ()
+
+    def activation_bytes(self, batch_size, itemsize=4):
+        """Bytes kept for backward by one such layer for `batch_size` images."""
+        return batch_size * (itemsize * self.floats + self.masks)
+
+
+def rows(config):
+    """The layers of ViT(config) in order, the blocks as one row, and the loss -> list of Row."""
+    n, t, d, classes = config.patches, config.tokens, config.dim, config.classes
+    numbers = config.patch_size**2 * config.channels
+    by_class = config.pool == "class"
+    token = [Row("class_token", (t, d), parameters=d)] if by_class else []
+    kept = t * d if by_class else d  # the class token alone is a view that holds all tokens
+    return [
+        Row("patchify", (n, numbers)),
+        Row("patch", (n, d), numbers * d + d, macs=n * numbers * d, floats=n * numbers),
+        *token,
+        Row("position", (t, d), parameters=t * d),
+        Row("dropout", (t, d), masks=_mask(config, t * d)),
+        block(config),
+        _norm("norm", t, d),
+        Row("pool", (d,)),
+        Row("head", (classes,), d * classes + classes, macs=d * classes, floats=kept),
+        Row("loss", (), floats=2 * classes),
+    ]
+
+
+def block(config):
+    """The transformer blocks as one Row, with their parts."""
+    t, d, m, heads = config.tokens, config.dim, config.mlp_dim, config.heads
+    attention = Row(
+        "attn",
+        (t, d),
+        parameters=4 * d * d + 4 * d,
+        macs=4 * t * d * d + 2 * t * t * d,
+        floats=t * (5 * d + heads * t),  # x, q k v and o; p
+    )
+    mlp = Row(
+        "mlp",
+        (t, d),
+        parameters=2 * d * m + m + d,
+        macs=2 * t * d * m,
+        floats=t * (d + 3 * m),  # x; GELU's input, its gate and its output
+        masks=_mask(config, t * m + t * d),
+    )
+    drop = Row("drop", (t, d), masks=_mask(config, t * d))
+    parts = (_norm("norm1", t, d), attention, drop, _norm("norm2", t, d), mlp)
+    costs = ("parameters", "macs", "floats", "masks")
+    sums = {cost: sum(getattr(part, cost) for part in parts) for cost in costs}
+    return Row("block", (t, d), **sums, count=config.depth, parts=parts)
+
+
+def parameters(config):
+    """How many parameters the model has."""
+    return sum(row.count * row.parameters for row in rows(config))
+
+
+def macs(config):
+    """MACs of one image's forward pass."""
+    return sum(row.count * row.macs for row in rows(config))
+
+
+def flops(config, training=False):
+    """FLOPs of one image: 2 x MACs forward, three times that in training."""
+    return (3 if training else 1) * 2 * macs(config)
+
+
+def activation_bytes(config, batch_size, itemsize=4):
+    """Bytes that forward and loss keep for backward, for `batch_size` images."""
+    return sum(row.count * row.activation_bytes(batch_size, itemsize) for row in rows(config))
+
+
+def _norm(name, t, d):
+    """A LayerNorm over T tokens: keeps xhat and rstd."""
+    return Row(name, (t, d), parameters=2 * d, floats=t * (d + 1))
+
+
+def _mask(config, numbers):
+    """Bytes of a dropout mask over so many numbers."""
+    return numbers if config.dropout else 0

@@ -1,0 +1,91 @@
+"""Recipes: everything about a training run that is not the model; and presets, by name."""
+
+import math
+from dataclasses import asdict, dataclass, fields
+
+from ..errors import ConfigError, unknown
+from ..optim import OPTIMIZERS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Raises ConfigError for a value that cannot be meant.
+
+    epochs: passes over the training images. batch_size: images a step. lr: the peak learning
+    rate. warmup: the share of all steps spent climbing to it. clip: the longest gradient.
+    smoothing: the share of each target spread over all classes. val_fraction: the share of the
+    training images held out for decisions. augment: random crops and flips. seed: of everything.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: str = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    clip: float = 1.0
+    smoothing: float = 0.1
+    val_fraction: float = 0.1
+    augment: bool = True
+    seed: int = 0
+
+    def __post_init__(self):
+        for field in fields(self):
+            self._check(field.name, getattr(self, field.name), field.type)
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigError(unknown("optimizer", self.optimizer, OPTIMIZERS))
+
+    def _check(self, name, value, kind):
+        """Raise ConfigError unless `value` is of its field's kind and range."""
+        low, high, words = {
+            "epochs": (1, math.inf, "above 0"),
+            "batch_size": (1, math.inf, "above 0"),
+            "seed": (0, 2**63 - 1, "not negative"),
+            "clip": (1e-12, math.inf, "above 0"),
+            "warmup": (0, 1, "from 0 to 1"),
+            "smoothing": (0, 0.999, "in [0, 1)"),
+            "val_fraction": (0, 0.9, "from 0 to 0.9"),
+        }.get(name, (0, math.inf, "finite and not negative"))
+        if kind is int and (type(value) is not int or not low <= value <= high):
+            raise ConfigError(f"{name} must be a whole number {words}; got {value!r}")
+        if kind is float:
+            number = type(value) in (int, float)
+            if not number or not low <= value <= high or not math.isfinite(value):
+                raise ConfigError(f"{name} must be a number {words}; got {value!r}")
+
+    def to_dict(self):
+        """The fields as a plain dict, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model and a recipe that go together, and what to expect of them."""
+
+    model: dict
+    recipe: dict
+    expect: str
+
+
+PRESETS = {
+    "smoke": Preset(
+        {"dim": 64, "depth": 4, "heads": 4, "mlp_dim": 128, "pool": "mean"},
+        {"epochs": 3},
+        "does it run",
+    ),
+    "tiny": Preset(
+        {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "pool": "mean"},
+        {"epochs": 15},
+        "the CPU default",
+    ),
+    "small": Preset(
+        {"dim": 192, "depth": 9, "heads": 3, "mlp_dim": 384, "pool": "mean"},
+        {"epochs": 30},
+        "about an hour",
+    ),
+    "base": Preset(
+        {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "pool": "mean"},
+        {"epochs": 200},
+        "the GPU default",
+    ),
+}

@@ -1,0 +1,214 @@
+"""A run: epochs of steps, measured on validation images, saved, and resumed bit for bit."""
+
+import hashlib
+import math
+import time
+
+import numpy as np
+
+from ..backend import to_device
+from ..data import batches
+from ..data.augment import channel_statistics
+from ..errors import CheckpointError, ConfigError, DivergedError
+from . import checkpoint, curves
+from .progress import Progress, clock
+from .signals import Interrupted, Interrupts
+from .trainer import Trainer
+
+
+class Run:
+    """One training run of `config` by `recipe` on `dataset`, written to `directory`.
+
+    `preset` and `source` (what `--dataset` said) are for the record, and for resuming. Construct
+    it, `resume` it or not, then `train`.
+    """
+
+    def __init__(self, config, recipe, dataset, directory, workers, xp=np, preset="", source=""):
+        self.config, self.recipe, self.dataset = config, recipe, dataset
+        self.directory, self.preset, self.source = directory, preset, source
+        self.training, self.validation = batches.split(
+            len(dataset.train_images), recipe.val_fraction, recipe.seed
+        )
+        if not len(self.training):
+            raise ConfigError(
+                f"val_fraction {recipe.val_fraction} leaves none of the "
+                f"{len(dataset.train_images)} training images to train on"
+            )
+        self.steps_per_epoch = math.ceil(len(self.training) / recipe.batch_size)
+        steps = self.steps_per_epoch * recipe.epochs
+        mean, std = channel_statistics(dataset.train_images[self.training])
+        self.mean, self.std = [round(float(m), 6) for m in mean], [round(float(s), 6) for s in std]
+        self.trainer = Trainer(config, recipe, steps, self.mean, self.std, workers, xp)
+        self.images = to_device(dataset.train_images, xp)
+        self.labels = to_device(dataset.train_labels, xp)
+        self.epochs_done, self.elapsed, self.best = 0, 0.0, None
+        self.log_every = 10 if xp is np else 50
+        self.description = self.describe()
+
+    def describe(self):
+        """What the run is, as JSON values: config.json, and part of every checkpoint."""
+        return {
+            "preset": self.preset,
+            "source": self.source,
+            "model": self.config.to_dict(),
+            "recipe": self.recipe.to_dict(),
+            "dataset": {
+                "name": self.dataset.name,
+                "classes": list(self.dataset.classes),
+                "mean": self.mean,
+                "std": self.std,
+                "sha256": fingerprint(self.dataset),
+            },
+        }
+
+    def save(self):
+        """Write last.npz: weights, optimizer, position, description."""
+        position = {
+            "epochs_done": self.epochs_done,
+            "step": self.trainer.step,
+            "sums": self.trainer.read_sums(),
+            "elapsed_s": self.elapsed,
+            "best_val_accuracy": self.best,
+        }
+        meta = {**self.description, "position": position}
+        checkpoint.save(self.directory.last, self.trainer.arrays(), meta)
+
+    def resume(self, path):
+        """Take up the run at the checkpoint `path`, which must be of this run's description."""
+        arrays = self.trainer.arrays()
+        expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
+        saved = checkpoint.read_meta(path)
+        wanted = self.description
+        other = checkpoint.differences({name: saved.get(name) for name in wanted}, wanted)
+        if other:
+            raise CheckpointError(f"{path} is of another run: {'; '.join(other)}")
+        arrays, meta = checkpoint.load(path, expected)
+        position = meta["position"]
+        self.trainer.restore(arrays, position["step"])
+        sums = position["sums"]
+        self.trainer.reset_sums(sums["loss"], sums["correct"], sums["count"])
+        self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]
+        self.best = position["best_val_accuracy"]
+        self.directory.keep_rows(self.epochs_done)
+
+    def train(self):
+        """Train to the end, test once -> (test loss, test accuracy).
+
+        Raises DivergedError when the loss is no longer finite, Interrupted after Ctrl-C.
+        """
+        self.save()  # a directory that cannot be written to fails now, not after an epoch
+        self.directory.write_config(self.description)
+        trainer, began = self.trainer, time.monotonic() - self.elapsed
+        progress = Progress(trainer.steps, trainer.step, self.recipe.batch_size)
+        try:
+            with Interrupts() as stop:
+                while self.epochs_done < self.recipe.epochs:
+                    self.epoch(progress, stop, began)
+        finally:
+            progress.close()
+        return self.finish()
+
+    def epoch(self, progress, stop, began):
+        """The steps of one epoch, or what is left of it; then validation, metrics, checkpoint."""
+        trainer, recipe, number = self.trainer, self.recipe, self.epochs_done + 1
+        first = trainer.step - self.epochs_done * self.steps_per_epoch
+        prepared = batches.epoch(
+            self.images, self.labels, self.training, recipe.batch_size, recipe.seed,
+            number, first, recipe.augment,
+        )  # fmt: skip
+        started, done_before = time.monotonic(), trainer.count
+        for images, labels in batches.ahead(prepared):
+            trainer.train_step(images, labels)
+            if trainer.step % self.log_every == 0 or stop.number:
+                sums = self.read_sums()
+                mean = [sums[name] / sums["count"] for name in ("loss", "correct")]
+                progress.update(number, recipe.epochs, trainer.step, *mean)
+            if stop.number:
+                self.elapsed = time.monotonic() - began
+                self.save()
+                self.interrupted(stop.number)
+        sums, speed_time = self.read_sums(), time.monotonic() - started
+        val_loss, val_accuracy = self.validate()
+        self.elapsed = time.monotonic() - began
+        row = {
+            "epoch": number,
+            "step": trainer.step,
+            "train_loss": sums["loss"] / sums["count"],
+            "train_accuracy": sums["correct"] / sums["count"],
+            "val_loss": val_loss,
+            "val_accuracy": val_accuracy,
+            "lr": trainer.lr(),
+            "images_per_second": (sums["count"] - done_before) / max(speed_time, 1e-9),
+            "elapsed_s": self.elapsed,
+        }
+        self.close_epoch(row, progress)
+
+    def close_epoch(self, row, progress):
+        """Write the row, the checkpoint, and best.npz if this epoch is."""
+        self.epochs_done = row["epoch"]
+        better = self.best is None or (row["val_accuracy"] or 0) > self.best
+        if better:
+            self.best = row["val_accuracy"] or 0.0
+        self.trainer.reset_sums()
+        self.save()
+        if better:
+            checkpoint.copy(self.directory.last, self.directory.best)
+        self.directory.append(row)
+        val = (
+            ""
+            if row["val_loss"] is None
+            else (f"  val loss {row['val_loss']:.3f} acc {row['val_accuracy']:6.2%}")
+        )
+        progress.line(
+            f"epoch {row['epoch']:3d}/{self.recipe.epochs}  "
+            f"train loss {row['train_loss']:.3f} acc {row['train_accuracy']:6.2%}{val}  "
+            f"{clock(row['elapsed_s']):>7}"
+        )
+
+    def validate(self):
+        """Loss and accuracy on the validation images; (None, None) if there are none."""
+        if not len(self.validation):
+            return None, None
+        chosen = to_device(self.validation, self.trainer.xp)
+        return self.trainer.evaluate(self.images[chosen], self.labels[chosen])
+
+    def read_sums(self):
+        """The trainer's sums. Raises DivergedError if a step was not finite."""
+        sums = self.trainer.read_sums()
+        if sums["bad_step"] is not None:
+            raise DivergedError(
+                f"the loss or its gradient was not finite at step {sums['bad_step']} (epoch "
+                f"{self.epochs_done + 1}); the last good checkpoint is {self.directory.last}. "
+                "Try a lower --lr or a longer --warmup."
+            )
+        return sums
+
+    def interrupted(self, number):
+        """Raise Interrupted, saying how to go on."""
+        raise Interrupted(
+            f"stopped after step {self.trainer.step} of {self.trainer.steps}; "
+            f"continue with: python train.py --resume {self.directory.path}",
+            number,
+        )
+
+    def finish(self):
+        """Look at the test set, once, with the final weights; draw the curves -> loss, accuracy."""
+        rows, xp = self.directory.rows(), self.trainer.xp
+        images = to_device(self.dataset.test_images, xp)
+        labels = to_device(self.dataset.test_labels, xp)
+        loss, accuracy = self.trainer.evaluate(images, labels)
+        self.directory.append({"test_loss": loss, "test_accuracy": accuracy})
+        title = f"{self.dataset.name}: test accuracy {accuracy:.2%}"
+        problem = curves.draw(rows, self.directory.curves, title)
+        if problem:
+            print(problem)
+        return loss, accuracy
+
+
+def fingerprint(dataset):
+    """SHA-256 over all images and labels: the same for any file they came from."""
+    digest = hashlib.sha256()
+    for split in ("train", "test"):
+        digest.update(getattr(dataset, f"{split}_images"))
+        digest.update(getattr(dataset, f"{split}_labels"))
+    return digest.hexdigest()

@@ -1,0 +1,170 @@
+"""Trainer: one model learning, a step at a time. It knows nothing of epochs, files or printing."""
+
+import math
+
+import numpy as np
+
+from .. import tree
+from ..backend import to_device, to_host
+from ..chance import Key, generator
+from ..data.augment import normalise
+from ..layers import CrossEntropy
+from ..optim import OPTIMIZERS, clip_scale, sum_of_squares, warmup_cosine
+from ..vit import ViT
+from .workers import OrderedSum, cut
+
+PIECE = 1 << 16  # parameters an optimizer task updates at once: five such arrays fit a core's cache
+CACHE = 1 << 21  # bytes of the widest activation of a micro-batch
+
+
+class Trainer:
+    """Weights, optimizer state and the step count of a run of `steps` steps.
+
+    mean, std: (C,) of the training images, in 0..1; workers: an entered `Workers`; xp: numpy
+    or cupy. On a GPU the whole batch is one micro-batch, and no step waits for the device.
+    """
+
+    def __init__(self, config, recipe, steps, mean, std, workers, xp=np):
+        self.config, self.recipe, self.steps = config, recipe, steps
+        self.workers, self.xp = workers, xp
+        self.model, self.loss = ViT(config), CrossEntropy(recipe.smoothing)
+        self.mean = to_device(np.asarray(mean, np.float32), xp)
+        self.std = to_device(np.asarray(std, np.float32), xp)
+        start = self.model.init(generator(recipe.seed, "init"))
+        self.places, self.decayed = tree.layout(start)
+        vector = np.empty(tree.count(start), np.float32)
+        tree.map(np.copyto, tree.views(vector, self.places), start)
+        self.vector = to_device(vector, xp)
+        self.gradient = xp.zeros_like(self.vector)
+        self.params = tree.views(self.vector, self.places)
+        self.gradients = tree.views(self.gradient, self.places)
+        self.optimizer = OPTIMIZERS[recipe.optimizer]()
+        self.state = self.optimizer.init(self.vector)
+        self.pieces = self._pieces()
+        self.step = 0
+        self.reset_sums()
+
+    def _pieces(self):
+        """Slices of the flat vector for the workers, none across the border of decay."""
+        size = PIECE if self.xp is np else len(self.vector)
+        regions = ((0, self.decayed), (self.decayed, len(self.vector)))
+        return [
+            slice(a, min(a + size, end)) for start, end in regions for a in range(start, end, size)
+        ]
+
+    def micro_batches(self, batch):
+        """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size."""
+        if self.xp is not np:
+            return [(0, batch)]
+        c = self.config
+        widest = max(c.mlp_dim, 3 * c.dim, c.heads * c.tokens)
+        return cut(batch, max(1, round(CACHE / (4 * c.tokens * widest))))
+
+    def lr(self):
+        """The learning rate of the current step."""
+        warmup = math.ceil(self.recipe.warmup * self.steps)
+        return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
+
+    def train_step(self, images, labels):
+        """One step on images (B, H, W, C) uint8 and labels (B,); sums grow, nothing is read."""
+        self.step += 1
+        batch, total = len(images), OrderedSum(self.gradients)
+
+        def gradient(task):
+            number, (start, stop) = task
+            x = normalise(images[start:stop], self.mean, self.std)
+            key = Key(self.recipe.seed, self.step, start)
+            logits, cache = self.model.forward(self.params, x, key)
+            loss, loss_cache = self.loss.forward(logits, labels[start:stop])
+            dlogits = self.loss.backward((stop - start) / batch, loss_cache)
+            total.put(number, self.model.backward(dlogits, cache)[1])
+            return loss * (stop - start), (logits.argmax(axis=1) == labels[start:stop]).sum()
+
+        results = self.workers.map(gradient, enumerate(self.micro_batches(batch)))
+        self._count(batch, results, self._update())
+
+    def _update(self):
+        """Clip the gradient, step the optimizer -> the gradient's norm before clipping."""
+        xp, lr, wd = self.xp, self.lr(), self.recipe.weight_decay
+        squares = self.workers.map(lambda p: sum_of_squares(self.gradient[p]), self.pieces)
+        norm = xp.sqrt(sum(squares))
+        scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
+
+        def update(piece):
+            self.gradient[piece] *= scale
+            state = {name: value[piece] for name, value in self.state.items()}
+            decay = wd if piece.start < self.decayed else 0.0
+            vector, gradient = self.vector[piece], self.gradient[piece]
+            self.optimizer.update(vector, gradient, state, lr, self.step, decay)
+
+        self.workers.map(update, self.pieces)
+        return norm
+
+    def reset_sums(self, loss=0.0, correct=0, count=0):
+        """Start the running sums of an epoch (or take them up where a checkpoint left them)."""
+        self.loss_sum = self.xp.asarray(loss, dtype=np.float64)
+        self.correct_sum = self.xp.asarray(correct, dtype=np.int64)
+        self.count = count
+        self.first_bad = self.xp.asarray(NEVER)
+
+    def _count(self, batch, results, norm):
+        """Add a step's losses and hits, and note the first step that is not finite."""
+        xp = self.xp
+        for loss, correct in results:
+            self.loss_sum = self.loss_sum + loss
+            self.correct_sum = self.correct_sum + correct
+        self.count += batch
+        finite = xp.isfinite(self.loss_sum) & xp.isfinite(norm)
+        self.first_bad = xp.minimum(self.first_bad, xp.where(finite, NEVER, self.step))
+
+    def read_sums(self):
+        """Wait for the device -> loss sum, hits and images so far, first bad step or None."""
+        bad = int(self.first_bad)
+        return {
+            "loss": float(self.loss_sum),
+            "correct": int(self.correct_sum),
+            "count": self.count,
+            "bad_step": None if bad == NEVER else bad,
+        }
+
+    def evaluate(self, images, labels, batch_size=500):
+        """Mean loss (nats, no smoothing) and accuracy (a fraction) on images uint8, labels."""
+        criterion = CrossEntropy()
+
+        def measure(piece):
+            start, stop = piece
+            x = normalise(images[start:stop], self.mean, self.std)
+            logits = self.model.predict(self.params, x)
+            loss, _ = criterion.forward(logits, labels[start:stop])
+            return loss * (stop - start), (logits.argmax(axis=1) == labels[start:stop]).sum()
+
+        results = []
+        for start in range(0, len(images), batch_size):
+            stop = min(start + batch_size, len(images))
+            pieces = [(start + a, start + b) for a, b in self.micro_batches(stop - start)]
+            results += self.workers.map(measure, pieces)
+        loss = sum(float(loss) for loss, _ in results)
+        correct = sum(int(hits) for _, hits in results)
+        return loss / len(images), correct / len(images)
+
+    def arrays(self):
+        """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}."""
+        groups = {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.state.items()}}
+        return {
+            f"{group}/{name}": leaf
+            for group, vector in groups.items()
+            for name, leaf in tree.walk(tree.views(to_host(vector), self.places))
+        }
+
+    def restore(self, arrays, step):
+        """Take up weights and optimizer state that `arrays` gave, after `step` steps."""
+        groups = {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.state.items()}}
+        for group, vector in groups.items():
+            host = np.empty(vector.shape, np.float32)
+            for name, leaf in tree.walk(tree.views(host, self.places)):
+                leaf[...] = arrays[f"{group}/{name}"]
+            vector[...] = to_device(host, self.xp)
+        self.step = step
+
+
+NEVER = 2**62  # a step that no run reaches

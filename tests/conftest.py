@@ -1,0 +1,39 @@
+"""Fixtures for every test: `xp`, the array modules in turn, and `syncs`, the waits they made."""
+
+import numpy as np
+import pytest
+import strict_cupy
+
+from minivit.backend import select
+from minivit.errors import BackendError
+
+
+@pytest.fixture(params=["numpy", "strict", "cupy"])
+def xp(request):
+    """NumPy, the strict stand-in for CuPy, and CuPy itself where it works."""
+    if request.param == "numpy":
+        return np
+    if request.param == "strict":
+        strict_cupy.reset()
+        return strict_cupy
+    try:
+        return select("gpu")
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def syncs():
+    """What made the host wait for the device, by name: `syncs.clear()`, compute, `not syncs`.
+
+    Only the stand-in keeps this list; with NumPy and CuPy it stays empty.
+    """
+    strict_cupy.reset()
+    return strict_cupy.syncs
+
+
+@pytest.fixture
+def uploads():
+    """What copied from the host to the device, by name; kept as `syncs` is."""
+    strict_cupy.reset()
+    return strict_cupy.uploads

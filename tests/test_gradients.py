@@ -1,0 +1,79 @@
+"""Is every backward the derivative of its forward? Central differences, in float64.
+
+Every element of every leaf, parameters redrawn, dropout frozen by its key; the whole model through
+its loss in random directions.
+"""
+
+import numpy as np
+import pytest
+from cases import LAYERS, B, build, draw, every_layer, needs_scipy, redrawn, tiny
+
+from minivit import CrossEntropy, gradcheck, tree
+from minivit.backend import to_device, to_host
+
+C = 7
+
+
+def assert_right(checks, tolerance):
+    wrong = [check for check in checks if not check.error <= tolerance]
+    assert not wrong, f"wrong gradients: {wrong}"
+
+
+@every_layer
+def test_every_layer(xp, name):
+    layer, params, x = build(name, xp)
+    checks = gradcheck.check_layer(layer, x, params)
+    assert [check.leaf for check in checks] == ["x", *dict(tree.walk(params))]
+    assert_right(checks, gradcheck.LAYER_TOLERANCE)
+
+
+@every_layer
+def test_input_that_is_not_contiguous(xp, name):
+    layer, shape = LAYERS[name]
+    x = draw(shape[::-1], xp).transpose()
+    assert not x.flags.c_contiguous
+    assert_right(gradcheck.check_layer(layer, x), gradcheck.LAYER_TOLERANCE)
+
+
+@every_layer
+def test_upstream_gradient_that_is_not_contiguous(xp, name):
+    layer, params, x = build(name, xp)
+    answers = []
+    for strided in (False, True):
+        y, cache = layer.forward(params, x, gradcheck.Key(0))
+        dy = draw(y.shape[::-1], xp, seed=5).transpose()
+        dx, grads = layer.backward(dy if strided else xp.ascontiguousarray(dy), cache)
+        answers.append([to_host(dx), *(to_host(g) for _, g in tree.walk(grads))])
+    for plain, strided in zip(*answers, strict=True):
+        np.testing.assert_allclose(strided, plain, rtol=1e-12, atol=1e-12)
+
+
+@every_layer
+def test_batch_of_one(xp, name):
+    layer, (_, *rest) = LAYERS[name]
+    assert_right(gradcheck.check_layer(layer, draw((1, *rest), xp)), gradcheck.LAYER_TOLERANCE)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.999])
+@pytest.mark.parametrize("kind", ["labels", "probabilities", "weights"])
+def test_cross_entropy(xp, kind, smoothing):
+    rng = np.random.default_rng(2)
+    targets = {
+        "labels": rng.integers(0, C, B),
+        "probabilities": rng.dirichlet(np.ones(C), B),
+        "weights": rng.uniform(0, 2, (B, C)),  # rows need not sum to 1
+    }[kind]
+    loss = CrossEntropy(smoothing)
+    check = gradcheck.check_loss(loss, draw((B, C), xp), to_device(targets, xp))
+    assert_right([check], gradcheck.LAYER_TOLERANCE)
+
+
+@pytest.mark.parametrize("gelu", ["tanh", pytest.param("erf", marks=needs_scipy)])
+@pytest.mark.parametrize("pool", ["class", "mean"])
+def test_whole_model(xp, pool, gelu):
+    model = tiny(pool=pool, gelu=gelu, dropout=0.2)
+    params = redrawn(model, xp)
+    images, labels = draw((B, 6, 6, 3), xp), to_device(np.arange(B), xp)
+    checks = gradcheck.check_model(model, CrossEntropy(0.1), params, images, labels)
+    assert [check.leaf for check in checks] == ["images", *dict(tree.walk(params))]
+    assert_right(checks, gradcheck.MODEL_TOLERANCE)
