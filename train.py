@@ -9,11 +9,11 @@ from minivit.backend import select
 from minivit.config import Config
 from minivit.data import load
 from minivit.errors import ConfigError
-from minivit.optim import OPTIMIZERS
 from minivit.training import checkpoint
 from minivit.training.directory import RunDirectory
 from minivit.training.recipe import PRESETS, Recipe
 from minivit.training.run import Run
+from minivit.training.update import OPTIMIZERS
 from minivit.training.workers import Workers
 
 EXAMPLES = """\

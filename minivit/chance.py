@@ -46,7 +46,7 @@ class Key:
         images, per_image = shape[0], math.prod(shape[1:])
         counts = -(-per_image // NUMBERS_PER_COUNT)
         philox = np.random.Philox(
-            key=[self.seed, zlib.crc32(self.path.encode())],
+            key=np.array([self.seed, zlib.crc32(self.path.encode())], np.uint64),
             counter=[self.first * counts, 0, self.step, 0],
         )
         raw = philox.random_raw(images * counts * 4).view(np.uint16)

@@ -84,9 +84,6 @@ class SGD:
         vector -= lr * m
 
 
-OPTIMIZERS = {"adamw": AdamW, "sgd": SGD}
-
-
 def warmup_cosine(step, steps, warmup, peak):
     """The learning rate of step 1..steps: up in a straight line, down half a cosine to 0.
 

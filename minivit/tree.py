@@ -49,17 +49,18 @@ def is_decayed(dotted):
 
 
 def layout(tree):
-    """Where each leaf lies in one flat vector: {dotted name: (start, stop, shape)}, and how many
-    numbers at its front are decayed. Decayed leaves come first, otherwise the tree's own order."""
+    """Where each leaf lies in one flat vector: {dotted name: (start, stop, shape)}.
+
+    The leaves that are decayed come first in the vector, otherwise the tree's order holds.
+    """
     leaves = list(walk(tree))
     order = sorted(leaves, key=lambda pair: not is_decayed(pair[0]))  # stable: False sorts first
-    places, start, decayed = {}, 0, 0
+    places, start = {}, 0
     for name, leaf in order:
         stop = start + math.prod(leaf.shape)
         places[name] = (start, stop, leaf.shape)
-        decayed = stop if is_decayed(name) else decayed
         start = stop
-    return {name: places[name] for name, _ in leaves}, decayed
+    return {name: places[name] for name, _ in leaves}
 
 
 def views(vector, places):

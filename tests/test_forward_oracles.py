@@ -259,6 +259,10 @@ def test_dropout_drops_its_share_and_scales_the_rest(xp, rate):
     close(y[y != 0], 1 / (1 - rate), rtol=1e-4)  # rates are kept to 1/65536
 
 
+def test_dropout_of_nearly_everything_stays_finite(xp):
+    assert np.isfinite(run(Dropout(0.9999999), {}, np.ones((B, T, D)), xp, KEY)).all()
+
+
 @pytest.mark.parametrize("name", ["Dropout", "Mlp with dropout", "TransformerBlock with dropout"])
 def test_evaluation_drops_nothing(xp, name):
     layer, params, x = build(name)

@@ -31,7 +31,7 @@ class Dropout:
 
     def forward(self, params, x, rng=None):
         """x (B, ...) -> y (B, ...), cache; y is x itself when nothing is dropped."""
-        threshold = round(self.rate * 65536)
+        threshold = min(round(self.rate * 65536), 65535)
         if rng is None or threshold == 0:
             return x, None
         mask = to_device(rng.uint16(x.shape) >= threshold, array_module(x))

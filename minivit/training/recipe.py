@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 
 from ..errors import ConfigError, unknown
-from ..optim import OPTIMIZERS
+from .update import OPTIMIZERS
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from ..backend import to_device, to_host
 from ..chance import Key, generator
 from ..data.augment import normalise
 from ..layers import CrossEntropy
-from ..optim import OPTIMIZERS, clip_scale, sum_of_squares, warmup_cosine
+from ..optim import warmup_cosine
 from ..vit import ViT
+from .update import Update
 from .workers import OrderedSum, cut
 
-PIECE = 1 << 16  # parameters an optimizer task updates at once: five such arrays fit a core's cache
 CACHE = 1 << 21  # bytes of the widest activation of a micro-batch
 
 
@@ -31,26 +31,16 @@ class Trainer:
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
-        self.places, self.decayed = tree.layout(start)
+        self.places = tree.layout(start)
         vector = np.empty(tree.count(start), np.float32)
         tree.map(np.copyto, tree.views(vector, self.places), start)
         self.vector = to_device(vector, xp)
         self.gradient = xp.zeros_like(self.vector)
         self.params = tree.views(self.vector, self.places)
         self.gradients = tree.views(self.gradient, self.places)
-        self.optimizer = OPTIMIZERS[recipe.optimizer]()
-        self.state = self.optimizer.init(self.vector)
-        self.pieces = self._pieces()
+        self.update = Update(recipe.optimizer, self.places, self.vector, self.gradient, workers, xp)
         self.step = 0
         self.reset_sums()
-
-    def _pieces(self):
-        """Slices of the flat vector for the workers, none across the border of decay."""
-        size = PIECE if self.xp is np else len(self.vector)
-        regions = ((0, self.decayed), (self.decayed, len(self.vector)))
-        return [
-            slice(a, min(a + size, end)) for start, end in regions for a in range(start, end, size)
-        ]
 
     def micro_batches(self, batch):
         """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size."""
@@ -68,12 +58,12 @@ class Trainer:
     def train_step(self, images, labels):
         """One step on images (B, H, W, C) uint8 and labels (B,); sums grow, nothing is read."""
         self.step += 1
-        batch, total = len(images), OrderedSum(self.gradients)
+        recipe, batch, total = self.recipe, len(images), OrderedSum(self.gradients)
 
         def gradient(task):
             number, (start, stop) = task
             x = normalise(images[start:stop], self.mean, self.std)
-            key = Key(self.recipe.seed, self.step, start)
+            key = Key(recipe.seed, self.step, start)
             logits, cache = self.model.forward(self.params, x, key)
             loss, loss_cache = self.loss.forward(logits, labels[start:stop])
             dlogits = self.loss.backward((stop - start) / batch, loss_cache)
@@ -81,24 +71,8 @@ class Trainer:
             return loss * (stop - start), (logits.argmax(axis=1) == labels[start:stop]).sum()
 
         results = self.workers.map(gradient, enumerate(self.micro_batches(batch)))
-        self._count(batch, results, self._update())
-
-    def _update(self):
-        """Clip the gradient, step the optimizer -> the gradient's norm before clipping."""
-        xp, lr, wd = self.xp, self.lr(), self.recipe.weight_decay
-        squares = self.workers.map(lambda p: sum_of_squares(self.gradient[p]), self.pieces)
-        norm = xp.sqrt(sum(squares))
-        scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
-
-        def update(piece):
-            self.gradient[piece] *= scale
-            state = {name: value[piece] for name, value in self.state.items()}
-            decay = wd if piece.start < self.decayed else 0.0
-            vector, gradient = self.vector[piece], self.gradient[piece]
-            self.optimizer.update(vector, gradient, state, lr, self.step, decay)
-
-        self.workers.map(update, self.pieces)
-        return norm
+        norm = self.update.step(self.step, self.lr(), recipe.weight_decay, recipe.clip)
+        self._count(batch, results, norm)
 
     def reset_sums(self, loss=0.0, correct=0, count=0):
         """Start the running sums of an epoch (or take them up where a checkpoint left them)."""
@@ -149,7 +123,10 @@ class Trainer:
 
     def arrays(self):
         """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}."""
-        groups = {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.state.items()}}
+        groups = {
+            "model": self.vector,
+            **{f"optimizer/{n}": v for n, v in self.update.state.items()},
+        }
         return {
             f"{group}/{name}": leaf
             for group, vector in groups.items()
@@ -158,7 +135,10 @@ class Trainer:
 
     def restore(self, arrays, step):
         """Take up weights and optimizer state that `arrays` gave, after `step` steps."""
-        groups = {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.state.items()}}
+        groups = {
+            "model": self.vector,
+            **{f"optimizer/{n}": v for n, v in self.update.state.items()},
+        }
         for group, vector in groups.items():
             host = np.empty(vector.shape, np.float32)
             for name, leaf in tree.walk(tree.views(host, self.places)):

@@ -1,0 +1,62 @@
+"""Update: from a gradient to new weights; which rule is for which part, and all cores at it."""
+
+import numpy as np
+
+from .. import tree
+from ..muon import Muon
+from ..optim import SGD, AdamW, clip_scale, sum_of_squares
+
+PIECE = 1 << 16  # numbers a task updates at once: its five arrays then fit a core's cache
+
+# name: (rule for the blocks' matrices, rule for all else)
+OPTIMIZERS = {"adamw": (AdamW(), AdamW()), "sgd": (SGD(), SGD()), "muon": (Muon(), AdamW())}
+
+
+class Update:
+    """The optimizer of `vector` (P,), laid out as `places` says, with all of its memory in `state`.
+
+    Elementwise rules work in pieces that fit the cache, Muon on one matrix at a time; the workers
+    share the pieces out. On a GPU a piece is as large as its rule allows.
+    """
+
+    def __init__(self, name, places, vector, gradient, workers, xp=np):
+        self.vector, self.gradient, self.workers, self.xp = vector, gradient, workers, xp
+        self.matrix_rule, self.rule = OPTIMIZERS[name]
+        self.state = self.rule.init(vector)
+        self.tasks = self._tasks(places, PIECE if xp is np else len(vector))
+
+    def _tasks(self, places, size):
+        """(rule, slice of the vector, shape, is it decayed) for every piece, in order."""
+        regions = []
+        for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
+            decayed = tree.is_decayed(name)
+            matrix = decayed and name.startswith("block")
+            rule = self.matrix_rule if matrix else self.rule
+            if isinstance(rule, Muon):
+                regions.append([rule, start, stop, shape, decayed])
+            elif regions and regions[-1][0] is rule and regions[-1][-1] == decayed:
+                regions[-1][2] = stop  # one region with the leaf before
+            else:
+                regions.append([rule, start, stop, -1, decayed])
+        tasks = []
+        for rule, start, stop, shape, decayed in regions:
+            step = stop - start if isinstance(rule, Muon) else size
+            for a in range(start, stop, step):
+                tasks.append((rule, slice(a, min(a + step, stop)), shape, decayed))
+        return tasks
+
+    def step(self, number, lr, weight_decay, max_norm):
+        """Clip the gradient to `max_norm` and take step `number` (from 1) -> its norm before."""
+        squares = self.workers.map(lambda task: sum_of_squares(self.gradient[task[1]]), self.tasks)
+        norm = self.xp.sqrt(sum(squares))
+        scale = clip_scale(norm, max_norm).astype(np.float32)
+
+        def work(task):
+            rule, piece, shape, decayed = task
+            vector, gradient = (x[piece].reshape(shape) for x in (self.vector, self.gradient))
+            state = {name: value[piece].reshape(shape) for name, value in self.state.items()}
+            gradient *= scale
+            rule.update(vector, gradient, state, lr, number, weight_decay if decayed else 0.0)
+
+        self.workers.map(work, self.tasks)
+        return norm
