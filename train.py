@@ -9,20 +9,20 @@ from minivit.backend import select
 from minivit.config import Config
 from minivit.data import load
 from minivit.errors import ConfigError
-from minivit.training import checkpoint
 from minivit.training.directory import RunDirectory
 from minivit.training.recipe import PRESETS, Recipe
 from minivit.training.run import Run
+from minivit.training.saved import SavedRun
 from minivit.training.update import OPTIMIZERS
 from minivit.training.workers import Workers
 
 EXAMPLES = """\
 examples:
-  python train.py                              CIFAR-10 if it can be had, else shapes
-  python train.py --dataset shapes --preset smoke      a first look, in a minute
-  python train.py --dataset cifar10 --data-dir ~/data  never anything but CIFAR-10
-  python train.py --dataset photos/            photos/train/CLASS/*.png, photos/test/...
-  python train.py --resume runs/cifar10-tiny-1         go on after Ctrl-C
+  python train.py                                     CIFAR-10 if it can be had
+  python train.py --dataset shapes --preset smoke     a first look
+  python train.py --dataset cifar10 --data-dir DIR    from DIR, or an error
+  python train.py --dataset photos                    photos/train/CLASS/*.png
+  python train.py --resume runs/cifar10-tiny-1        go on after Ctrl-C
 
 presets:
 """
@@ -50,7 +50,7 @@ def parser():
         "--val-fraction",
         type=cli.number(0, 0.9),
         metavar="SHARE",
-        help=f"of the training images, held out (default: {Recipe.val_fraction})",
+        help=f"of the training images, held out (default: {default('val_fraction')})",
     )
     group = p.add_argument_group("how to train")
     preset = cli.choice("preset", PRESETS)
@@ -64,46 +64,49 @@ def parser():
         "--epochs",
         type=cli.whole(),
         metavar="N",
-        help="passes over the training images (default: the preset's)",
+        help=f"passes over the training images (default: {default('epochs')})",
     )
     group.add_argument(
         "--batch-size",
         type=cli.whole(),
         metavar="N",
-        help=f"images a step (default: {Recipe.batch_size})",
+        help=f"images a step (default: {default('batch_size')})",
     )
     group.add_argument(
-        "--lr", type=cli.number(), metavar="RATE", help=f"peak learning rate (default: {Recipe.lr})"
+        "--lr",
+        type=cli.number(low_open=True),
+        metavar="RATE",
+        help=f"peak learning rate (default: {default('lr')})",
     )
     group.add_argument(
         "--weight-decay",
         type=cli.number(),
         metavar="RATE",
-        help=f"pull of matrices towards 0 (default: {Recipe.weight_decay})",
+        help=f"pull of matrices towards 0 (default: {default('weight_decay')})",
     )
     group.add_argument(
         "--warmup",
         type=cli.number(0, 1),
         metavar="SHARE",
-        help=f"of all steps, with rising rate (default: {Recipe.warmup})",
+        help=f"of all steps, with rising rate (default: {default('warmup')})",
     )
     group.add_argument(
         "--optimizer",
         type=cli.choice("optimizer", OPTIMIZERS),
         metavar="{" + ",".join(OPTIMIZERS) + "}",
-        help=f"update rule (default: {Recipe.optimizer})",
+        help=f"update rule (default: {default('optimizer')})",
     )
     group.add_argument(
         "--smoothing",
         type=cli.number(0, 0.999),
         metavar="SHARE",
-        help=f"label smoothing (default: {Recipe.smoothing})",
+        help=f"label smoothing (default: {default('smoothing')})",
     )
     group.add_argument(
         "--seed",
         type=cli.whole(0),
         metavar="N",
-        help=f"of everything random (default: {Recipe.seed})",
+        help=f"of everything random (default: {default('seed')})",
     )
     group = p.add_argument_group("where to run and write")
     group.add_argument(
@@ -127,7 +130,7 @@ def parser():
         metavar="DIR|FILE",
         help="go on with a run, from its last.npz or the checkpoint given",
     )
-    cli.add_model_arguments(p, source="the preset's, or the data's")
+    cli.add_model_arguments(p, source="the preset's", data="the data's")
     return p  # fmt: skip
 
 
@@ -135,29 +138,54 @@ def main(argv):
     """Train as the options say; print where everything is, and last the test accuracy."""
     args = parser().parse_args(argv)
     xp = select(args.device)
-    if args.resume:
-        start = Path(args.resume)
-        start = start / "last.npz" if start.is_dir() else start
-        meta = checkpoint.read_meta(start)
-        config, recipe, preset = Config(**meta["model"]), Recipe(**meta["recipe"]), meta["preset"]
-        refuse_changes(args, config, recipe, preset)
-        directory = RunDirectory(args.out or start.parent)
+    saved = SavedRun.read(args.resume) if args.resume else None
+    if saved:
+        config, recipe, preset, directory, source = continued(args, saved)
+        if saved.complete and directory.result():
+            print(f"{directory.path} is complete: {recipe.epochs} of {recipe.epochs} epochs done")
+            return conclude(saved.meta["dataset"]["name"], directory)
     else:
         preset = args.preset or ("tiny" if xp.__name__ == "numpy" else "base")
         config = cli.model_config(args, **PRESETS[preset].model)
         recipe = replace(Recipe(**PRESETS[preset].recipe), **given(args, Recipe))
         directory = RunDirectory.new(args.out) if args.out else None
-    name = args.dataset or (meta["source"] if args.resume else "auto")
-    dataset = load(name, args.data_dir, seed=0, image_size=config.image_size)
+        source = {"dataset": "auto", "data_dir": None}
+    source |= {name: getattr(args, name) for name in source if getattr(args, name) is not None}
+    dataset = load(source["dataset"], source["data_dir"], image_size=config.image_size)
+    if source["dataset"] == "auto":
+        source["dataset"] = dataset.name  # resuming means this one, whatever can be had then
     config = fit_to_data(args, config, dataset)
     directory = directory or RunDirectory.numbered("runs", f"{dataset.name}-{preset}")
     with Workers(args.threads) as workers:
-        run = Run(config, recipe, dataset, directory, workers, xp, preset, source=name)
-        if args.resume:
-            run.resume(start)
+        run = Run(config, recipe, dataset, directory, workers, xp, preset, source)
+        if saved:
+            run.resume(saved.path)
         introduce(run, workers, xp)
-        loss, accuracy = run.train()
-    print(f"{dataset.name} test accuracy {accuracy:.2%} (loss {loss:.3f}, final weights)")
+        run.train()
+    return conclude(dataset.name, directory)
+
+
+def continued(args, saved):
+    """What a saved run goes on with: config, recipe, preset, directory, source of the data.
+
+    Raises ConfigError if an option says otherwise.
+    """
+    preset = {"preset": args.preset} if args.preset else {}
+    saved.refuse_options(**given(args, Config), **given(args, Recipe), **preset)
+    directory = RunDirectory(saved.path.parent)
+    if args.out and Path(args.out).resolve() != directory.path.resolve():
+        raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {args.out}.")
+    source = dict(saved.meta["source"])
+    return saved.config, saved.recipe, saved.meta["preset"], directory, source
+
+
+def conclude(name, directory):
+    """Print the result, naming the data it was measured on, and where the files are -> status 0."""
+    result = directory.result()
+    print(
+        f"{name} test accuracy {result['test_accuracy']:.2%} "
+        f"(loss {result['test_loss']:.3f}, final weights)"
+    )
     print(f"weights, metrics and curves are in {directory.path}")
     return 0
 
@@ -168,17 +196,10 @@ def given(args, kind):
     return {name: value for name, value in values.items() if value is not None}
 
 
-def refuse_changes(args, config, recipe, preset):
-    """Raise ConfigError if an option given with --resume is not what the run was begun with."""
-    saved = {**config.to_dict(), **recipe.to_dict(), "preset": preset}
-    asked = {**given(args, Config), **given(args, Recipe)}
-    asked |= {"preset": args.preset} if args.preset else {}
-    changed = [f"{n} is {saved[n]}, not {v}" for n, v in asked.items() if saved[n] != v]
-    if changed:
-        raise ConfigError(
-            f"--resume {args.resume} continues a run as it was begun: {'; '.join(changed)}. "
-            "Leave the option out, or start a new run."
-        )
+def default(name):
+    """What an option that is not given becomes, in words: the recipe's value or "the preset's"."""
+    values = {preset.recipe.get(name, getattr(Recipe, name)) for preset in PRESETS.values()}
+    return values.pop() if len(values) == 1 else "the preset's"
 
 
 def fit_to_data(args, config, dataset):

@@ -16,6 +16,7 @@ with a class token), D the width of a token, `heads` of K = D / heads numbers, M
 width. `dfoo` is dLoss/dfoo and has foo's shape.
 """
 
+from . import gradcheck, tree
 from .chance import Key
 from .config import VARIANTS, Config
 from .errors import (
@@ -43,4 +44,6 @@ __all__ = [
     "Key",
     "MinivitError",
     "ViT",
+    "gradcheck",
+    "tree",
 ]

@@ -109,11 +109,11 @@ def choice(kind, names):
     return value
 
 
-def add_model_arguments(parser, source=None):
+def add_model_arguments(parser, source=None, data=None):
     """Add the sizes of a model, one option a field of `Config`, each None when not given.
 
-    `source` says in words where a size that is not given comes from ("the preset's"); without it
-    help shows `Config`'s own.
+    `source` says in words where a size that is not given comes from ("the preset's"), `data` where
+    those come from that pictures have ("the data's"); without them help shows `Config`'s own.
     """
     group = parser.add_argument_group("the model's sizes")
     size = whole(1, 1_000_000)
@@ -137,7 +137,8 @@ def add_model_arguments(parser, source=None):
     for field in fields(Config):
         value, metavar, text = options[field.name]
         flag = "--" + field.name.replace("_", "-")
-        text += f" (default: {source or field.default})"
+        pictures = field.name in ("image_size", "channels", "classes")
+        text += f" (default: {(pictures and data) or source or field.default})"
         group.add_argument(flag, type=value, metavar=metavar, help=text)
 
 

@@ -1,7 +1,7 @@
 """What the layer tests run over: every layer once, at sizes that are all different.
 
-Equal sizes hide mistakes: with T = D a matrix that should be transposed still fits. So B = 4 images,
-T = 5 tokens, width D = 6, 3 heads of K = 2, an MLP of M = 7, and 6 patches of 3 x 3 x 2.
+Equal sizes hide mistakes: with T = D a matrix that should be transposed still fits. So B = 4
+images, T = 5 tokens, width D = 6, 3 heads of K = 2, an MLP of M = 7, 6 patches of 3 x 3 x 2.
 """
 
 import importlib.util

@@ -47,7 +47,9 @@ def test_numbers_are_uniform_and_images_and_layers_independent():
 
 def test_the_numbers_themselves_are_pinned():
     """A resumed run meets the masks it would have met, on any machine and version of NumPy."""
-    assert Key(7, 3, 2).at("block0").at("drop").uint16((1, 4)).tolist() == [[51875, 61977, 17299, 40933]]
+    assert Key(7, 3, 2).at("block0").at("drop").uint16((1, 4)).tolist() == [
+        [51875, 61977, 17299, 40933]
+    ]
 
 
 def test_paths_are_like_those_of_the_tree():

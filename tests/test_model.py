@@ -8,6 +8,8 @@ from cases import KEY, arrays, draw, redrawn, tiny
 
 from minivit import Config, ConfigError, CrossEntropy, Key, ViT, tree
 from minivit.backend import to_device, to_host
+from minivit.chance import at
+from minivit.layers import Dropout, LayerNorm, TransformerBlock
 
 BATCH = 7
 LABELS = np.arange(BATCH) % 10
@@ -27,25 +29,28 @@ def gradients(model, params, images, labels, key, share=1.0):
     return loss, dimages, grads
 
 
+@pytest.mark.parametrize("key", [None, KEY], ids=["evaluation", "training"])
 @pytest.mark.parametrize("pool", ["class", "mean"])
-def test_the_model_is_its_parts_in_order(xp, pool):
-    model = tiny(pool=pool)
+def test_the_model_is_its_parts_in_order(xp, pool, key):
+    model = tiny(pool=pool, dropout=0.3)
     first = ["patchify", "patch", *["class_token"] * (pool == "class"), "position", "dropout"]
     assert list(model.parts) == [*first, "block0", "block1", "norm", "pool", "head"]
-    params, images = redrawn(model), draw((BATCH, 6, 6, 3))
-    x = images
+    params, x = redrawn(model), draw((BATCH, 6, 6, 3))
+    logits, _ = model.forward(move(params, xp), to_device(x, xp), key)
+
     rows = [x[:, i : i + 2, j : j + 2].reshape(BATCH, -1) for i in (0, 2, 4) for j in (0, 2, 4)]
     x = np.stack(rows, axis=1) @ params["patch"]["w"] + params["patch"]["b"]
     if pool == "class":
         cls = np.broadcast_to(params["class_token"]["cls"], (BATCH, 1, 8))
         x = np.concatenate([cls, x], axis=1)
     x = x + params["position"]["pos"]
-    for name in ("block0", "block1", "norm"):
-        x, _ = model.parts[name].forward(params[name], x)
+    x, _ = Dropout(0.3).forward({}, x, at(key, "dropout"))
+    for name in ("block0", "block1"):
+        x, _ = TransformerBlock(8, 4, 7, 0.3).forward(params[name], x, at(key, name))
+    x, _ = LayerNorm(8).forward(params["norm"], x)
     x = x[:, 0] if pool == "class" else x.mean(axis=1)
     want = x @ params["head"]["w"] + params["head"]["b"]
-    logits, _ = model.forward(move(params, xp), to_device(images, xp))
-    np.testing.assert_allclose(to_host(logits), want, rtol=1e-10)
+    np.testing.assert_allclose(to_host(logits), want, rtol=1e-9, atol=1e-12)
 
 
 def test_predict_is_forward_in_evaluation(xp):
@@ -105,7 +110,9 @@ def test_other_images_are_refused(xp, images):
     model = tiny()
     params, images = redrawn(model, xp), to_device(images, xp)
     for method in (model.forward, model.predict):
-        with pytest.raises(ConfigError, match=r"floating-point images \(B, 6, 6, 3\); got") as error:
+        with pytest.raises(
+            ConfigError, match=r"floating-point images \(B, 6, 6, 3\); got"
+        ) as error:
             method(params, images)
         assert f"{images.dtype} {images.shape}" in str(error.value)
 
@@ -187,7 +194,9 @@ def test_every_parameter_gets_a_gradient_and_moves(xp, pool):
         if name.endswith("attn.qkv.b"):
             keys = gradient[8:16]
             assert np.abs(keys).max() < 1e-12 * np.abs(gradient).max()
-            before, gradient, after = (np.delete(a, slice(8, 16)) for a in (before, gradient, after))
+            before, gradient, after = (
+                np.delete(a, slice(8, 16)) for a in (before, gradient, after)
+            )
         assert (gradient != 0).all(), name
         assert (after != before).all(), name
 

@@ -9,6 +9,9 @@ from cases import tiny
 from minivit import CrossEntropy, Key, tree
 from minivit.backend import to_device
 
+PINNED = [2.302585, 2.213125, 2.160318, 2.131109, 2.090677]
+PINNED += [2.127849, 2.094242, 2.080875, 2.056216, 2.044634]
+
 
 def picture_batch(count, xp, dtype):
     """(images, labels): pictures of noise, which only learning by heart can tell apart."""
@@ -65,6 +68,3 @@ def test_a_short_run_is_pinned(xp, dtype):
         params = tree.map(lambda p, g: p - 0.3 * g, params, grads)
         losses.append(float(loss))
     assert losses == pytest.approx(PINNED, abs=1e-4)
-
-
-PINNED = [0.0] * 10

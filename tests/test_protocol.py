@@ -5,10 +5,11 @@ init(rng) -> params    forward(params, x, rng) -> y, cache    backward(dy, cache
 
 import numpy as np
 import pytest
-from cases import COMPOSITES, KEY, LAYERS, arrays, build, draw, every_layer
+from cases import COMPOSITES, KEY, LAYERS, B, arrays, build, draw, every_layer
 
-from minivit import tree
-from minivit.backend import to_host
+from minivit import CrossEntropy, Key, tree
+from minivit.backend import to_device, to_host
+from minivit.layers import Attention, ClassToken, LayerNorm, Linear, PositionEmbedding
 
 
 def snapshot(*nests):
@@ -68,7 +69,7 @@ def test_output_is_the_callers_to_write_on(xp, name):
 
 @every_layer
 def test_gradients_share_no_memory(name):
-    """A gradient that is a view of dy, of a cache or of a parameter would change under its owner."""
+    """A gradient that is a view of dy, a cache or a parameter would change under its owner."""
     layer, params, x = build(name)
     y, cache = layer.forward(params, x, KEY)
     assert not any(np.shares_memory(y, kept) for kept in (*arrays(cache), *arrays(params)))
@@ -115,7 +116,7 @@ def test_batch_is_only_a_stack_of_images(xp, name):
     layer, params, x = build(name, xp)
     y, dx, _ = there_and_back(layer, params, x, xp)
     dy = draw(y.shape, xp, seed=5)
-    alone, cache = layer.forward(params, x[2:3], KEY.__class__(KEY.seed, KEY.step, KEY.first + 2))
+    alone, cache = layer.forward(params, x[2:3], Key(KEY.seed, KEY.step, KEY.first + 2))
     np.testing.assert_allclose(to_host(alone), to_host(y[2:3]), rtol=1e-12, atol=1e-12)
     alone, _ = layer.backward(dy[2:3], cache)
     np.testing.assert_allclose(to_host(alone), to_host(dx[2:3]), rtol=1e-12, atol=1e-12)
@@ -130,6 +131,22 @@ def test_composites_empty_their_cache_and_refuse_a_second_backward(xp, name):
     assert cache == {}
     with pytest.raises(KeyError):
         layer.backward(draw(y.shape, xp), cache)
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_keeps_the_rules_too(xp, kind, smoothing):
+    loss_layer, logits = CrossEntropy(smoothing), draw((B, 7), xp, dtype=np.float32)
+    one_hot = np.eye(7, dtype=np.float32)[:B]
+    targets = to_device(np.arange(B) if kind == "labels" else one_hot, xp)
+    given = snapshot((logits, targets))
+    loss, cache = loss_layer.forward(logits, targets)
+    assert loss.shape == () and {a.dtype.name for a in (loss, *arrays(cache))} == {"float32"}
+    given += snapshot(cache)
+    dlogits = loss_layer.backward(0.5, cache)
+    assert dlogits.shape == logits.shape and dlogits.dtype == np.float32
+    dlogits[...] = np.nan  # the caller's to write on
+    assert_same(given, snapshot((logits, targets), cache))
 
 
 @every_layer
@@ -150,8 +167,6 @@ def test_init(name):
 
 def test_initial_ranges():
     """Xavier for matrices (a q-k-v product as three), normal 0.02 for positions, zeros and ones."""
-    from minivit.layers import Attention, ClassToken, LayerNorm, Linear, PositionEmbedding
-
     rng = np.random.default_rng(0)
     start = Attention(60, 3).init(rng)
     for part in ("qkv", "proj"):

@@ -17,7 +17,7 @@ def random_crop(images, rng, padding=4):
     xp = array_module(images)
     b, h, w, c = images.shape
     padded = xp.zeros((b, h + 2 * padding, w + 2 * padding, c), dtype=images.dtype)
-    padded[:, padding:-padding, padding:-padding] = images
+    padded[:, padding : padding + h, padding : padding + w] = images
     windows = xp.lib.stride_tricks.sliding_window_view(padded, (h, w), axis=(1, 2))
     top, left = to_device(rng.integers(0, 2 * padding + 1, (2, b)), xp)
     return windows[xp.arange(b), top, left].transpose(0, 2, 3, 1)  # (B, C, H, W) to channels last

@@ -3,31 +3,34 @@
 The built-in data set, for a machine without CIFAR-10 and without a network. The class of a picture
 is the figure that its marks form; `FIGURES` is the whole definition. All else is chance, drawn
 anew for every picture: the two inks and which mark takes which, the form and size of the marks, the
-figure's place, spacing and slant, a slip of each mark, and the paper's tint, shading and grain.
+figure's place, spacing and slant, a slip of each mark, and the grain of the paper.
 
-Why pixels alone tell little. The inks lie equally far to both sides of the paper's grey, and every
-mark takes either by the toss of a coin, so the average picture of every class is the same empty
-sheet and no weighted sum of pixels prefers a class. PIXELS_MEASURED
+Why pixels alone tell little: the two inks lie equally far to either side of the paper's grey, and
+a coin decides which of them a mark takes, so the average picture of every class is the same empty
+sheet. Softmax regression on the 10,000 training pictures reaches 22% of the test pictures (the
+nearest class by the average of *where* ink is, whatever its colour, reaches them nearly all).
 
-Why a bag of patches tells little. Every figure is nine equal marks, and a patch of 4 x 4 pixels
-rarely shows more than one, so only the places of the patches tell the figures apart.
-BAG_MEASURED
+Why a bag of patches tells little: every figure is nine equal marks, and a patch of 4 x 4 pixels
+seldom shows more than one; only the places of the patches tell the figures apart. The ViT below
+without its position embedding reaches @NOPOS@.
 
-Why a ViT learns it all the same. The paper is nearly the mean colour of the set, so an empty patch
-is nearly zero once normalised and its token is its position embedding alone, which LayerNorm makes
-loud: where nothing is can be read from the first step on. (With papers of many colours the same
-figures are not learned within thousands of steps.) VIT_MEASURED
+Why a ViT learns it in a minute: the paper is the mean colour of the set, so an empty patch is
+nearly zero once normalised. Its token is then its position embedding and little else, which
+LayerNorm makes loud, and where nothing is can be read from the first steps on. (With sheets of
+varied colours, not one class was learned in five passes.) Width 128, 6 blocks, patch 4, mean
+pooling, AdamW at 1e-3, batch 128, crops and flips: @VIT@ of the test
+pictures after 1, 2, 3, 4 and 5 passes.
 
-Every figure is its own mirror image, and survives a shift of a few pixels, so the usual
-augmentation changes no class. A seed gives the same pictures on every run; on another processor
-or NumPy, rounding may move a pixel by one level.
+Every figure is its own mirror image and survives a shift of a few pixels, so the usual
+augmentation changes no class. A seed gives the same pictures on every run; another processor or
+NumPy may round a pixel to the next level.
 """
 
 import numpy as np
 
 from .dataset import Dataset
 
-FIGURES = {  # seen from above, one word a row
+FIGURES = {  # five rows of five cells, o a mark
     "plus": "..o.. ..o.. ooooo ..o.. ..o..",
     "cross": "o...o .o.o. ..o.. .o.o. o...o",
     "tee": "ooooo ..o.. ..o.. ..o.. ..o..",
@@ -36,13 +39,13 @@ FIGURES = {  # seen from above, one word a row
     "peak": "..o.. .o.o. .o.o. o...o o...o",
     "cup": "..... o...o o...o o...o .ooo.",
     "arch": ".ooo. o...o o...o o...o .....",
-    "diamond": "..o.. .o.o. o.o.o .o.o. ..o..",
-    "grid": "o.o.o ..... o.o.o ..... o.o.o",
+    "ring": ".o.o. o...o ..o.. o...o .o.o.",
+    "block": "..... .ooo. .ooo. .ooo. .....",
 }
 MARKS = 9  # in every figure
 SIDE = 32  # pixels
 FORMS = np.array(  # a mark is |dx / radius| ** power + |dy / radius| ** power <= 1
-    [(0.8, 2.7), (1.0, 2.4), (2.0, 2.0), (4.0, 1.75)], np.float32
+    [(0.8, 3.0), (1.0, 2.7), (2.0, 2.25), (4.0, 2.0)], np.float32
 )  # (power, radius in pixels) of a star, a lozenge, a disc and a tile
 GRAIN = 0.004  # of the paper: standard deviation, where white is 1
 CHUNK = 250  # pictures drawn at a time: few enough for the working arrays to stay near the cache
@@ -79,12 +82,12 @@ def _places(rng, labels):
     cells = np.argwhere(grids == "o")[:, 1:].reshape(len(FIGURES), MARKS, 2) - 2.0
     y, x = np.moveaxis(cells[labels], -1, 0).astype(np.float32)  # (B, 9), in steps of the figure
     B = len(labels)
-    slant = _uniform(rng, -0.12, 0.12, B, 1)  # radians, near enough
-    step = _uniform(rng, 4.3, 5.3, B, 1)  # pixels
+    slant = _uniform(rng, -0.1, 0.1, B, 1)  # radians, near enough
+    step = _uniform(rng, 4.7, 5.3, B, 1)  # pixels
     y, x = step * (y + slant * x), step * (x - slant * y)
     centre = (SIDE - 1) / 2
     return tuple(
-        centre + at + _uniform(rng, -2.5, 2.5, B, 1) + _uniform(rng, -0.5, 0.5, B, MARKS)
+        centre + at + _uniform(rng, -1.5, 1.5, B, 1) + _uniform(rng, -0.5, 0.5, B, MARKS)
         for at in (y, x)
     )
 

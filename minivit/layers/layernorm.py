@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..backend import array_module
 from .init import ones, zeros
+from .sums import feature_mean, token_sum
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class LayerNorm:
     def forward(self, params, x, rng=None):
         """x (..., D) -> y (..., D), cache."""
         xp = array_module(x)
-        xhat = x - x.mean(axis=-1, keepdims=True)
+        xhat = x - feature_mean(x)
         y = xhat * xhat
-        rstd = y.mean(axis=-1, keepdims=True)  # the variance, until the next two lines
+        rstd = feature_mean(y)  # the variance, until the next two lines
         rstd += self.eps
         rstd = 1.0 / xp.sqrt(rstd)
         xhat *= rstd
@@ -49,12 +50,11 @@ class LayerNorm:
     def backward(self, dy, cache):
         """dy (..., D) -> dx (..., D), grads."""
         xhat, rstd, gamma = cache
-        tokens = tuple(range(dy.ndim - 1))
-        dgamma = (dy * xhat).sum(axis=tokens)
-        dbeta = dy.sum(axis=tokens)
+        dgamma = token_sum(dy * xhat)
+        dbeta = token_sum(dy)
         dx = dy * gamma  # dxhat, until the last line
-        stretch = (dx * xhat).mean(axis=-1, keepdims=True)
-        dx -= dx.mean(axis=-1, keepdims=True)
+        stretch = feature_mean(dx * xhat)
+        dx -= feature_mean(dx)
         dx -= xhat * stretch
         dx *= rstd
         return dx, {"gamma": dgamma, "beta": dbeta}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .init import xavier, zeros
+from .sums import token_sum
 
 
 @dataclass(frozen=True)
@@ -50,4 +51,4 @@ class Linear:
         rows = dy.reshape(-1, self.d_out)
         dx = rows @ w.T
         dw = x.reshape(-1, self.d_in).T @ rows
-        return dx.reshape(x.shape), {"w": dw, "b": rows.sum(axis=0)}
+        return dx.reshape(x.shape), {"w": dw, "b": token_sum(rows)}

@@ -48,8 +48,16 @@ class RunDirectory:
         with open(self.metrics, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
+    def result(self):
+        """The object of the test result, the last in metrics.jsonl; None if it is not there."""
+        return next((row for row in self._objects() if "test_accuracy" in row), None)
+
     def rows(self):
-        """The epochs' objects in metrics.jsonl; a last line that was cut off is left out."""
+        """The epochs' objects in metrics.jsonl."""
+        return [row for row in self._objects() if "epoch" in row]
+
+    def _objects(self):
+        """All objects in metrics.jsonl; a last line that was cut off is left out."""
         rows = []
         if self.metrics.exists():
             for line in self.metrics.read_text(encoding="utf-8").splitlines():
@@ -57,7 +65,7 @@ class RunDirectory:
                     rows.append(json.loads(line))
                 except ValueError:
                     break
-        return [row for row in rows if "epoch" in row]
+        return rows
 
     def keep_rows(self, epochs):
         """Rewrite metrics.jsonl with only the rows of the first `epochs` epochs."""

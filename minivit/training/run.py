@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import shlex
 import time
 
 import numpy as np
@@ -9,21 +10,26 @@ import numpy as np
 from ..backend import to_device
 from ..data import batches
 from ..data.augment import channel_statistics
-from ..errors import CheckpointError, ConfigError, DivergedError
+from ..errors import ConfigError, DivergedError
 from . import checkpoint, curves
 from .progress import Progress, clock
+from .saved import SavedRun
 from .signals import Interrupted, Interrupts
 from .trainer import Trainer
+
+NOWHERE = {"dataset": None, "data_dir": None}
 
 
 class Run:
     """One training run of `config` by `recipe` on `dataset`, written to `directory`.
 
-    `preset` and `source` (what `--dataset` said) are for the record, and for resuming. Construct
-    it, `resume` it or not, then `train`.
+    `preset` and `source` (where the data came from: {"dataset": ..., "data_dir": ...}) are for the
+    record. Construct it, `resume` it or not, then `train`.
     """
 
-    def __init__(self, config, recipe, dataset, directory, workers, xp=np, preset="", source=""):
+    def __init__(
+        self, config, recipe, dataset, directory, workers, xp=np, preset="", source=NOWHERE
+    ):
         self.config, self.recipe, self.dataset = config, recipe, dataset
         self.directory, self.preset, self.source = directory, preset, source
         self.training, self.validation = batches.split(
@@ -61,8 +67,8 @@ class Run:
             },
         }
 
-    def save(self):
-        """Write last.npz: weights, optimizer, position, description."""
+    def save(self, path=None):
+        """Write a checkpoint (last.npz): weights, optimizer, position, description."""
         position = {
             "epochs_done": self.epochs_done,
             "step": self.trainer.step,
@@ -71,17 +77,16 @@ class Run:
             "best_val_accuracy": self.best,
         }
         meta = {**self.description, "position": position}
-        checkpoint.save(self.directory.last, self.trainer.arrays(), meta)
+        checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
 
     def resume(self, path):
-        """Take up the run at the checkpoint `path`, which must be of this run's description."""
+        """Take up the run at the checkpoint `path`, which must be of this model, recipe and data.
+
+        Raises CheckpointError if it is of others, or damaged; nothing is changed then.
+        """
+        SavedRun.read(path).refuse_others(self.description)
         arrays = self.trainer.arrays()
         expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
-        saved = checkpoint.read_meta(path)
-        wanted = self.description
-        other = checkpoint.differences({name: saved.get(name) for name in wanted}, wanted)
-        if other:
-            raise CheckpointError(f"{path} is of another run: {'; '.join(other)}")
         arrays, meta = checkpoint.load(path, expected)
         position = meta["position"]
         self.trainer.restore(arrays, position["step"])
@@ -100,13 +105,15 @@ class Run:
         self.directory.write_config(self.description)
         trainer, began = self.trainer, time.monotonic() - self.elapsed
         progress = Progress(trainer.steps, trainer.step, self.recipe.batch_size)
-        try:
-            with Interrupts() as stop:
+        with Interrupts() as stop:
+            try:
                 while self.epochs_done < self.recipe.epochs:
                     self.epoch(progress, stop, began)
-        finally:
-            progress.close()
-        return self.finish()
+                    if stop.number:
+                        self.interrupted(stop.number)
+            finally:
+                progress.close()
+            return self.finish()
 
     def epoch(self, progress, stop, began):
         """The steps of one epoch, or what is left of it; then validation, metrics, checkpoint."""
@@ -129,6 +136,8 @@ class Run:
                 self.interrupted(stop.number)
         sums, speed_time = self.read_sums(), time.monotonic() - started
         val_loss, val_accuracy = self.validate()
+        if not math.isfinite(val_loss or 0):
+            raise self.diverged(trainer.step)
         self.elapsed = time.monotonic() - began
         row = {
             "epoch": number,
@@ -144,16 +153,20 @@ class Run:
         self.close_epoch(row, progress)
 
     def close_epoch(self, row, progress):
-        """Write the row, the checkpoint, and best.npz if this epoch is."""
-        self.epochs_done = row["epoch"]
-        better = self.best is None or (row["val_accuracy"] or 0) > self.best
-        if better:
-            self.best = row["val_accuracy"] or 0.0
+        """Write the row, best.npz if this epoch is, and last.npz.
+
+        In this order a run that is killed in between does the epoch again and writes the same.
+        Where nothing is held out to decide by, the best is the last.
+        """
+        self.epochs_done, accuracy = row["epoch"], row["val_accuracy"]
         self.trainer.reset_sums()
-        self.save()
-        if better:
-            checkpoint.copy(self.directory.last, self.directory.best)
         self.directory.append(row)
+        if accuracy is None or self.best is None or accuracy > self.best:
+            self.best = accuracy
+            self.save(self.directory.best)
+            checkpoint.copy(self.directory.best, self.directory.last)
+        else:
+            self.save()
         val = (
             ""
             if row["val_loss"] is None
@@ -176,18 +189,22 @@ class Run:
         """The trainer's sums. Raises DivergedError if a step was not finite."""
         sums = self.trainer.read_sums()
         if sums["bad_step"] is not None:
-            raise DivergedError(
-                f"the loss or its gradient was not finite at step {sums['bad_step']} (epoch "
-                f"{self.epochs_done + 1}); the last good checkpoint is {self.directory.last}. "
-                "Try a lower --lr or a longer --warmup."
-            )
+            raise self.diverged(sums["bad_step"])
         return sums
+
+    def diverged(self, step):
+        """The error that says at which step the loss was lost, and what is left."""
+        return DivergedError(
+            f"the loss is no longer finite at step {step} of {self.trainer.steps} (epoch "
+            f"{self.epochs_done + 1}); the last good checkpoint is {self.directory.last}. "
+            "Try a lower --lr or a longer --warmup."
+        )
 
     def interrupted(self, number):
         """Raise Interrupted, saying how to go on."""
         raise Interrupted(
             f"stopped after step {self.trainer.step} of {self.trainer.steps}; "
-            f"continue with: python train.py --resume {self.directory.path}",
+            f"continue with: python train.py --resume {shlex.quote(str(self.directory.path))}",
             number,
         )
 

@@ -92,8 +92,12 @@ class Trainer:
         self.first_bad = xp.minimum(self.first_bad, xp.where(finite, NEVER, self.step))
 
     def read_sums(self):
-        """Wait for the device -> loss sum, hits and images so far, first bad step or None."""
-        bad = int(self.first_bad)
+        """Wait for the device -> loss sum, hits and images so far, first bad step or None.
+
+        A step is bad if its loss or gradient was not finite, or if it left such weights.
+        """
+        finite = self.xp.isfinite(self.vector).all()
+        bad = int(self.xp.minimum(self.first_bad, self.xp.where(finite, NEVER, self.step)))
         return {
             "loss": float(self.loss_sum),
             "correct": int(self.correct_sum),

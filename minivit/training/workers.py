@@ -12,6 +12,8 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from .. import tree
 
 
@@ -54,7 +56,11 @@ class Workers:
         return self._stack.__exit__(*exception)
 
     def map(self, function, items):
-        """[function(item) for item in items], in that order, on all threads."""
+        """[function(item) for item in items], in that order, on all threads.
+
+        NumPy's warnings of numbers that are not finite are off: who needs to know looks at them.
+        """
+        function = np.errstate(over="ignore", invalid="ignore")(function)
         if self.threads == 1:
             return [function(item) for item in items]
         return list(self._pool.map(function, items))

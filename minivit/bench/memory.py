@@ -1,0 +1,115 @@
+"""What a training step needs at most, measured in a process of its own.
+
+The process builds the model and a batch, notes how much memory is resident, takes three steps, and
+prints how far the highest point since then (getrusage's ru_maxrss) lies above that: activations,
+gradients, optimizer state and everything passing. On a GPU, what the library's memory pool
+held at its highest, above the same point.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ..config import Config
+
+STEPS = 3
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def peak_bytes(side, size, threads=None, device="cpu"):
+    """Bytes above the built model of `side` ("ours", "torch"), or None where no one can tell."""
+    what = json.dumps([side, size.config.to_dict(), size.batch, threads, device])
+    places = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    done = subprocess.run(
+        [sys.executable, "-m", "minivit.bench.memory", what],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def measure(side, size, threads, device):
+    """Build, take the steps -> bytes, or None."""
+    if side == "torch":
+        from .torch_opponent import Opponent
+
+        opponent = Opponent(size, device)
+        return _torch_gpu(opponent) if device == "gpu" else _host(opponent.train)
+    from ..backend import select
+    from ..training.workers import Workers
+    from .step import Bench
+
+    xp = select(device)
+    with Workers(threads) as workers:
+        bench = Bench(size, workers, xp, pictures=size.batch)
+        bench.close()
+        return _host(bench.train) if device == "cpu" else _cupy(bench.train, xp)
+
+
+def _host(step):
+    """How far the resident memory rises over the steps; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+
+    def highest():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+    before = _resident(highest())
+    for _ in range(STEPS):
+        step()
+    return max(0, highest() - before)
+
+
+def _resident(highest):
+    """Bytes resident now; `highest` where that cannot be read.
+
+    On Linux the mark left by building the model is wiped first, lest it pass for the step's.
+    """
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass  # then the mark stays: the peak may come out too high, never too low
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return highest
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _cupy(step, xp):
+    """What CuPy's pool took from the device, above what the built model uses."""
+    pool = xp.get_default_memory_pool()
+    pool.free_all_blocks()
+    before = pool.used_bytes()
+    for _ in range(STEPS):
+        step()
+    return pool.total_bytes() - before
+
+
+def _torch_gpu(opponent):
+    """What PyTorch's allocator took from the device, above what the built model uses."""
+    cuda = opponent.torch.cuda
+    before = cuda.memory_allocated()
+    for _ in range(STEPS):
+        opponent.train()
+    cuda.synchronize()
+    return cuda.max_memory_reserved() - before
+
+
+def main(argument):
+    """The process's own side: print the number as JSON."""
+    from .sizes import Size
+
+    side, config, batch, threads, device = json.loads(argument)
+    print(json.dumps(measure(side, Size(Config(**config), batch), threads, device)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,111 @@
+"""The training step and its parts, timed through the Trainer that `train.py` uses.
+
+Ours and the opponent take turns in one process, so that whatever else the machine does meets both
+alike. The matrix library is held back only during our turns.
+"""
+
+import itertools
+from statistics import median
+
+import numpy as np
+
+from ..data import batches
+from ..training.recipe import Recipe
+from ..training.trainer import OrderedSum, Trainer
+from .stopwatch import Stopwatch, watching
+from .timing import SECONDS, average, synchronizer
+
+PICTURES = 50_000  # as many as CIFAR-10 has: batches are gathered from all over them
+
+
+class Bench:
+    """A Trainer on random images of a `Size`, and the pieces of work to time. Close it after use.
+
+    workers: a `Workers`, entered by the caller around each call of anything below.
+    """
+
+    def __init__(self, size, workers, xp=np, pictures=PICTURES):
+        self.size, self.workers, self.wait = size, workers, synchronizer(xp)
+        c, batch, rng = size.config, size.batch, np.random.default_rng(0)
+        shape = (max(pictures, batch), c.image_size, c.image_size, c.channels)
+        images = xp.asarray(rng.integers(0, 256, shape, np.uint8))
+        labels = xp.asarray(rng.integers(0, c.classes, len(images)))
+        recipe = Recipe(batch_size=batch, warmup=0.0)
+        mean, std = [0.5] * c.channels, [0.25] * c.channels
+        self.trainer = Trainer(c, recipe, 10_000, mean, std, workers, xp)
+        whole = np.arange(len(images) // batch * batch)  # no ragged batch among those timed
+
+        def endless():
+            for number in itertools.count(1):
+                yield from batches.epoch(images, labels, whole, batch, recipe.seed, number)
+
+        self.alone, self.ahead = endless(), batches.ahead(endless())
+        self.images, self.labels = next(self.alone)
+
+    def close(self):
+        """Stop the thread that prepares batches."""
+        self.ahead.close()
+
+    def train(self):
+        """A training step on the same batch every time: normalise, both ways, clip, update."""
+        self.trainer.train_step(self.images, self.labels)
+
+    def run(self):
+        """A step of a real run: its batch comes from the thread that prepares them ahead."""
+        self.trainer.train_step(*next(self.ahead))
+
+    def forward(self):
+        """Logits, loss and hits of the batch; nothing is kept."""
+        self.trainer.evaluate(self.images, self.labels, self.size.batch)
+
+    def prepare(self):
+        """A batch gathered, cropped and mirrored, with nothing else going on."""
+        next(self.alone)
+
+    def sums(self, steps=3):
+        """The share of a step that clipping, optimizer and gradient sums take, over `steps`."""
+        watch, trainer = Stopwatch(self.wait), self.trainer
+        with (
+            watching(trainer, "_update", lambda *_: "update", watch),
+            watching(OrderedSum, "put", lambda *_: "put", watch),
+            watching(trainer, "train_step", lambda *_: "step", watch),
+        ):
+            for _ in range(steps):
+                trainer.train_step(self.images, self.labels)
+        whole = {label: total.whole for label, total in watch.totals.items()}
+        adding = whole["put"] / self.workers.threads  # the other threads go on meanwhile
+        return (whole["update"] + adding) / whole["step"]
+
+    def turn(self, least=SECONDS):
+        """Seconds of each piece of work, and two shares -> dict."""
+        with self.workers:
+            found = {
+                name: average(getattr(self, name), self.wait, least)
+                for name in ("train", "run", "forward", "prepare")
+            }
+            found["optimizer_share"] = self.sums()
+        found["data_share"] = 1 - found["train"] / found["run"]
+        return found
+
+
+def micro_batch(size, workers, xp=np):
+    """The images of `size` that one worker takes through the layers at once."""
+    bench = Bench(size, workers, xp, pictures=size.batch)
+    start, stop = bench.trainer.micro_batches(size.batch)[0]
+    return stop - start
+
+
+def compare(ours, opponent=None, runs=7, least=SECONDS):
+    """Turns of `ours` (a Bench) and of `opponent` (or None) -> their medians over `runs`: dicts.
+
+    Whoever was first in one run is second in the next.
+    """
+    sides = {"ours": ours, **({"torch": opponent} if opponent else {})}
+    turns = {name: [] for name in sides}
+    for run in range(runs):
+        for name in sorted(sides, reverse=run % 2 == 1):
+            turns[name].append(sides[name].turn(least))
+    return {
+        name: {key: median(turn[key] for turn in rows) for key in rows[0]}
+        for name, rows in turns.items()
+    }
