@@ -1,4 +1,4 @@
-"""What the layer tests run over: every layer once, at sizes that are all different.
+"""What the layer tests share: every layer once, at sizes that are all different, and helpers.
 
 Equal sizes hide mistakes: with T = D a matrix that should be transposed still fits. So B = 4
 images, T = 5 tokens, width D = 6, 3 heads of K = 2, an MLP of M = 7, 6 patches of 3 x 3 x 2.
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minivit import Config, Key, ViT, gradcheck, tree
-from minivit.backend import to_device
+from minivit.backend import to_device, to_host
 from minivit.layers import (
     Attention,
     ClassPool,
@@ -84,6 +84,24 @@ def tiny(**changes):
     sizes = {"image_size": 6, "patch_size": 2, "channels": 3, "classes": 10}
     width = {"dim": 8, "depth": 2, "heads": 4, "mlp_dim": 7}
     return ViT(Config(**{**sizes, **width, **changes}))
+
+
+def run(layer, params, x, xp, rng=None):
+    """The layer's output for host arrays, as a host array."""
+    moved = tree.map(lambda p: to_device(p, xp), params)
+    return to_host(layer.forward(moved, to_device(x, xp), rng)[0])
+
+
+def close(got, want, **tolerance):
+    """Equal to 1e-12, or to the tolerance given (rtol, atol)."""
+    np.testing.assert_allclose(got, want, **{"rtol": 1e-12, "atol": 1e-12, **tolerance})
+
+
+def plain_layernorm(x, gamma, beta, eps=1e-6):
+    """Mean 0, variance 1, scale and shift, in float64 and NumPy's own words."""
+    x = x.astype(np.float64)
+    mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    return (x - mean) / np.sqrt(var + eps) * gamma + beta
 
 
 def arrays(nest):

@@ -23,7 +23,8 @@ sys.dont_write_bytecode = True  # a patch within one second must not meet a cach
 import strict_cupy  # noqa: E402
 from mutations import MUTATIONS  # noqa: E402
 
-SUITES = ["test_forward_oracles", "test_protocol", "test_chance", "test_gradients", "test_model"]
+SUITES = """test_forward_oracles test_cross_entropy test_dropout test_protocol test_chance
+    test_gradients test_model""".split()  # the quickest first
 
 
 def functions(module):

@@ -7,14 +7,26 @@ import math
 
 import numpy as np
 import pytest
-from cases import HEADS, KEY, B, D, M, T, build, draw, needs_scipy, redrawn
+from cases import (
+    HEADS,
+    B,
+    D,
+    M,
+    T,
+    build,
+    close,
+    draw,
+    needs_scipy,
+    plain_layernorm,
+    redrawn,
+    run,
+)
 
-from minivit import ConfigError, CrossEntropy, DataError, tree
+from minivit import tree
 from minivit.backend import to_device, to_host
 from minivit.layers import (
     ClassPool,
     ClassToken,
-    Dropout,
     Gelu,
     GeluErf,
     LayerNorm,
@@ -23,19 +35,7 @@ from minivit.layers import (
     Mlp,
     Patchify,
     PositionEmbedding,
-    TransformerBlock,
 )
-
-
-def run(layer, params, x, xp, rng=None):
-    """The layer's output for host arrays, as a host array."""
-    moved = tree.map(lambda p: to_device(p, xp), params)
-    return to_host(layer.forward(moved, to_device(x, xp), rng)[0])
-
-
-def close(got, want, **tolerance):
-    np.testing.assert_allclose(got, want, **{"rtol": 1e-12, "atol": 1e-12, **tolerance})
-
 
 # Linear, tokens, pooling
 
@@ -95,26 +95,21 @@ def test_patchify_backward_is_its_inverse(xp):
 # LayerNorm
 
 
-def plain_layernorm(x, gamma, beta, eps=1e-6):
-    x = x.astype(np.float64)
-    mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
-    return (x - mean) / np.sqrt(var + eps) * gamma + beta
-
-
 def test_layernorm_is_the_textbook_formula(xp):
     layer, params, x = build("LayerNorm")
     close(run(layer, params, x, xp), plain_layernorm(x, params["gamma"], params["beta"]))
 
 
+@pytest.mark.parametrize("dim", [64, 192])  # 1/192 is no float32
 @pytest.mark.parametrize(
     "mean, scale, atol",
-    [(1e4, 1.0, 1e-3), (0.0, 1e-20, 1e-3), (0.0, 1e18, 1e-3), (-1e3, 3.0, 1e-3)],
+    [(1e4, 1.0, 4e-3), (-1e3, 3.0, 4e-4), (0.0, 1e-20, 1e-12), (0.0, 1e18, 1e-5)],
 )
-def test_layernorm_in_float32_far_from_zero(xp, mean, scale, atol):
-    """E[x^2] - E[x]^2 is wrong by thousands at mean 1e4; two passes are not."""
-    x = (mean + scale * draw((B, T, 64))).astype(np.float32)
-    params = {"gamma": np.ones(64, np.float32), "beta": np.zeros(64, np.float32)}
-    y = run(LayerNorm(64), params, x, xp)
+def test_layernorm_in_float32_far_from_zero(xp, mean, scale, atol, dim):
+    """E[x^2] - E[x]^2 is wrong by thousands at mean 1e4; two passes only round x - mean."""
+    x = (mean + scale * draw((B, T, dim))).astype(np.float32)
+    params = {"gamma": np.ones(dim, np.float32), "beta": np.zeros(dim, np.float32)}
+    y = run(LayerNorm(dim), params, x, xp)
     close(y, plain_layernorm(x, 1, 0), atol=atol, rtol=0)
 
 
@@ -235,131 +230,3 @@ def test_block_is_two_residual_corrections(xp):
     norm = plain_layernorm(x1, params["norm2"]["gamma"], params["norm2"]["beta"])
     want = x1 + run(Mlp(D, M), params["mlp"], norm, xp)
     close(run(layer, params, x, xp), want)
-
-
-# Dropout
-
-
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_dropout_drops_its_share_and_scales_the_rest(xp, rate):
-    x = np.ones((50, 40, 50))
-    y = run(Dropout(rate), {}, x, xp, KEY)
-    assert np.mean(y == 0) == pytest.approx(rate, abs=0.005)  # 3 standard errors at 0.5
-    assert np.mean(y) == pytest.approx(1, abs=0.03)
-    close(y[y != 0], 1 / (1 - rate), rtol=1e-4)  # rates are kept to 1/65536
-
-
-def test_dropout_of_nearly_everything_stays_finite(xp):
-    assert np.isfinite(run(Dropout(0.9999999), {}, np.ones((B, T, D)), xp, KEY)).all()
-
-
-@pytest.mark.parametrize("name", ["Dropout", "Mlp with dropout", "TransformerBlock with dropout"])
-def test_evaluation_drops_nothing(xp, name):
-    layer, params, x = build(name)
-    without = build(name.removesuffix(" with dropout").replace("Dropout", "Dropout of nothing"))[0]
-    evaluated = run(layer, params, x, xp)
-    assert (evaluated == run(without, params, x, xp)).all()
-    assert (evaluated != run(layer, params, x, xp, KEY)).any()
-
-
-def test_dropout_sites_of_the_mlp(xp):
-    """After the GELU and after the second product, each with its own mask."""
-    ones = np.ones((B, T, 50))
-    mlp, names = Mlp(50, 50, 0.5), ("drop1", "drop2")
-    masks = [run(Dropout(0.5), {}, ones, xp, KEY.at(name)) for name in names]
-    assert (masks[0] != masks[1]).any()
-    params = redrawn(mlp)
-    h = run(Gelu(), {}, run(mlp.fc1, params["fc1"], ones, xp), xp) * masks[0]
-    want = run(mlp.fc2, params["fc2"], h, xp) * masks[1]
-    close(run(mlp, params, ones, xp, KEY), want, rtol=1e-9)
-
-
-def test_dropout_sites_of_the_block(xp):
-    """After the attention, and in the MLP: each half alone, the other half's output held at 0."""
-    block, x = TransformerBlock(50, 5, 3, 0.5), draw((B, T, 50))
-    for muted, fed in (("mlp.fc2", "norm1"), ("attn.proj", "norm2")):
-        params = redrawn(block)
-        part, last = muted.split(".")
-        for name in ("w", "b"):
-            params[part][last][name][...] = 0.0
-        norm = plain_layernorm(x, params[fed]["gamma"], params[fed]["beta"])
-        if fed == "norm1":
-            h = run(block.attn, params["attn"], norm, xp)
-            h *= run(Dropout(0.5), {}, np.ones_like(h), xp, KEY.at("drop"))
-        else:
-            h = run(block.mlp, params["mlp"], norm, xp, KEY.at("mlp"))
-        close(run(block, params, x, xp, KEY), x + h, rtol=1e-9)
-
-
-# Cross-entropy
-
-
-def loss_of(logits, targets, xp, smoothing=0.0):
-    loss, _ = CrossEntropy(smoothing).forward(to_device(logits, xp), to_device(targets, xp))
-    return float(loss)
-
-
-@pytest.mark.parametrize("classes", [1, 2, 10])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_equal_logits_cost_ln_c(xp, classes, smoothing):
-    logits, labels = np.full((B, classes), 3.0), np.arange(B) % classes
-    assert loss_of(logits, labels, xp, smoothing) == pytest.approx(math.log(classes), abs=1e-12)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.999])
-def test_cross_entropy_is_its_formula(xp, smoothing):
-    logits, labels, classes = draw((B, 7)), np.array([0, 6, 3, 3]), 7
-    total = 0.0
-    for i, label in enumerate(labels):
-        bottom = sum(math.exp(z) for z in logits[i])
-        for c in range(classes):
-            q = (1 - smoothing) * (c == label) + smoothing / classes
-            total -= q * math.log(math.exp(logits[i, c]) / bottom)
-    assert loss_of(logits, labels, xp, smoothing) == pytest.approx(total / B, rel=1e-12)
-    one_hot = np.eye(classes)[labels]
-    assert loss_of(logits, one_hot, xp, smoothing) == pytest.approx(total / B, rel=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_logits_of_1e4_are_exact(xp, dtype):
-    logits = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]], dtype)
-    assert loss_of(logits[:1], np.array([0]), xp) == 0.0
-    assert loss_of(logits[:1], np.array([1]), xp) == 2e4
-    assert loss_of(logits[1:], np.array([2]), xp) == pytest.approx(math.log(3), rel=1e-6)
-    loss = CrossEntropy()
-    _, cache = loss.forward(to_device(logits, xp), to_device(np.array([1, 0]), xp))
-    want = [[0.5, -0.5, 0.0], [-1 / 3, 1 / 6, 1 / 6]]
-    close(to_host(loss.backward(1.0, cache)), want, atol=1e-7)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_loss_is_the_mean_over_the_batch(xp, smoothing):
-    logits, labels = draw((B, 7)), np.arange(B)
-    each = [loss_of(logits[i : i + 1], labels[i : i + 1], xp, smoothing) for i in range(B)]
-    assert loss_of(logits, labels, xp, smoothing) == pytest.approx(sum(each) / B, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    "targets",
-    [
-        np.zeros(B - 1, np.int64),
-        np.zeros((B, 1), np.int64),
-        np.zeros((B, 7), np.int64),
-        np.zeros(B),
-        np.zeros((B, 6)),
-        np.zeros((7, B)),
-        np.zeros(B, bool),
-        np.int64(3),
-    ],
-    ids=lambda targets: f"{targets.dtype}{targets.shape}",
-)
-def test_targets_of_another_shape_are_refused(xp, targets):
-    targets = to_device(np.asarray(targets), xp)
-    with pytest.raises(ConfigError, match=r"integers \(4,\) or probabilities \(4, 7\)"):
-        CrossEntropy().forward(draw((B, 7), xp), targets)
-
-
-@pytest.mark.parametrize("label", [-1, 7])
-def test_labels_out_of_range_are_refused_on_the_host(label):
-    with pytest.raises(DataError, match=r"labels must lie in 0\.\.6"):
-        CrossEntropy().forward(draw((B, 7)), np.array([0, 1, 2, label]))

@@ -78,7 +78,10 @@ def test_micro_batched_steps_equal_the_plain_ones(workers, monkeypatch, clip):
         trained.train_step(images, labels)
     weights, losses = by_hand(start, batches, recipe, 20)
     for name, leaf in tree.walk(trained.params):
-        np.testing.assert_allclose(leaf, weights[name], atol=5e-5, err_msg=name)
+        judged = slice(None)
+        if name.endswith("qkv.b"):  # the key bias has no gradient, and AdamW makes steps of noise
+            judged = np.r_[: leaf.size // 3, 2 * leaf.size // 3 : leaf.size]
+        np.testing.assert_allclose(leaf[judged], weights[name][judged], atol=5e-5, err_msg=name)
         assert np.abs(leaf - dict(tree.walk(start))[name]).max() > 2e-3, name  # it has moved
     sums = trained.read_sums()
     expected = sum(loss * len(labels) for loss, (_, labels) in zip(losses, batches, strict=True))
@@ -201,6 +204,22 @@ def test_first_step_that_is_not_finite_is_remembered(workers, xp):
             trained.params["head"]["b"][...] = np.inf
         trained.train_step(*data(4, step, xp))
     assert trained.read_sums()["bad_step"] == 3
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_gradient_that_is_not_finite_counts_though_its_loss_was(workers, xp):
+    trained = trainer(workers, xp)
+    backward = trained.model.backward
+
+    def spoilt(dlogits, cache):
+        dimages, grads = backward(dlogits, cache)
+        grads["head"]["b"] = grads["head"]["b"] * (np.nan if trained.step == 2 else 1.0)
+        return dimages, grads
+
+    trained.model.backward = spoilt
+    for step in range(4):
+        trained.train_step(*data(4, step, xp))
+    assert trained.read_sums()["bad_step"] == 2
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,5 +1,7 @@
 """Workers: the same bits for any number of threads, and one thread where that cannot be."""
 
+import importlib.util
+import itertools
 import sys
 import threading
 import time
@@ -12,7 +14,10 @@ from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
 from minivit.training.workers import OrderedSum, Workers, available_cores, cut
 
-pytest.importorskip("threadpoolctl", reason="several workers need it: pip install threadpoolctl")
+several = pytest.mark.skipif(
+    importlib.util.find_spec("threadpoolctl") is None,
+    reason="several workers need threadpoolctl: pip install threadpoolctl",
+)
 
 CONFIG = Config(image_size=8, patch_size=2, dim=12, depth=2, heads=3, mlp_dim=16, dropout=0.2)
 
@@ -35,6 +40,7 @@ def trained(threads, optimizer, batches=(21, 21, 3, 1)):
     return arrays, sums, measured
 
 
+@several
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 def test_same_bits_for_any_number_of_threads(optimizer, monkeypatch):
     """Small micro-batches and pieces, so that there are many of them, of unequal sizes."""
@@ -45,6 +51,7 @@ def test_same_bits_for_any_number_of_threads(optimizer, monkeypatch):
         assert trained(threads, optimizer) == one
 
 
+@several
 def test_several_threads_are_used():
     meeting = threading.Barrier(3, timeout=5)  # nobody gets by unless three are there at once
     with Workers(3) as workers:
@@ -70,6 +77,7 @@ def test_numbers_that_overflow_are_no_news(threads):
     assert np.isnan(squares).all()
 
 
+@several
 def test_the_matrix_library_is_held_to_one_thread_meanwhile():
     import threadpoolctl
 
@@ -77,10 +85,11 @@ def test_the_matrix_library_is_held_to_one_thread_meanwhile():
         return [lib["num_threads"] for lib in threadpoolctl.threadpool_info()
                 if lib["user_api"] == "blas"]  # fmt: skip
 
-    before = blas()
-    with Workers(2):
-        assert set(blas()) <= {1}
-    assert blas() == before
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = blas()
+        with Workers(2):
+            assert set(blas()) <= {1}
+        assert blas() == before
 
 
 def test_without_threadpoolctl_one_worker_and_a_note(monkeypatch):
@@ -92,6 +101,7 @@ def test_without_threadpoolctl_one_worker_and_a_note(monkeypatch):
     assert Workers(1).note == ""  # one was asked for
 
 
+@several
 def test_as_many_workers_as_cores_unless_told():
     assert Workers().threads == available_cores() >= 1
     assert Workers(3).threads == 3 and Workers(3).note == ""
@@ -110,6 +120,7 @@ def test_sum_is_in_the_order_of_the_numbers(order):
     assert not added.waiting
 
 
+@several
 def test_sum_of_many_threads_at_once():
     rng = np.random.default_rng(0)
     parts = rng.standard_normal((200, 5)).astype(np.float32) * 10.0 ** rng.integers(-4, 5, (200, 1))
@@ -130,7 +141,7 @@ def test_sum_of_many_threads_at_once():
 def test_cut_covers_the_batch_evenly(batch, size):
     pieces = cut(batch, size)
     assert pieces[0][0] == 0 and pieces[-1][1] == batch
-    assert all(a[1] == b[0] for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(pieces))
     lengths = [stop - start for start, stop in pieces]
     assert min(lengths) >= 1 and max(lengths) - min(lengths) <= 1 and max(lengths) <= size
     assert len(pieces) % 4 == 0 or len(pieces) in (1, batch)

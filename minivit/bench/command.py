@@ -1,6 +1,5 @@
 """python -m minivit bench: how fast a training step is, what share of the machine, against what."""
 
-import argparse
 import json
 import sys
 
@@ -10,8 +9,9 @@ from ..backend import select
 from ..cli import choice, whole
 from ..errors import ConfigError
 from ..training.workers import Workers
-from . import machine, memory, peak, results, step, table
+from . import machine, memory, peak, step, table
 from .profile import profile
+from .results import Result
 from .sizes import SIZES
 from .timing import SECONDS
 
@@ -51,7 +51,7 @@ def add_arguments(parser):
     )
     parser.epilog = "sizes, all of 4 x 4 patches on 32 x 32 pixels, with a class token:\n" + (
         "\n".join(f"  {name}  {size}" for name, size in SIZES.items())
-        + "\n\nAll sizes against torch take about four minutes on two cores."
+        + "\n\nAll sizes against torch take some five minutes on two cores. Leave the\nmachine alone meanwhile."
     )
 
 
@@ -78,9 +78,8 @@ def main(args, sizes=SIZES, pictures=step.PICTURES, seconds=SECONDS):
     if torch:
         facts |= {"torch": torch.__version__, "torch_threads": torch.get_num_threads()}
     say = printer(args.json)
-    note = machine.blas_note()
-    facts["note"] = note
-    if note:
+    facts["notes"] = [note for note in (machine.blas_note(), machine.busy_note()) if note]
+    for note in facts["notes"]:
         print(f"note: {note}", file=sys.stderr, flush=True)
     say(table.machine(facts))
     chosen = {name: sizes[name] for name in args.sizes}
@@ -98,8 +97,9 @@ def main(args, sizes=SIZES, pictures=step.PICTURES, seconds=SECONDS):
     rows = {}
     for name, size in chosen.items():
         medians, kept = measure(args, size, workers, xp, pictures, seconds)
-        rows[name] = results.row(size, medians, kept, best)
-        say("\n" + table.size(name, size, medians, kept, rows[name]))
+        result = Result(size, medians, kept, best)
+        rows[name] = result.row()
+        say("\n" + table.size(name, result))
     say("\n" + table.NOTES + ("\n" + table.FAIRNESS if torch else ""))
     if args.json:
         print(json.dumps({"machine": facts, "peak_gflops": best, "sizes": rows}, indent=2))

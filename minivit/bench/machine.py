@@ -26,9 +26,9 @@ THREAD_VARIABLES = {
 
 
 def blas_note():
-    """One line if NumPy's matrix library is held below what the machine offers, and how to lift it.
+    """One line if NumPy's matrix library is held below what the machine offers, and the way out.
 
-    "" if it is not. Reads the environment, the processor's flags and threadpoolctl, in milliseconds.
+    "" if it is not. Cheap: reads the environment, the processor's flags and threadpoolctl.
     """
     try:
         import threadpoolctl  # noqa: F401
@@ -49,37 +49,56 @@ def blas_note():
     pins = [pin for pin in (_kernel_pin(library), _thread_pin(library)) if pin]
     if not pins:
         return ""
-    remarks, ways = zip(*pins, strict=True)
-    return f"NumPy's matrix library is held back: {' and '.join(remarks)}; {', '.join(ways)}"
+    remarks, variables = zip(*pins, strict=True)
+    names = " ".join(filter(None, variables))
+    way = f"unset {names}" if names else "a newer NumPy may do better: pip install -U numpy"
+    return f"NumPy's matrix library is held back: {' and '.join(remarks)}; {way}"
 
 
 def _kernel_pin(library):
-    """(what is slower than it need be, what to do) for the kernel set; None if nothing is."""
-    kernels, offered = library.get("architecture", ""), vector_level()
+    """(what is slower than it need be, the variable that says so) for the kernel set, or None."""
+    kernels, offered = library.get("architecture") or "", vector_level()
     levels = [i for i, names in enumerate(KERNELS) if kernels.lower() in names.split()]
     if not levels or offered is None or levels[0] >= offered:
         return None
-    variable = "OPENBLAS_CORETYPE"
-    value = os.environ.get(variable)
-    cause = f"{variable}={value} makes it use" if value else "it uses"
-    way = f"unset {variable}" if value else "a newer NumPy may do better: pip install -U numpy"
-    return f"{cause} {kernels} kernels ({LEVELS[levels[0]]}) on a CPU with {LEVELS[offered]}", way
+    value = os.environ.get("OPENBLAS_CORETYPE")
+    cause = f"OPENBLAS_CORETYPE={value} makes it use" if value else "it uses"
+    remark = f"{cause} {kernels} kernels ({LEVELS[levels[0]]}) on a CPU with {LEVELS[offered]}"
+    return remark, "OPENBLAS_CORETYPE" if value else None
 
 
 def _thread_pin(library):
-    """(what is slower than it need be, what to do) for its threads; None if nothing is."""
+    """(what is slower than it need be, the variable that says so) for its threads, or None."""
+    cores = available_cores()
     for variable in THREAD_VARIABLES.get(library["internal_api"], ()):
         text = os.environ.get(variable, "").strip()
         if text.isdecimal() and int(text) > 0:
-            if int(text) >= available_cores():
-                return None
-            remark = f"{variable}={text} keeps it from the {available_cores()} cores here"
-            return f"{remark} (except in worker threads)", f"unset {variable}"
+            remark = f"{variable}={text} keeps it from the {cores} cores here (not worker threads)"
+            return (remark, variable) if int(text) < cores else None
     return None
 
 
+def busy_note():
+    """One line if other programs keep this machine busy, so that timings cannot be trusted."""
+    load = load_average()
+    if load is None or load < available_cores() / 2:
+        return ""
+    return (
+        f"this machine is busy (load average {load:.1f} on {available_cores()} cores): no number "
+        "below is to be trusted, and PyTorch's suffer more than ours"
+    )
+
+
+def load_average():
+    """The number of running programs, averaged over the last minute; None where unknown."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has none
+        return None
+
+
 def blas_library():
-    """threadpoolctl's entry for NumPy's BLAS: a dict; None if there is none, or no threadpoolctl."""
+    """threadpoolctl's entry for NumPy's BLAS, a dict; None if it knows none or is not there."""
     try:
         import threadpoolctl
     except ImportError:
@@ -129,6 +148,7 @@ def describe(threads, xp=np):
         "kernels": library.get("architecture"),
         "blas_threads": library.get("num_threads"),
         "worker_threads": threads,
+        "load_average": load_average(),
         "device": "cpu" if xp is np else _gpu(xp),
     }
 

@@ -1,9 +1,11 @@
 """What a training step needs at most, measured in a process of its own.
 
-The process builds the model and a batch, notes how much memory is resident, takes three steps, and
-prints how far the highest point since then (getrusage's ru_maxrss) lies above that: activations,
-gradients, optimizer state and everything passing. On a GPU, what the library's memory pool
-held at its highest, above the same point.
+The process builds the model and a batch, notes how much memory it has resident, takes five steps,
+and tells how far the highest point since then lies above that: activations, gradients, optimizer
+state and everything passing. On Linux that is the kernel's own mark (VmHWM, wiped before the first
+step) without the pages of program files, which every first call brings in; elsewhere getrusage's
+ru_maxrss, which a child on Linux inherits from its parent. On a GPU it is what the library's memory
+pool has taken from the device.
 """
 
 import json
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from ..config import Config
 
-STEPS = 3
+STEPS = 5
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,34 +55,40 @@ def measure(side, size, threads, device):
 def _host(step):
     """How far the resident memory rises over the steps; None where the system does not say."""
     try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-
-    def highest():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-    before = _resident(highest())
+        Path("/proc/self/clear_refs").write_text("5")  # the mark starts again from here
+    except OSError:
+        pass  # then that of building the model stays: the result may be too high, never too low
+    before = _resident("VmRSS")
     for _ in range(STEPS):
         step()
-    return max(0, highest() - before)
+    after = _resident("VmHWM")
+    return None if after is None else max(0, after - before)
 
 
-def _resident(highest):
-    """Bytes resident now; `highest` where that cannot be read.
+def _resident(mark):
+    """Bytes of memory, no files: now ("VmRSS") or at the highest ("VmHWM"); None if unknown.
 
-    On Linux the mark left by building the model is wiped first, lest it pass for the step's.
+    Without Linux's /proc it is the highest for both.
     """
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
-        pass  # then the mark stays: the peak may come out too high, never too low
+        return _max_resident()
+    kib = {
+        name: (value.split() or [0])[0]
+        for name, _, value in (line.partition(":") for line in lines)
+    }
+    return 1024 * (int(kib[mark]) - int(kib["RssFile"]))
+
+
+def _max_resident():
+    """getrusage's ru_maxrss in bytes; None on Windows, which has none."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return highest
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _cupy(step, xp):

@@ -1,9 +1,10 @@
 """Where a step's time goes: by layer and direction, in matrix products and in everything else.
 
 Every layer's forward and backward is timed, on every thread, without the layers inside it. Matrix
-products are seen by giving the model parameters of a class of array that times `@`; what is computed
-from such an array is of that class too. The products' FLOPs are added up on the way, so that the
-formula of `minivit.summary` can be held against what was really multiplied.
+products are seen by giving the model parameters of a class of array that times `@`; what is
+computed from such an array is of that class too. The products' FLOPs are added up on the way, so
+that the formula of `minivit.summary` can be held against what was really multiplied (products with
+ones, which sum, come on top of it).
 """
 
 import contextlib
@@ -121,7 +122,7 @@ def watching_layers(trainer, watch):
         for owner, function, name in (
             (training, "normalise", "normalise"),
             (training.OrderedSum, "put", "gradient sums"),
-            (trainer, "_update", "clip, optimizer"),
+            (trainer.update, "step", "clip, optimizer"),
         ):
             stack.enter_context(watching(owner, function, always(name), watch))
         yield

@@ -1,24 +1,53 @@
 """From seconds to the numbers that are reported."""
 
+from dataclasses import dataclass
+
 from ..summary import flops
+from .sizes import Size
 
 
-def row(size, medians, memory, peak):
-    """The entry of one size in the JSON of `bench --json`; None where nothing was measured.
+@dataclass(frozen=True)
+class Result:
+    """What was measured of one size.
 
-    medians: what `step.compare` returns; memory: {"ours", "torch": bytes or None}; peak: GFLOP/s.
-    Shares are fractions; a data_share that comes out below 0, as noise makes it, is 0.
+    medians: as `step.compare` gives them; memory: {"ours", "torch": peak bytes, None if unknown};
+    peak: the machine's GFLOP/s in matrix products.
     """
-    ours, torch = medians["ours"], medians.get("torch")
-    rate = size.batch / ours["train"]
-    return {
-        "train_images_per_second": rate,
-        "forward_images_per_second": size.batch / ours["forward"],
-        "peak_share": rate * flops(size.config, training=True) / (peak * 1e9),
-        "optimizer_share": ours["optimizer_share"],
-        "data_share": max(0.0, ours["data_share"]),
-        "peak_memory_bytes": memory.get("ours"),
-        "torch_train_images_per_second": size.batch / torch["train"] if torch else None,
-        "train_ratio": torch["train"] / ours["train"] if torch else None,
-        "forward_ratio": torch["forward"] / ours["forward"] if torch else None,
-    }
+
+    size: Size
+    medians: dict
+    memory: dict
+    peak: float
+
+    def rate(self, work, side="ours"):
+        """Images a second of `work`; None of an opponent that is not there."""
+        return self.size.batch / self.medians[side][work] if side in self.medians else None
+
+    def ratio(self, work):
+        """How many times the opponent's images a second ours are, or None."""
+        theirs = self.rate(work, "torch")
+        return self.rate(work) / theirs if theirs else None
+
+    def share(self, work):
+        """The share of the peak at which "train" or "forward" runs."""
+        done = self.rate(work) * flops(self.size.config, training=work == "train")
+        return done / (self.peak * 1e9)
+
+    @property
+    def data_share(self):
+        """What preparing batches adds to a step; below 0, as noise makes it, is 0."""
+        return max(0.0, self.medians["ours"]["data_share"])
+
+    def row(self):
+        """The entry of this size in the JSON of `bench --json`."""
+        return {
+            "train_images_per_second": self.rate("train"),
+            "forward_images_per_second": self.rate("forward"),
+            "peak_share": self.share("train"),
+            "optimizer_share": self.medians["ours"]["optimizer_share"],
+            "data_share": self.data_share,
+            "peak_memory_bytes": self.memory.get("ours"),
+            "torch_train_images_per_second": self.rate("train", "torch"),
+            "train_ratio": self.ratio("train"),
+            "forward_ratio": self.ratio("forward"),
+        }

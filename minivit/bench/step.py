@@ -30,7 +30,7 @@ class Bench:
         shape = (max(pictures, batch), c.image_size, c.image_size, c.channels)
         images = xp.asarray(rng.integers(0, 256, shape, np.uint8))
         labels = xp.asarray(rng.integers(0, c.classes, len(images)))
-        recipe = Recipe(batch_size=batch, warmup=0.0)
+        recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0)
         mean, std = [0.5] * c.channels, [0.25] * c.channels
         self.trainer = Trainer(c, recipe, 10_000, mean, std, workers, xp)
         whole = np.arange(len(images) // batch * batch)  # no ragged batch among those timed
@@ -66,7 +66,7 @@ class Bench:
         """The share of a step that clipping, optimizer and gradient sums take, over `steps`."""
         watch, trainer = Stopwatch(self.wait), self.trainer
         with (
-            watching(trainer, "_update", lambda *_: "update", watch),
+            watching(trainer.update, "step", lambda *_: "update", watch),
             watching(OrderedSum, "put", lambda *_: "put", watch),
             watching(trainer, "train_step", lambda *_: "step", watch),
         ):

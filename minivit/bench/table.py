@@ -3,14 +3,14 @@
 from ..commands.summary import binary, decimal
 from ..summary import flops
 
-LINE = "{:<19}{:>9}{:>10}{:>9}  |{:>9}{:>10}  |{:>7}"
+LINE = "{:<17}{:>10}{:>9}{:>9}  |{:>11}{:>9}  |{:>8}"
 PROFILE = "{:<30}{:>9}{:>10}{:>10}{:>10}{:>9}"
 NOTES = """\
 share        of the peak for the step and for forward (FLOPs of the matrix
              products by formula; training is 3 x forward); of the step's time for
              the optimizer, with clipping and gradient sums; for data preparation
              how much slower a step is whose batch is prepared beside it
-peak memory  how far it rises above the built model in the first three steps, each
+peak memory  how far it rises above the built model in the first five steps, each
              side in a process of its own"""
 FAIRNESS = """\
 PyTorch      its step takes prepared float images and does not clip; ours takes
@@ -21,16 +21,16 @@ def machine(facts):
     """What computes here. facts: `machine.describe`, and both libraries' rates by product."""
     vectors = f", {facts['vectors']}" if facts["vectors"] else ""
     kernels = f", {facts['kernels']} kernels" if facts["kernels"] else ""
-    own = f", {facts['blas_threads']} threads of its own" if facts["blas_threads"] else ""
-    lines = [f"machine      {facts['processor']}{vectors}, {facts['cores']} cores"]
+    own = f"; its own threads: {facts['blas_threads']}" if facts["blas_threads"] else ""
+    lines = [f"machine      {facts['processor']}{vectors}; cores: {facts['cores']}"]
     if facts["device"] == "cpu":
         lines.append(f"NumPy        {facts['numpy']}, {facts['blas']}{kernels}{own}")
-        lines.append(f"workers      {facts['worker_threads']} threads, Python {facts['python']}")
+        lines.append(f"workers      threads: {facts['worker_threads']}; Python {facts['python']}")
     else:
         lines.append(f"device       {facts['device']}")
         lines.append("             the plain layers on CuPy: eager, float32, no kernels of our own")
     if facts.get("torch"):
-        lines.append(f"PyTorch      {facts['torch']} eager, {facts['torch_threads']} threads")
+        lines.append(f"PyTorch      {facts['torch']} eager; threads: {facts['torch_threads']}")
     return "\n".join(lines)
 
 
@@ -44,51 +44,47 @@ def peaks(ours, torch, peak):
 
     lines = [f"products     {'ours':<8}{best(ours)}"]
     lines += [f"             {'PyTorch':<8}{best(torch)}"] if torch else []
-    lines.append(f"peak         {peak:,.0f} GFLOP/s, called 100% below")
+    lines.append(f"peak         {peak:,.0f} GFLOP/s, the best of all: 100% below")
     return "\n".join(lines)
 
 
-def size(name, one, medians, memory, row):
-    """The table of size `name`: `one` the Size, medians as `step.compare` gives them, peak memory
-    {side: bytes}, and row, what `results.row` made of them."""
-    ours, torch, batch = medians["ours"], medians.get("torch", {}), one.batch
-    per_image = decimal(flops(one.config, training=True))
-    forward_share = row["peak_share"] * ours["train"] / ours["forward"] / 3
-
-    def timed(label, key, share, ratio=None):
-        theirs = torch.get(key)
-        other = (f"{batch / theirs:,.0f}", f"{1e3 * theirs:.1f}") if theirs else ("", "")
-        times = f"{ratio:.2f}" if ratio else ""
-        seconds = ours[key]
-        return (label, f"{batch / seconds:,.0f}", f"{1e3 * seconds:.1f}", share, *other, times)
-
-    update = 1e3 * row["optimizer_share"] * ours["train"]
-    kept, theirs = memory.get("ours"), memory.get("torch")
+def size(name, result):
+    """The table of the `Result` of size `name`."""
+    against, kept = "torch" in result.medians, result.memory.get("ours")
+    theirs = result.memory.get("torch")
+    optimizer, data = result.medians["ours"]["optimizer_share"], result.data_share
+    update = 1e3 * optimizer * result.medians["ours"]["train"]
     lines = [
-        (f"size {name}", "images/s", "ms", "share", *_heads(torch)),
-        timed("training step", "train", f"{row['peak_share']:.1%}", row["train_ratio"]),
-        timed("forward only", "forward", f"{forward_share:.1%}", row["forward_ratio"]),
-        ("optimizer", "", f"{update:.1f}", f"{row['optimizer_share']:.1%}", "", "", ""),
-        timed("data preparation", "prepare", f"{row['data_share']:.1%}"),
+        (f"size {name}", "images/s", "ms", "share", "PyTorch", "ms", "ratio"),
+        _timed("training step", result, "train", result.share("train")),
+        _timed("forward only", result, "forward", result.share("forward")),
+        ("optimizer", "", f"{update:.1f}", f"{optimizer:.1%}", "", "", ""),
+        _timed("data preparation", result, "prepare", data),
         (
             *("peak memory", binary(kept) if kept else "unknown", "", ""),
             *(binary(theirs) if theirs else "", ""),
             f"{kept / theirs:.2f}" if kept and theirs else "",
         ),
     ]
-    head = f"{name}: {one}; {per_image}FLOPs an image in training"
-    return "\n".join([head, *(_line(cells, torch) for cells in lines)])
+    lines = [LINE.format(*cells) for cells in lines]
+    if not against:
+        lines = [line.partition("|")[0] for line in lines]
+    cost = decimal(flops(result.size.config, training=True))
+    head = f"{name}: {result.size}; {cost}FLOPs an image in training"
+    return "\n".join([head, *(line.rstrip() for line in lines)])
 
 
-def _heads(torch):
-    """The headings of the opponent's columns."""
-    return ("PyTorch", "ms", "ratio") if torch else ("", "", "")
-
-
-def _line(cells, torch):
-    """One line; without an opponent its columns are left out."""
-    line = LINE.format(*cells)
-    return line if torch else line.partition("|")[0].rstrip()
+def _timed(label, result, work, share):
+    """The cells of a piece of work: ours, and the opponent's where it does the same."""
+    cells = [label]
+    for side in ("ours", "torch"):
+        seconds = result.medians.get(side, {}).get(work)
+        cells += (
+            [f"{result.rate(work, side):,.0f}", f"{1e3 * seconds:.1f}"] if seconds else [""] * 2
+        )
+        cells += [f"{share:.1%}"] if side == "ours" else []
+    compared = work in result.medians.get("torch", {})
+    return (*cells, f"{result.ratio(work):.2f}" if compared else "")
 
 
 def profile(name, one, found):

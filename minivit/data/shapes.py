@@ -12,14 +12,14 @@ nearest class by the average of *where* ink is, whatever its colour, reaches the
 
 Why a bag of patches tells little: every figure is nine equal marks, and a patch of 4 x 4 pixels
 seldom shows more than one; only the places of the patches tell the figures apart. The ViT below
-without its position embedding reaches @NOPOS@.
+without its position embedding reaches 35%.
 
 Why a ViT learns it in a minute: the paper is the mean colour of the set, so an empty patch is
 nearly zero once normalised. Its token is then its position embedding and little else, which
 LayerNorm makes loud, and where nothing is can be read from the first steps on. (With sheets of
-varied colours, not one class was learned in five passes.) Width 128, 6 blocks, patch 4, mean
-pooling, AdamW at 1e-3, batch 128, crops and flips: @VIT@ of the test
-pictures after 1, 2, 3, 4 and 5 passes.
+varied colours, a ViT of width 64 was still at chance after five passes.) Width 128, 6 blocks,
+4 heads, MLP 256, patch 4, mean pooling, AdamW at 1e-3, batch 128, crops and flips: 82, 96, 97, 99
+and 99% of the test pictures after 1, 2, 3, 4 and 5 passes over the training set.
 
 Every figure is its own mirror image and survives a shift of a few pixels, so the usual
 augmentation changes no class. A seed gives the same pictures on every run; another processor or

@@ -1,0 +1,327 @@
+"""`python train.py` as a user meets it: what it prints, what it refuses, how it ends."""
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minivit import cli
+from minivit.data import shapes
+from minivit.training import checkpoint
+
+ROOT = Path(__file__).parent.parent
+SPEC = importlib.util.spec_from_file_location("train", ROOT / "train.py")
+train = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(train)
+
+SIZES = ["--patch-size", "16", "--dim", "8", "--depth", "1", "--heads", "2", "--mlp-dim", "8"]
+SMALL = [*SIZES, "--preset", "smoke", "--device", "cpu", "--threads", "1"]
+ON_SHAPES = [*SMALL, "--dataset", "shapes", "--epochs", "1", "--batch-size", "10"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A directory to write in, no data elsewhere, and shapes of which there are few."""
+    load = shapes.load
+    monkeypatch.setattr(shapes, "load", lambda seed: load(seed, train=40, test=12))
+    monkeypatch.delenv("MINIVIT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that is done, to be copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        load = shapes.load
+        patch.setattr(shapes, "load", lambda seed: load(seed, train=40, test=12))
+        out = tmp_path_factory.mktemp("runs") / "done"
+        assert cli.run(train.main, [*ON_SHAPES, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def done(finished, here):
+    """A finished run in this test's own directory, under the name "done"."""
+    return Path(shutil.copytree(finished, here / "done"))
+
+
+def run(capsys, *words):
+    """`train.py WORDS` -> status, stdout, stderr."""
+    capsys.readouterr()
+    status = cli.run(train.main, [str(word) for word in words])
+    return status, *capsys.readouterr()
+
+
+def refused(capsys, status, sentence, *words):
+    """It must end with this status, one line on stderr that has the sentence, and no traceback."""
+    got, _, err = run(capsys, *words)
+    assert err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
+    assert sentence in err, err
+    assert got == status
+    return err
+
+
+def write_pictures(folder, classes=("cat", "dog"), count=20, side=8):
+    """DIR/CLASS/0.png, ...: pictures of noise, some classes darker than others."""
+    image = pytest.importorskip("PIL.Image", reason="image folders need it: pip install pillow")
+    rng = np.random.default_rng(0)
+    for brightness, name in enumerate(classes, 1):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.integers(0, 120 * brightness, (side, side, 3), dtype=np.uint8)
+            image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+def test_the_last_lines_are_the_result_and_the_place(capsys, here):
+    status, out, err = run(capsys, *ON_SHAPES)
+    *_, result, place = out.splitlines()
+    assert status == 0 and err == ""
+    assert re.fullmatch(r"shapes test accuracy \d+\.\d\d% \(loss \d\.\d+, final weights\)", result)
+    assert place == "weights, metrics and curves are in runs/shapes-smoke-1"
+    assert "\r" not in out and "\x1b" not in out
+    assert "36 training, 4 validation, 12 test images, 10 classes" in out
+    assert re.search(r"epoch +1/1 +train loss \d\.\d+ acc +\d+\.\d\d% +val loss", out)
+    assert (here / "runs/shapes-smoke-1/last.npz").exists()
+    assert run(capsys, *ON_SHAPES)[1].endswith("runs/shapes-smoke-2\n")  # never the same place
+
+
+def test_a_directory_of_pictures(capsys, here):
+    write_pictures(here / "pets")
+    words = [*SMALL, "--image-size", 8, "--patch-size", 4, "--epochs", 1, "--dataset", "pets/"]
+    status, out, _ = run(capsys, *words)
+    assert status == 0 and "2 classes" in out
+    assert re.search(r"^pets test accuracy \d+\.\d\d%", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--patch-size", "5"], "patch_size must divide image_size: 32 is not a multiple of 5"),
+        (["--dim", "10", "--heads", "4"], "heads must divide dim: 10 is not a multiple of 4"),
+        (["--dataset", "cifr10"], "unknown data set 'cifr10'; did you mean 'cifar10'?"),
+        (["--preset", "tinny"], "unknown preset 'tinny'; did you mean 'tiny'?"),
+        (["--optimizer", "adam"], "unknown optimizer 'adam'; did you mean 'adamw'?"),
+        (["--device", "gp"], "unknown device 'gp'; did you mean 'gpu'?"),
+        (["--pool", "men"], "unknown pool 'men'; did you mean 'mean'?"),
+        (["--gelu", "tan"], "unknown gelu 'tan'; did you mean 'tanh'?"),
+        (["--epoch", "3"], "unknown option --epoch; did you mean --epochs?"),
+        (["--batchsize=3"], "unknown option --batchsize; did you mean --batch-size?"),
+        (["--learning-rate", "1"], "unknown option --learning-rate; did you mean --lr?"),
+        (["--lr", "nan"], "--lr: must be a finite number above 0; got 'nan'"),
+        (["--lr", "-0.1"], "--lr: must be a finite number above 0; got '-0.1'"),
+        (["--lr", "0"], "--lr: must be a finite number above 0; got '0'"),
+        (["--weight-decay", "inf"], "--weight-decay: must be a finite number of at least 0"),
+        (["--warmup", "1.5"], "--warmup: must be a finite number of at least 0 and at most 1"),
+        (["--smoothing", "1"], "--smoothing: must be a finite number of at least 0 and at most"),
+        (["--val-fraction", "nan"], "--val-fraction: must be a finite number"),
+        (["--dropout", "1"], "--dropout: must be a finite number of at least 0 and below 1"),
+        (["--epochs", "-3"], "--epochs: must be a whole number of at least 1; got '-3'"),
+        (["--epochs", "1.5"], "--epochs: must be a whole number of at least 1; got '1.5'"),
+        (["--batch-size", "0"], "--batch-size: must be a whole number of at least 1; got '0'"),
+        (["--seed", "-1"], "--seed: must be a whole number of at least 0; got '-1'"),
+        (["--threads", "0"], "--threads: must be a whole number of at least 1; got '0'"),
+        (["--depth", "0"], "--depth: must be a whole number of at least 1; got '0'"),
+        (["--image-size", "64"], "--image-size 64: shapes has 32"),
+        (["--classes", "7"], "--classes 7: shapes has 10"),
+        (["--channels", "1"], "--channels 1: shapes has 3"),
+    ],
+)
+def test_wrong_usage_exits_with_2(capsys, here, words, sentence):
+    refused(capsys, 2, sentence, *ON_SHAPES, *words)
+    assert not (here / "runs").exists()
+
+
+def test_a_gpu_that_is_not_there(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    refused(capsys, 1, "no GPU can be used: CuPy is not installed; pip", "--device", "gpu")
+
+
+def test_folders_that_are_no_data(capsys, here):
+    (here / "empty").mkdir()
+    refused(capsys, 1, "empty has no images in class directories", "--dataset", "empty")
+    write_pictures(here / "pets", count=2)
+    (here / "pets/newt").mkdir()
+    refused(capsys, 1, "pets/newt has no images", "--dataset", "pets")
+    shutil.rmtree(here / "pets/newt")
+    picture = here / "pets/dog/1.png"
+    picture.write_bytes(picture.read_bytes()[:60])
+    refused(capsys, 1, "pets/dog/1.png cannot be read", "--dataset", "pets", "--image-size", 8)
+
+
+def test_data_that_is_missing_or_cut_short(capsys, here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    refused(capsys, 1, "CIFAR-10 is not in", "--dataset", "cifar10", "--data-dir", here)
+    folder = here / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
+        (folder / name).write_bytes(bytes(3073 + 100))
+    for name in ("cifar10", "auto"):  # damaged data is not passed over in silence
+        refused(capsys, 1, "data_batch_1.bin has 3,173 b", "--dataset", name, "--data-dir", here)
+
+
+def test_a_run_is_never_written_over(capsys, done):
+    before = {path.name: path.read_bytes() for path in done.iterdir()}
+    refused(capsys, 2, "--out done already holds a run", *ON_SHAPES, "--out", "done")
+    refused(capsys, 2, "--out done/last.npz is a file", *ON_SHAPES, "--out", "done/last.npz")
+    refused(capsys, 2, "--resume goes on in done; leave", "--resume", "done", "--out", "other")
+    assert {path.name: path.read_bytes() for path in done.iterdir()} == before
+
+
+def test_a_finished_run_says_so_and_is_left_alone(capsys, done):
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in done.iterdir()}
+    for words in (["done"], ["done/last.npz"], ["done", "--out", "done", "--dim", "8"]):
+        status, out, err = run(capsys, "--resume", *words)
+        assert (status, err) == (0, "")
+        complete, result, place = out.splitlines()
+        assert complete == "done is complete: 1 of 1 epochs done"
+        assert result.startswith("shapes test accuracy ") and place.endswith(" done")
+    assert before == {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in done.iterdir()
+    }
+
+
+def unfinish(done):
+    """As if it had been stopped before the test."""
+    lines = (done / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (done / "metrics.jsonl").write_text("".join(lines[:-1]))
+
+
+def test_a_run_stopped_before_its_test_goes_on(capsys, done):
+    recorded = (done / "metrics.jsonl").read_text()
+    unfinish(done)
+    status, out, _ = run(capsys, "--resume", "done", "--device", "cpu")
+    assert status == 0 and "is complete" not in out
+    assert (done / "metrics.jsonl").read_text() == recorded
+
+
+def test_resuming_what_cannot_be_resumed(capsys, done, here):
+    refused(capsys, 1, "nowhere", "--resume", "nowhere")
+    (here / "empty").mkdir()
+    refused(capsys, 1, "empty/last.npz", "--resume", "empty")
+    (here / "text.npz").write_text("hello")
+    refused(capsys, 1, "text.npz is not a minivit checkpoint", "--resume", "text.npz")
+    refused(capsys, 2, ", not 0.5. Leave the option out", "--resume", "done", "--lr", "0.5")
+    refused(capsys, 2, "depth is 1, not 3", "--resume", "done", "--depth", "3")
+    refused(capsys, 2, "preset is smoke, not tiny", "--resume", "done", "--preset", "tiny")
+    arrays, meta = checkpoint.load(done / "last.npz")
+    checkpoint.save(here / "weights.npz", arrays, {"model": meta["model"]})
+    refused(capsys, 1, "weights.npz holds no run to go on with", "--resume", "weights.npz")
+    meta["model"]["depth"] = 2
+    checkpoint.save(here / "other.npz", arrays, meta)
+    refused(capsys, 1, "other.npz holds another model: missing", "--resume", "other.npz")
+
+
+def test_resuming_on_other_data(capsys, done, here, monkeypatch):
+    unfinish(done)
+    load = shapes.load
+    monkeypatch.setattr(shapes, "load", lambda seed: load(seed + 1))
+    sentence = "trained on shapes, and the images or labels of shapes have changed since"
+    refused(capsys, 1, sentence, "--resume", "done")
+    write_pictures(here / "pets", side=32)
+    sentence = "trained on shapes, and the data given now is pets"
+    refused(capsys, 1, sentence, "--resume", "done", "--dataset", "pets")
+
+
+def test_a_learning_rate_that_diverges(capsys, here):
+    words = [*ON_SHAPES, "--lr", "1e30", "--epochs", "3", "--out", "wild"]
+    err = refused(capsys, 1, "the loss is no longer finite at step ", *words)
+    assert re.search(r"at step [1-4] of 12 \(epoch 1\); .* wild/last\.npz\.", err)
+    arrays, _ = checkpoint.load(here / "wild/last.npz")
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_auto_remembers_which_data_it_found(capsys, here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    words = [*ON_SHAPES, "--dataset", "auto", "--data-dir", "none", "--out", "run"]
+    status, out, _ = run(capsys, *words)
+    assert status == 0 and "using the built-in shapes instead" in out
+    source = checkpoint.read_meta(here / "run/last.npz")["source"]
+    assert source == {"dataset": "shapes", "data_dir": "none"}
+
+
+def command(*words):
+    """`python train.py WORDS` in a process of its own, both streams piped."""
+    line = [sys.executable, str(ROOT / "train.py"), *map(str, words)]
+    settings = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings
+    )
+
+
+def rows(path):
+    """How many epochs are written down."""
+    return path.read_text().count("\n") if path.exists() else 0
+
+
+def signalled(process, metrics, number):
+    """Send the signal once a new epoch was written -> status, stdout, stderr."""
+    deadline, before = time.monotonic() + 60, rows(metrics)
+    while rows(metrics) <= before and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_signals_end_a_run_that_goes_on_by_the_command_printed(here):
+    write_pictures(here / "pets")
+    words = ["--dataset", "pets", "--image-size", 8, "--patch-size", 4, "--epochs", 100_000]
+    place = here / "runs/my pets"  # a space, to be quoted in the command
+    process = command(*SMALL, *words, "--patch-size", 4, "--out", "runs/my pets")
+    metrics, seen = place / "metrics.jsonl", []
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        ended, out, err = signalled(process, metrics, number)
+        assert (ended, err.count("\n")) == (status, 1) and "\r" not in out + err
+        stopped = re.fullmatch(r"error: stopped after step \d+ of \d+; continue with: (.*)\n", err)
+        python, script, *again = shlex.split(stopped[1])
+        assert (python, script) == ("python", "train.py")
+        assert checkpoint.load(place / "last.npz")[1]["position"]["epochs_done"] == rows(metrics)
+        seen.append(metrics.read_text())
+        process = command(*again)
+    process.kill()
+    process.communicate()
+    assert seen[1].startswith(seen[0]) and len(seen[1]) > len(seen[0])
+    epochs = [int(re.match(r'\{"epoch": (\d+)', line)[1]) for line in seen[1].splitlines()]
+    assert epochs == list(range(1, len(epochs) + 1))
+
+
+WITHOUT = """
+import runpy, sys
+sys.modules.update(dict.fromkeys(["threadpoolctl", "matplotlib", "pooch", "PIL", "scipy", "cupy"]))
+sys.argv[:] = ["train.py", *sys.argv[1:]]
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+def test_numpy_and_tqdm_are_enough(here):
+    """The real data set for once; each thing that is missing is said in one line."""
+    words = [*SMALL, "--threads", "2", "--epochs", "1", "--data-dir", "none", "--out", "run"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(script=str(ROOT / "train.py")), *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for package in ("threadpoolctl", "matplotlib", "pooch"):
+        assert len(re.findall(f"^.*pip install {package}.*$", done.stdout, re.MULTILINE)) == 1
+    assert re.search(r"^shapes test accuracy \d+\.\d\d%", done.stdout, re.MULTILINE)
+    assert "\r" not in done.stdout and not (here / "run/curves.png").exists()
+
+
+def test_help_fits_80_columns(capsys):
+    status, out, _ = run(capsys, "--help")
+    assert status == 0 and max(map(len, out.splitlines())) <= 80
+    assert "examples:" in out and "presets:" in out and "(default: the data's)" in out
