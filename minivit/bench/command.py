@@ -51,7 +51,8 @@ def add_arguments(parser):
     )
     parser.epilog = "sizes, all of 4 x 4 patches on 32 x 32 pixels, with a class token:\n" + (
         "\n".join(f"  {name}  {size}" for name, size in SIZES.items())
-        + "\n\nAll sizes against torch take some five minutes on two cores. Leave the\nmachine alone meanwhile."
+        + "\n\nAll sizes against torch take some five minutes on two cores."
+        + "\nLeave the machine alone meanwhile."
     )
 
 

@@ -85,7 +85,7 @@ def busy_note():
         return ""
     return (
         f"this machine is busy (load average {load:.1f} on {available_cores()} cores): no number "
-        "below is to be trusted, and PyTorch's suffer more than ours"
+        "below is to be trusted, PyTorch's least of all"
     )
 
 

@@ -78,7 +78,7 @@ def _resident(mark):
         name: (value.split() or [0])[0]
         for name, _, value in (line.partition(":") for line in lines)
     }
-    return 1024 * (int(kib[mark]) - int(kib["RssFile"]))
+    return 1024 * (int(kib[mark]) - int(kib.get("RssFile", 0)))
 
 
 def _max_resident():

@@ -4,31 +4,32 @@ from ..commands.summary import binary, decimal
 from ..summary import flops
 
 LINE = "{:<17}{:>10}{:>9}{:>9}  |{:>11}{:>9}  |{:>8}"
-PROFILE = "{:<30}{:>9}{:>10}{:>10}{:>10}{:>9}"
+PROFILE = "{:<27}{:>11}{:>10}{:>11}{:>10}{:>9}"
 NOTES = """\
 share        of the peak for the step and for forward (FLOPs of the matrix
-             products by formula; training is 3 x forward); of the step's time for
-             the optimizer, with clipping and gradient sums; for data preparation
-             how much slower a step is whose batch is prepared beside it
-peak memory  how far it rises above the built model in the first five steps, each
-             side in a process of its own"""
+             products by formula; training is 3 x forward); of the step's
+             time for the optimizer, with clipping and gradient sums; for
+             data preparation how much slower a step becomes whose batch is
+             prepared beside it
+peak memory  how far it rises above the built model in five steps, each side
+             in a process of its own"""
 FAIRNESS = """\
 PyTorch      its step takes prepared float images and does not clip; ours takes
-             bytes, normalises and clips. Turns alternate; ratio is ours to its"""
+             bytes, normalises and clips. Turns alternate; ratio: ours to its"""
 
 
 def machine(facts):
     """What computes here. facts: `machine.describe`, and both libraries' rates by product."""
     vectors = f", {facts['vectors']}" if facts["vectors"] else ""
     kernels = f", {facts['kernels']} kernels" if facts["kernels"] else ""
-    own = f"; its own threads: {facts['blas_threads']}" if facts["blas_threads"] else ""
+    own = f"; threads: {facts['blas_threads']}" if facts["blas_threads"] else ""
     lines = [f"machine      {facts['processor']}{vectors}; cores: {facts['cores']}"]
     if facts["device"] == "cpu":
         lines.append(f"NumPy        {facts['numpy']}, {facts['blas']}{kernels}{own}")
         lines.append(f"workers      threads: {facts['worker_threads']}; Python {facts['python']}")
     else:
         lines.append(f"device       {facts['device']}")
-        lines.append("             the plain layers on CuPy: eager, float32, no kernels of our own")
+        lines.append("             the plain layers on CuPy: eager, float32, no own kernels")
     if facts.get("torch"):
         lines.append(f"PyTorch      {facts['torch']} eager; threads: {facts['torch_threads']}")
     return "\n".join(lines)
@@ -70,8 +71,8 @@ def size(name, result):
     if not against:
         lines = [line.partition("|")[0] for line in lines]
     cost = decimal(flops(result.size.config, training=True))
-    head = f"{name}: {result.size}; {cost}FLOPs an image in training"
-    return "\n".join([head, *(line.rstrip() for line in lines)])
+    head = [f"{name}: {result.size}", f"   {cost}FLOPs of matrix products an image in training"]
+    return "\n".join([*head, *(line.rstrip() for line in lines)])
 
 
 def _timed(label, result, work, share):
@@ -105,7 +106,7 @@ def profile(name, one, found):
     else:
         rest = 1 - found.product_share
         lines.append(
-            f"matrix products {found.product_share:.1%} of it, everything else {rest:.1%}; "
-            f"{found.counted:.1%} of the formula's FLOPs seen"
+            f"matrix products {found.product_share:.1%} of it, everything else {rest:.1%}\n"
+            f"products seen: {found.counted:.1%} of the formula's FLOPs (those that sum on top)"
         )
     return "\n".join(lines)

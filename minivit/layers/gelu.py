@@ -20,9 +20,9 @@ class Gelu:
         ds = 2 * s * (1 - s) * du           du = sqrt(2/pi) * (1 + 3 * 0.044715 x^2)
         dx = dy * (s + x * ds)
 
-    s is the logistic function of 2u, hence its slope. The two forms of GELU differ by at most 4.8e-4
-    (near |x| = 2.7); `GeluErf` is the exact one. Powers are written as products: x ** 3 calls a
-    general power function, two hundred times slower.
+    s is the logistic function of 2u, hence its slope. The two forms of GELU differ by at most
+    4.8e-4 (near |x| = 2.7); `GeluErf` is the exact one. Powers are written as products: x ** 3
+    calls a general power function, two hundred times slower.
 
     Keeps x and s, 2M numbers a token.
 

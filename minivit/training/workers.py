@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from .. import tree
+from .memory import keep_memory
 
 
 def available_cores():
@@ -47,6 +48,7 @@ class Workers:
             self._limits = threadpoolctl.threadpool_limits
 
     def __enter__(self):
+        keep_memory()
         if self._limits:
             self._stack.enter_context(self._limits(1, user_api="blas"))
         self._pool = self._stack.enter_context(ThreadPoolExecutor(self.threads, "worker"))
