@@ -1,20 +1,24 @@
 """Train a Vision Transformer: `python train.py`, and `python train.py --help` for the rest."""
 
+import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from minivit import cli
+from minivit import cli, data
 from minivit.backend import select
+from minivit.bench.machine import blas_note
 from minivit.config import Config
-from minivit.data import load
-from minivit.errors import ConfigError
+from minivit.data.published import TITLES
+from minivit.errors import ConfigError, DataError
+from minivit.layers.gelu import special
 from minivit.training.directory import RunDirectory
 from minivit.training.recipe import PRESETS, Recipe
 from minivit.training.run import Run
 from minivit.training.saved import SavedRun
 from minivit.training.update import OPTIMIZERS
 from minivit.training.workers import Workers
+from minivit.words import counted
 
 EXAMPLES = """\
 examples:
@@ -39,12 +43,16 @@ def parser():
     group = p.add_argument_group("what to train on")
     group.add_argument(
         "--dataset",
+        type=data_name,
         metavar="NAME|DIR",
         help="auto, cifar10, cifar100, shapes or a directory of images "
         "(default: auto, CIFAR-10 if it can be had, else shapes)",
     )
     group.add_argument(
-        "--data-dir", metavar="DIR", help="where CIFAR is, or goes (default: $MINIVIT_DATA or data)"
+        "--data-dir",
+        type=cli.path,
+        metavar="DIR",
+        help="where CIFAR is, or goes (default: $MINIVIT_DATA or data)",
     )
     group.add_argument(
         "--val-fraction",
@@ -123,10 +131,14 @@ def parser():
         help="worker threads (default: the cores this process may use)",
     )
     group.add_argument(
-        "--out", metavar="DIR", help="run directory (default: runs/DATASET-PRESET-1, -2, ...)"
+        "--out",
+        type=cli.path,
+        metavar="DIR",
+        help="run directory (default: runs/DATASET-PRESET-1, -2, ...)",
     )
     group.add_argument(
         "--resume",
+        type=cli.path,
         metavar="DIR|FILE",
         help="go on with a run, from its last.npz or the checkpoint given",
     )
@@ -144,6 +156,13 @@ def main(argv):
         if saved.complete and directory.result():
             print(f"{directory.path} is complete: {recipe.epochs} of {recipe.epochs} epochs done")
             return conclude(saved.meta["dataset"]["name"], directory)
+        if not (
+            args.dataset or source["dataset"] in data.NAMES or os.path.isdir(source["dataset"])
+        ):
+            raise DataError(
+                f"{directory.path} was begun with the images in {source['dataset']}, which is not "
+                "there: say with --dataset DIR where they are."
+            )
     else:
         preset = args.preset or ("tiny" if xp.__name__ == "numpy" else "base")
         config = cli.model_config(args, **PRESETS[preset].model)
@@ -151,10 +170,11 @@ def main(argv):
         directory = RunDirectory.new(args.out) if args.out else None
         source = {"dataset": "auto", "data_dir": None}
     source |= {name: getattr(args, name) for name in source if getattr(args, name) is not None}
-    dataset = load(source["dataset"], source["data_dir"], image_size=config.image_size)
-    if source["dataset"] == "auto":
-        source["dataset"] = dataset.name  # resuming means this one, whatever can be had then
+    if config.gelu == "erf":
+        special(xp.zeros(0))  # without SciPy it fails here, before anything is read or written
+    dataset = data.load(source["dataset"], source["data_dir"], image_size=config.image_size)
     config = fit_to_data(args, config, dataset)
+    source = record(source, dataset)
     directory = directory or RunDirectory.numbered("runs", f"{dataset.name}-{preset}")
     with Workers(args.threads) as workers:
         run = Run(config, recipe, dataset, directory, workers, xp, preset, source)
@@ -163,6 +183,12 @@ def main(argv):
         introduce(run, workers, xp)
         run.train()
     return conclude(dataset.name, directory)
+
+
+def data_name(text):
+    """A value type: one of the data sets' names in capitals or not, or a directory."""
+    small = cli.words(text).casefold()
+    return small if small in data.NAMES else text
 
 
 def continued(args, saved):
@@ -175,8 +201,20 @@ def continued(args, saved):
     directory = RunDirectory(saved.path.parent)
     if args.out and Path(args.out).resolve() != directory.path.resolve():
         raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {args.out}.")
+    directory.refuse_others(saved)
     source = dict(saved.meta["source"])
+    if source["data_dir"] and not Path(source["data_dir"]).exists():
+        source["data_dir"] = None
     return saved.config, saved.recipe, saved.meta["preset"], directory, source
+
+
+def record(source, dataset):
+    """Where the data came from, in words that hold in any directory: for resuming."""
+    if source["dataset"] not in data.NAMES:
+        return {"dataset": os.path.abspath(os.path.expanduser(source["dataset"])), "data_dir": None}
+    # What "auto" found counts, whatever can be had then.
+    place = data.directory(source["data_dir"]) if dataset.name in TITLES else None
+    return {"dataset": dataset.name, "data_dir": place and os.path.abspath(place)}
 
 
 def conclude(name, directory):
@@ -211,28 +249,30 @@ def fit_to_data(args, config, dataset):
     for name, size in sizes.items():
         if getattr(args, name) not in (None, size):
             flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag} {getattr(args, name)}: {dataset.name} has {size}")
+            raise ConfigError(
+                f"{flag} {getattr(args, name)}: {dataset.name} has {size}; leave the option out"
+            )
     return replace(config, **sizes)
 
 
 def introduce(run, workers, xp):
     """Say what is about to happen."""
-    data, c = run.dataset, run.config
-    if data.note:
-        print(data.note)
-    if workers.note:
-        print(workers.note)
+    dataset, c = run.dataset, run.config
+    for note in (dataset.note, blas_note(threads=False) or workers.note):
+        if note:
+            print(note)
     print(
-        f"{data.name}: {len(run.training):,} training, {len(run.validation):,} validation, "
-        f"{len(data.test_images):,} test images, {len(data.classes)} classes"
+        f"{dataset.name}: {len(run.training):,} training, {len(run.validation):,} validation, "
+        f"{counted(len(dataset.test_images), 'test image')}, {len(dataset.classes)} classes"
     )
     print(
-        f"ViT {run.preset}: width {c.dim}, {c.depth} blocks, {c.heads} heads, MLP {c.mlp_dim}, "
-        f"patch {c.patch_size}, {len(run.trainer.vector):,} parameters"
+        f"ViT {run.preset}: width {c.dim}, {counted(c.depth, 'block')}, "
+        f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {c.patch_size}, "
+        f"{len(run.trainer.vector):,} parameters"
     )
-    device = f"{workers.threads} CPU threads" if xp.__name__ == "numpy" else "GPU"
-    print(f"{run.recipe.epochs} epochs of {run.steps_per_epoch} steps on {device}, "
-          f"writing to {run.directory.path}", flush=True)  # fmt: skip
+    device = "GPU" if xp.__name__ != "numpy" else counted(workers.threads, "CPU thread")
+    epochs, steps = counted(run.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
+    print(f"{epochs} of {steps} on {device}, writing to {run.directory.path}", flush=True)
 
 
 if __name__ == "__main__":

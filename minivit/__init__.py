@@ -1,19 +1,32 @@
 """minivit: the Vision Transformer from scratch in NumPy, every gradient written by hand.
 
+A layer is three methods. It keeps nothing itself: what backward needs, forward returns as `cache`.
+
+    init(rng)                     -> params       its weights, a nested dict of arrays
+    forward(params, x, rng=None)  -> y, cache     rng=None means evaluation: no dropout
+    backward(dy, cache)           -> dx, grads    grads has params' names and shapes
+
+`dfoo` is dLoss/dfoo, one number for each number of foo, and has foo's shape. backward is the chain
+rule: from dy it computes the gradients of the layer's own weights, and dx. A layer's x is the y of
+the layer before, so its dx is that layer's dy, and the gradient travels back to the image.
+
 Read it in this order:
 
-    layers/linear.py         the protocol on the simplest layer: init, forward, backward
-    layers/layernorm.py      the first backward worth deriving
-    layers/attention.py      the heart
+    layers/linear.py         the protocol on the simplest layer
+    layers/layernorm.py      the first backward worth deriving (README.md does it step by step)
+    layers/attention.py      queries, keys, values and softmax, and all of it backwards
+    layers/gelu.py, mlp.py   what happens to each token on its own
     layers/block.py          how layers compose
+    layers/patchify.py, tokens.py, pool.py    from image to tokens, from tokens to one vector
     vit.py                   the whole model
     layers/cross_entropy.py  where the gradient begins
     gradcheck.py             how we know that all of it is right
-    optim.py, training/      how it learns
+    layers/dropout.py, chance.py              randomness that can be repeated
+    optim.py, muon.py, training/              how it learns
 
 Letters: B images of H x W x C pixels, P the side of a patch, N patches, T tokens (N, and one more
 with a class token), D the width of a token, `heads` of K = D / heads numbers, M the MLP's hidden
-width. `dfoo` is dLoss/dfoo and has foo's shape.
+width. A token is one row of D numbers; "(..., D)" is any number of them.
 """
 
 from . import gradcheck, tree

@@ -24,8 +24,10 @@ def main(argv):
         + "\n".join(f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items())
         + "\n\npython -m minivit COMMAND --help tells a command's options; train.py trains.",
     )
-    top.add_argument("command", metavar="COMMAND", help="one of those below")
+    top.add_argument("command", metavar="COMMAND", nargs="?", help="one of those below")
     name = top.parse_args(argv[:1]).command
+    if name is None:
+        raise ConfigError(f"COMMAND is missing; valid: {', '.join(COMMANDS)}.")
     if name not in COMMANDS:
         raise ConfigError(unknown("command", name, COMMANDS))
     path, text = COMMANDS[name]

@@ -2,7 +2,7 @@
 
 A generator that is passed around gives numbers that depend on who asked first. A `Key` is an
 address instead: (seed, step, index of the first image, path of the layer). The same address
-always holds the same numbers, so a mask does not depend on the number of threads, on how the
+always gives the same numbers, so a mask does not depend on the number of threads, on how the
 batch was cut, on a second forward, or on whether the run was resumed.
 
 The numbers come from Philox, a counter-based generator: number i of a stream is computed from
@@ -26,7 +26,7 @@ def generator(seed, purpose, *where):
 
 @dataclass(frozen=True)
 class Key:
-    """Where in the run we are: `first` is the index in the batch of the first image held."""
+    """Where in the run we are. `first` is the index in the batch of the first image at hand."""
 
     seed: int
     step: int = 0
@@ -38,13 +38,13 @@ class Key:
         return replace(self, path=f"{self.path}.{name}")
 
     def uint16(self, shape):
-        """Uniform 16-bit integers of `shape` (B, ...), image i's own whatever the cut.
+        """Uniform 16-bit integers of `shape` (B, ...), the same for an image however cut.
 
-        Each image owns a whole number of Philox counters, so image `first + i` finds its
-        numbers at a place that only its index in the batch decides.
+        Each image owns a whole number of Philox counters, so the numbers of image `first + i`
+        stand at a place that only its index in the batch decides.
         """
         images, per_image = shape[0], math.prod(shape[1:])
-        counts = -(-per_image // NUMBERS_PER_COUNT)
+        counts = -(-per_image // NUMBERS_PER_COUNT)  # rounded up
         philox = np.random.Philox(
             key=np.array([self.seed, zlib.crc32(self.path.encode())], np.uint64),
             counter=[self.first * counts, 0, self.step, 0],
@@ -54,5 +54,5 @@ class Key:
 
 
 def at(key, name):
-    """`key.at(name)`, or None in evaluation, where there is no chance."""
+    """`key.at(name)`, or None in evaluation, where nothing is random."""
     return None if key is None else key.at(name)

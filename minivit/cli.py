@@ -7,16 +7,24 @@ a traceback; MINIVIT_DEBUG=1 in the environment shows it for the others too.
 
 import argparse
 import difflib
+import io
 import math
 import os
 import sys
+from contextlib import suppress
 from dataclasses import fields
 
 from .config import GELUS, POOLS, Config
 from .errors import ConfigError, MinivitError, unknown
 
-# What other programs call an option, and what it is called here.
-SYNONYMS = {"--learning-rate": "--lr", "--wd": "--weight-decay", "--gpu": "--device"}
+# What other programs call an option or a value, and what it is called here.
+SYNONYMS = {
+    "--learning-rate": "--lr",
+    "--wd": "--weight-decay",
+    "--gpu": "--device",
+    "--output": "--out",
+    "cuda": "gpu",
+}
 
 
 class Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -103,10 +111,23 @@ def choice(kind, names):
 
     def value(text):
         if text.casefold() not in known:
-            raise argparse.ArgumentTypeError(unknown(kind, text, known.values()))
+            meant = SYNONYMS.get(text.casefold())
+            raise argparse.ArgumentTypeError(unknown(kind, text, known.values(), meant))
         return known[text.casefold()]
 
     return value
+
+
+def path(text):
+    """A value type: a path, ~ being the home directory also where the shell left it."""
+    return os.path.expanduser(words(text))
+
+
+def words(text):
+    """A value type: any text but none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
 
 
 def add_model_arguments(parser, source=None, data=None):
@@ -155,27 +176,38 @@ def model_config(args, **defaults):
 
 def run(main, argv=None):
     """Call main(argv), `argv` being sys.argv[1:] if None -> exit status. Errors become one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that cannot be printed is spelt out
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             status = main(sys.argv[1:] if argv is None else argv)
         except SystemExit as stop:  # argparse: help was printed, or an option refused
             status = stop.code
-        sys.stdout.flush()  # a reader that has gone shows here, not at interpreter exit
+        if sys.stdout:  # None if it was closed before we began
+            sys.stdout.flush()  # a reader that has gone shows here, not at interpreter exit
         return status or 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt as stop:
-        return _fail(str(stop) or "interrupted", getattr(stop, "status", 130))
+        return _end(str(stop) or "interrupted", getattr(stop, "status", 130))
     except ConfigError as error:
-        return _fail(error, 2)
-    except (MinivitError, OSError, MemoryError) as error:
-        return _fail(str(error) or "out of memory", 1)
+        return _end(f"error: {error}", 2)
+    except MinivitError as error:
+        return _end(f"error: {error}", 1)
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        return _end(f"error: out of memory{reason}; try smaller sizes or a smaller batch", 1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _end(f"error: {place}{error.strerror or error}", 1)
 
 
-def _fail(sentence, status):
+def _end(sentence, status):
     """Print one line on stderr -> status. Called while an exception is being handled."""
     if os.environ.get("MINIVIT_DEBUG") == "1":
         raise
-    print("error:", " ".join(str(sentence).splitlines()), file=sys.stderr)
+    with suppress(OSError):  # the terminal may have gone
+        print(" ".join(sentence.splitlines()), file=sys.stderr, flush=True)
     return status

@@ -1,14 +1,16 @@
 """Are the gradients right? Compare every hand-written backward with differences of its forward.
 
-A layer maps x to y; a random dy makes one number of it, L = sum(y * dy). The backward claims to
-know dL/dx and dL/dparam. Central differences ask the forward alone:
+A layer maps x to y. A random dy turns y into one number, L = sum(y * dy), whose gradient by y is
+dy; so backward(dy) claims to be dL/dx and dL/dparam. Central differences ask the forward alone:
 
-    dL/dx[i] ~ (L(x + h e_i) - L(x - h e_i)) / 2h
+    dL/dx[i] ~ (L(x + h e_i) - L(x - h e_i)) / 2h        e_i: 1 at element i, 0 elsewhere
 
-in float64 with h = 1e-5, where rounding (eps / h) and curvature (h^2) are both near 1e-10. The
-error of a leaf is max |analytic - numeric| / max |numeric|. Three things make the check honest:
-dy is random (with dy = 1 a LayerNorm that returns zeros passes), every parameter is redrawn at
-random (gamma = 1 and zero heads hide mistakes), and names and shapes are compared as well.
+in float64 with h = 1e-5. The error of rounding grows as eps / h, that of curvature as h^2; here
+both are below about 1e-10. The error of a leaf (x, or one parameter) is
+max |analytic - numeric| / max |numeric|. Three things make the check honest: dy is random (with
+gamma = 1 and dy = 1 a LayerNorm that returns zeros passes), every parameter is redrawn at random
+(gamma = 1 and zero heads hide mistakes), and names and shapes are compared as well.
+
 What it cannot see is a wrong forward with a matching backward: for that, tests compare
 forwards with slow, plain computations.
 """
@@ -29,7 +31,7 @@ MODEL_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Check:
-    """One leaf's verdict: its relative error, and the place where it is worst."""
+    """One leaf's relative error, and the index and the two values where they differ most."""
 
     leaf: str
     error: float
@@ -41,9 +43,10 @@ class Check:
 def check_layer(layer, x, params=None, key=Key(0), seed=0):
     """Check dx and every parameter's gradient, element by element -> list of `Check`.
 
-    `x` is a float64 array, `params` a float64 tree of the same library's arrays (redrawn at random
-    from `layer.init`'s shapes if not given), `key` freezes dropout. Raises AssertionError when
-    names or shapes of the gradients are not those of the parameters.
+    `x` is a float64 array, `params` a float64 tree of the same library's arrays (drawn at random
+    in the shapes of `layer.init` if not given); both are moved in place and put back. With `key`
+    every forward meets the same dropout masks. Raises AssertionError when names or shapes of the
+    gradients are not those of the parameters.
     """
     rng, xp = np.random.default_rng(seed), array_module(x)
     if params is None:
@@ -63,7 +66,10 @@ def check_layer(layer, x, params=None, key=Key(0), seed=0):
 
 
 def check_loss(loss_layer, logits, targets, dloss=0.7):
-    """Check the gradient of a loss by its logits, element by element -> `Check`."""
+    """Check the gradient of a loss by its logits, element by element -> `Check`.
+
+    The loss is scaled by `dloss`, not 1, so that a backward that ignores it is caught.
+    """
     _, cache = loss_layer.forward(logits, targets)
     dlogits = loss_layer.backward(dloss, cache)
     return check_leaf(
@@ -74,7 +80,8 @@ def check_loss(loss_layer, logits, targets, dloss=0.7):
 def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
     """Check the whole chain, from loss to images, in random directions -> list of `Check`.
 
-    One difference a direction sees all elements of a leaf at once, which a model's size requires.
+    A model is too large to move element by element; a direction moves all of a leaf at once. The
+    arrays are moved in place and put back.
     """
     rng, xp = np.random.default_rng(seed), array_module(images)
     logits, cache = model.forward(params, images, key)
@@ -92,7 +99,7 @@ def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
 
 
 def check_leaf(name, loss, value, gradient):
-    """Every element of `value`, moved by STEP up and down (and put back)."""
+    """Move every element of `value` by STEP up and down, and put it back -> `Check`."""
     numeric = np.empty(value.shape)
     for index in np.ndindex(value.shape):
         numeric[index] = _difference(loss, value, index)
@@ -100,7 +107,10 @@ def check_leaf(name, loss, value, gradient):
 
 
 def check_directions(name, loss, value, gradient, rng, xp, directions=3):
-    """A few random unit directions through `value`, against the same projections of `gradient`."""
+    """Move `value` along a few random unit directions, and put it back -> `Check`.
+
+    The slope of the loss along a direction is sum(gradient * direction).
+    """
     analytic, numeric = np.empty(directions), np.empty(directions)
     start = value.copy()
     for i in range(directions):
@@ -138,7 +148,7 @@ def _paired(params, grads):
 
 def _difference(loss, value, index):
     """The central difference of `loss` along one element."""
-    start = value[index].copy()
+    start = value[index].copy()  # on a GPU value[index] is a view
     value[index] = start + STEP
     up = loss()
     value[index] = start - STEP
@@ -148,7 +158,10 @@ def _difference(loss, value, index):
 
 
 def _verdict(name, analytic, numeric):
-    """The relative error, and where the two differ most. NaN counts as infinitely wrong."""
+    """Compare two arrays of slopes -> `Check`. NaN counts as infinitely wrong.
+
+    Where all of `numeric` is 0 there is no scale, and the error is the difference itself.
+    """
     if analytic.shape != numeric.shape:
         raise AssertionError(f"gradient {name}: shape {analytic.shape}, value {numeric.shape}")
     wrong = np.abs(analytic - numeric)

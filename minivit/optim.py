@@ -1,12 +1,14 @@
 """Optimizers, schedules, clipping: how a gradient becomes a step.
 
-The trainer keeps all parameters in one flat vector (`tree.views`), the leaves that weight decay
-is for first. An update rule is then a few lines over whole arrays, and a value like the layers
-are: it holds hyper-parameters; its memory (`state`) is handed to it. Rules are elementwise, so a
-vector may be updated in pieces, by several threads, with the same result.
+The trainer keeps all parameters in one flat vector (`tree.views`), with the leaves that weight
+decay applies to in front. An update rule is then a few lines over whole arrays. Like a layer, it
+holds only its hyper-parameters; its memory (`state`) is handed to it:
 
     state = rule.init(vector)
     rule.update(vector, gradient, state, lr, step, decay)
+
+The rules here treat each element on its own, so a vector may be updated in pieces, by several
+threads, with the same result.
 """
 
 import math
@@ -19,16 +21,19 @@ from .backend import array_module
 class AdamW:
     """Adam with decoupled weight decay; written over `vector`, m and v.
 
-        m = beta1 * m + (1 - beta1) * g            running mean of the gradient
+        m = beta1 * m + (1 - beta1) * g            running mean of the gradient g
         v = beta2 * v + (1 - beta2) * g^2          and of its square
+        change  = lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
         vector -= lr * decay * vector
-        vector -= lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+        vector -= change
 
-    The divisions by 1 - beta^t make up for m and v starting at 0; t is the number of this step,
-    from 1. Decay shrinks the weights themselves: inside the gradient it would be divided by
-    sqrt(v) too, least where gradients are large.
+    t is the number of this step, from 1. The divisions by 1 - beta^t make up for m and v starting
+    at 0. m / sqrt(v) has no units: each element moves by about lr, whatever the size of its
+    gradient. Decay shrinks the weights directly: added to the gradient, it would be divided by
+    sqrt(v) too, and act least on the weights with the largest gradients.
 
-    Source: Kingma & Ba 2015, arXiv:1412.6980; Loshchilov & Hutter 2019, arXiv:1711.05101, alg. 2.
+    Source: Kingma & Ba 2015, arXiv:1412.6980, alg. 1; Loshchilov & Hutter 2019, arXiv:1711.05101,
+    alg. 2 (lr multiplies the decay here, as in PyTorch).
     """
 
     beta1: float = 0.9
@@ -66,7 +71,10 @@ class SGD:
         vector -= lr * decay * vector
         vector -= lr * m
 
-    Source: Sutskever et al. 2013; the decay is decoupled, as in AdamW.
+    m is a sum of all gradients g so far, each step's share shrunk by `momentum`: directions that
+    keep their sign add up, the others cancel. The decay is decoupled, as in AdamW.
+
+    Source: Sutskever et al. 2013, "On the importance of initialization and momentum", ICML.
     """
 
     momentum: float = 0.9
@@ -93,7 +101,8 @@ def warmup_cosine(step, steps, warmup, peak):
     A pure function of the step, so that a resumed run cannot restart it. Adam's first steps rest
     on a few gradients only; warm-up keeps them small.
 
-    Source: Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5; Goyal et al. 2017, section 2.2.
+    Source: Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5; Goyal et al. 2017, arXiv:1706.02677,
+    section 2.2 (warm-up).
     """
     if step <= warmup:
         return peak * step / warmup
@@ -114,6 +123,8 @@ def clip_scale(norm, max_norm):
     """What to multiply a gradient of length `norm` by so that it is no longer than `max_norm`.
 
         scale = min(1, max_norm / norm)
+
+    The 1e-12 in the code keeps a gradient of zeros from dividing by 0.
 
     Source: Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1.
     """

@@ -1,7 +1,7 @@
-"""Nested dicts of arrays: parameters, gradients, caches of the same names.
+"""Nested dicts of arrays, such as parameters and their gradients.
 
 A tree is a dict whose values are arrays or trees. Its leaves have dotted names
-(`block3.attn.qkv.w`); two trees pair by name, and their order is the first one's.
+(`block3.attn.qkv.w`); two trees pair by name, and the result has the first one's order.
 """
 
 import math

@@ -1,11 +1,13 @@
 """The Vision Transformer, whole: images in, logits out, and the way back.
 
-    patches = patchify(images)                          (B, N, P*P*C)
-    x = patches @ w + b                                 (B, N, D)
-    x = [cls; x]              with pool "class"         (B, T, D), T = N + 1
-    x = dropout(x + pos)
+    x = patchify(images)                                (B, N, P*P*C)
+    x = patch(x)                                        (B, N, D)
+    x = class_token(x)        with pool "class"         (B, T, D), T = N + 1
+    x = dropout(position(x))
     x = block(x)              depth times
     logits = head(pool(norm(x)))                        (B, classes)
+
+    backward: the same parts from the last to the first; the dx of each is the dy of the next
 
 Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words", arXiv:2010.11929, eq. 1 to 4.
 """
@@ -33,9 +35,10 @@ from .layers import (
 class ViT:
     """A Vision Transformer of the sizes in `config`; it holds its parts and no numbers.
 
-    `init` makes the parameters, `forward` and `backward` are one training step's two halves,
-    `predict` is the forward that keeps nothing. Parameters, gradients and caches have the names
-    of `self.parts`, in the order in which an image meets them.
+    `init` makes the parameters, `forward` and `backward` are the two halves of a training step,
+    `predict` is the forward that keeps nothing. Parameters, gradients and caches have the names of
+    `self.parts`, in the order in which an image meets them; `params` may leave out the parts that
+    have no parameters.
     """
 
     def __init__(self, config=None):

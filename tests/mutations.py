@@ -102,8 +102,8 @@ TABLE = {
     "minivit/layers/gelu.py": [
         ("ROOT = math.sqrt(2 / math.pi)", "ROOT = 0.8"),
         ("CUBIC = 0.044715", "CUBIC = 0.0447"),
-        ("du *= 2 * 3 * ROOT * CUBIC", "du *= 0"),
-        ("du *= 2 * 3 * ROOT * CUBIC", "du *= 2 * ROOT * CUBIC"),
+        ("slope *= 2 * 3 * ROOT * CUBIC", "slope *= 0"),
+        ("slope *= 2 * 3 * ROOT * CUBIC", "slope *= 2 * ROOT * CUBIC"),
         ("dx *= s\n", "pass\n"),
         (
             "dx += s\n        dx *= dy\n        return dx",

@@ -359,6 +359,7 @@ def test_blas_note(library, monkeypatch, kernels, level, environment, words):
     note = machine.blas_note()
     assert "\n" not in note and bool(note) == bool(words)
     assert all(word in note for word in words)
+    assert "_NUM_THREADS" not in machine.blas_note(threads=False)
 
 
 def test_blas_note_without_thread_control(monkeypatch):

@@ -431,3 +431,10 @@ def test_member_names_are_exact(tmp_path):
     packed = tar(tmp_path / "x.tar", [member("a/TEST_BATCH.bin", b"12")])
     with pytest.raises(DataError, match=r"lacks test_batch\.bin"):
         list(archive.read(packed, "a", {"test_batch.bin": (2, 2)}))
+
+
+def test_a_folder_with_nothing_in_it_does_not_hide_the_archive(tmp_path):
+    (tmp_path / PYTHON.folder).mkdir()
+    assert cifar.find("cifar10", tmp_path) is None
+    (tmp_path / BINARY.archive).write_bytes(b"")
+    assert cifar.find("cifar10", tmp_path) == tmp_path / BINARY.archive

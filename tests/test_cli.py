@@ -1,5 +1,6 @@
 """The command line: wrong usage is told in one sentence, and every ending has its exit status."""
 
+import argparse
 import os
 import pathlib
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from minivit import Config, ConfigError, DataError
 from minivit.__main__ import COMMANDS
 from minivit.__main__ import main as minivit
-from minivit.cli import Parser, add_model_arguments, choice, model_config, number, run, whole
+from minivit.cli import Parser, add_model_arguments, choice, model_config, number, path, run, whole
 from minivit.errors import BackendError
 from minivit.layers import Gelu, LayerNorm, Linear, gelu
 
@@ -101,6 +102,27 @@ def test_every_command_has_help(capsys, words):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["gradcheck", "--device", "cuda"], "unknown device 'cuda'; did you mean 'gpu'?"),
+        (["summary", "--variant", "b/16"], "unknown variant 'b/16'; did you mean 'B/16'?"),
+        (["summary", "--pool", "CLS"], "unknown pool 'CLS'; did you mean 'class'?"),
+    ],
+)
+def test_the_name_that_was_meant_is_named(capsys, words, sentence):
+    assert run(minivit, words) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_paths_know_the_home_directory_and_are_never_empty(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert path("~/run") == "/home/me/run" and path("a b/~") == "a b/~"
+    for text in ("", "  "):
+        with pytest.raises(argparse.ArgumentTypeError, match="must not be empty"):
+            path(text)
+
+
 def raiser(error):
     def main(argv):
         raise error
@@ -114,16 +136,18 @@ def raiser(error):
         (DataError("data: no images in it"), 1, "error: data: no images in it\n"),
         (DataError("one\ntwo"), 1, "error: one two\n"),
         (ConfigError("dim must be 3"), 2, "error: dim must be 3\n"),
-        (PermissionError(13, "Permission denied", "runs"), 1, "'runs'\n"),
-        (MemoryError(), 1, "error: out of memory\n"),
-        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (PermissionError(13, "Permission denied", "runs"), 1, "error: runs: Permission denied\n"),
+        (OSError(28, "No space left on device"), 1, "error: No space left on device\n"),
+        (MemoryError(), 1, "error: out of memory; try smaller sizes or a smaller batch\n"),
+        (MemoryError("9 TiB"), 1, "error: out of memory (9 TiB); try smaller sizes or a smaller b"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )
 def test_a_failure_is_one_line_and_a_status(capsys, monkeypatch, error, status, line):
     monkeypatch.delenv("MINIVIT_DEBUG", raising=False)
     assert run(raiser(error), []) == status
     out, err = capsys.readouterr()
-    assert out == "" and err.endswith(line) and err.count("\n") == 1
+    assert out == "" and err.startswith(line) and err.count("\n") == 1
     monkeypatch.setenv("MINIVIT_DEBUG", "1")
     with pytest.raises(type(error)):
         run(raiser(error), [])
@@ -143,7 +167,7 @@ def test_unknown_names_exit_with_2(capsys):
     assert run(minivit, ["gradchek"]) == 2
     assert "unknown command 'gradchek'; did you mean 'gradcheck'?" in capsys.readouterr().err
     assert run(minivit, []) == 2
-    assert "COMMAND" in capsys.readouterr().err
+    assert "COMMAND is missing; valid: bench, gradcheck, summary." in capsys.readouterr().err
     assert run(minivit, ["gradcheck", "--layer", "Atention"]) == 2
     assert "unknown layer 'Atention'; did you mean 'Attention'?" in capsys.readouterr().err
     assert run(minivit, ["gradcheck", "--device", "tpu"]) == 2
@@ -219,3 +243,21 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.wait(timeout=60) == 141
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+def script(source, **settings):
+    """A Python program that runs `source`, with the repository importable -> what it left."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings.pop("env", {})}
+    line = [sys.executable, "-c", "import sys\nfrom minivit.cli import run\n" + source]
+    return subprocess.run(line, capture_output=True, text=True, env=environment, **settings)
+
+
+def test_streams_that_were_closed_are_no_error():
+    source = "sys.stdout = sys.stderr = None; sys.exit(run(lambda argv: print('unheard'), []))"
+    assert script(source).returncode == 0
+
+
+def test_a_name_that_cannot_be_printed_is_spelt_out():
+    source = "sys.exit(run(lambda argv: print('gr\\xfcn \\udcfc'), []))"
+    done = script(source, env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "gr\\xfcn \\udcfc\n", "")

@@ -1,5 +1,6 @@
 """Directories of pictures: both layouts, every kind of picture, every kind of trouble."""
 
+import os
 import struct
 import sys
 import zlib
@@ -77,7 +78,7 @@ def test_hidden_files_are_skipped_and_others_counted(split):
     (split / "train" / ".cache").mkdir()
     loaded = data.load(str(split))
     assert len(loaded.train_images) == 4
-    assert "1 files" in loaded.note
+    assert loaded.note.endswith(": 1 file not named .png, .jpg, .jpeg, .webp, .bmp was left out.")
 
 
 def test_empty_class(split):
@@ -110,6 +111,14 @@ def test_unknown_name():
         data.load("cifar-10")
     with pytest.raises(ConfigError, match="directory of images"):
         data.load("/no/such/directory")
+
+
+def test_a_file_is_no_directory_of_images(tmp_path):
+    (tmp_path / "cifar.tar.gz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"is a file, .* --dataset cifar10 --data-dir .*cifar\.tar"):
+        data.load(str(tmp_path / "cifar.tar.gz"))
+    with pytest.raises(ConfigError, match="unknown data set ''"):
+        data.load("")
 
 
 def test_a_cifar_directory_is_recognised(tmp_path):
@@ -206,6 +215,19 @@ def test_unreadable_pictures_are_named(split, kind):
     assert "\n" not in str(caught.value)
     if kind[0].isdigit():
         assert "decompression bomb" in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_named_and_not_waited_for(split):
+    os.mkfifo(split / "train" / "dog" / "9.png")
+    with pytest.raises(DataError, match=r"dog/9\.png cannot be read .*\(it is not a file\)"):
+        data.load(str(split))
+
+
+def test_a_picture_that_is_gone_is_named_with_the_reason_alone(split):
+    (split / "train" / "dog" / "9.png").symlink_to(split / "nowhere.png")
+    with pytest.raises(DataError, match=r"dog/9\.png cannot .*\(No such file or directory\)"):
+        data.load(str(split))
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])

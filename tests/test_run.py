@@ -1,10 +1,12 @@
 """A run: stopped anywhere it goes on bit for bit, keeps what is good, looks at the test once."""
 
+import io
 import json
 import math
 import shutil
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from minivit.data import Dataset
 from minivit.errors import CheckpointError, ConfigError, DivergedError
 from minivit.training import checkpoint, run
 from minivit.training.directory import RunDirectory
+from minivit.training.progress import Progress
 from minivit.training.recipe import Recipe
 from minivit.training.run import Run
 from minivit.training.signals import Interrupted
@@ -179,22 +182,78 @@ def test_a_line_cut_off_is_repaired(make, whole):
     at_step(first, 6, interrupt)
     with pytest.raises(Interrupted):
         first.train()
-    with open(first.directory.metrics, "a") as file:
-        file.write('{"epoch": 2, "st')
+    for junk in (b'{"epoch": 2, "st', b'[1]\n{"epoch": "x"}\n{"epoch": 1}\n7\n', b"\xff\x00\n"):
+        with open(first.directory.metrics, "ab") as file:
+            file.write(junk)
+        resumed(make)
     resumed(make).train()
     assert left_behind(first.directory) == whole
+
+
+def test_what_a_killed_run_left_half_written_is_removed(make, whole):
+    first = make()
+    first.directory.path.mkdir()
+    for name in ("best.npz", "last.npz", "metrics.jsonl"):
+        (first.directory.path / f".minivit-{name}-0123abcd.tmp").write_bytes(b"half")
+    first.train()
+    assert not list(first.directory.path.glob(".*"))
+    assert left_behind(first.directory) == whole
+
+
+def test_metrics_that_cannot_be_written_say_how_to_go_on(make):
+    first = make()
+    first.directory.metrics.mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=r"cannot write .*metrics.jsonl: .*--resume .*run\."):
+        first.train()
 
 
 def test_a_second_signal_stops_at_once(make):
     first = make()
     at_step(first, 6, lambda: (interrupt(), interrupt()))
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt) as stop:
+    with pytest.raises(Interrupted, match=r"^stopped at once; continue with: .* --resume .*run$"):
         first.train()
-    assert not isinstance(stop.value, Interrupted)
     assert checkpoint.load(first.directory.last)[1]["position"]["step"] == 4
     assert signal.getsignal(signal.SIGINT) is before
     assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_more_signals_on_the_way_out_change_nothing(make, whole, monkeypatch):
+    first = make()
+
+    def ahead(iterator):
+        try:
+            yield from iterator
+        finally:
+            for _ in range(3 * (first.trainer.step == 6)):  # a key held down, on the way out
+                interrupt()
+
+    monkeypatch.setattr(run.batches, "ahead", ahead)
+    at_step(first, 6, interrupt)
+    with pytest.raises(Interrupted, match="stopped after step 6 of 8"):
+        first.train()
+    monkeypatch.undo()
+    monkeypatch.setattr(run.curves, "draw", lambda rows, path, title: "")
+    resumed(make).train()
+    assert left_behind(first.directory) == whole
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_a_terminal_that_is_closed_ends_a_run_unless_it_was_to_go_on(make, whole):
+    first = make()
+    at_step(first, 3, lambda: signal.raise_signal(signal.SIGHUP))
+    with pytest.raises(Interrupted, match="stopped after step 3 of 8") as stop:
+        first.train()
+    assert stop.value.status == 128 + signal.SIGHUP
+    again = resumed(make)
+    at_step(again, 6, lambda: signal.raise_signal(signal.SIGHUP))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        again.train()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert left_behind(first.directory) == whole
 
 
 def test_a_run_in_a_thread_needs_no_signals(make, whole):
@@ -384,9 +443,47 @@ def test_a_place_that_cannot_be_written_fails_before_the_first_step(make, tmp_pa
 
 
 def test_numbered_directories(tmp_path):
-    assert RunDirectory.numbered(tmp_path, "a").path.name == "a-1"
-    (tmp_path / "a-1").mkdir()
-    assert RunDirectory.numbered(tmp_path, "a").path.name == "a-2"
+    assert RunDirectory.numbered(tmp_path / "runs", "a").path.name == "a-1"
+    with ThreadPoolExecutor(8) as pool:  # runs that start in the same moment share none
+        made = list(pool.map(lambda _: RunDirectory.numbered(tmp_path / "runs", "a"), range(20)))
+    assert sorted(int(run.path.name[2:]) for run in made) == list(range(2, 22))
+    assert all(run.path.is_dir() for run in made)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("stdout", [Terminal, io.StringIO])
+def test_a_bar_only_where_nothing_else_writes(monkeypatch, stdout):
+    bar, lines = Terminal(), stdout()
+    monkeypatch.setattr("sys.stdout", lines)
+    shown = Progress(4, 0, 5, bar)
+    for step in range(1, 5):
+        shown.update(1, 1, step, 2.0, 0.5)
+    shown.line("epoch 1/1")
+    shown.close()
+    assert lines.getvalue().endswith("epoch 1/1\n")
+    assert ("loss 2.000" in bar.getvalue()) is (stdout is Terminal)
+    assert ("loss 2.000" in lines.getvalue()) is not (stdout is Terminal)
+
+
+def test_no_bar_where_the_streams_were_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    shown = Progress(4, 0, 5)
+    shown.update(1, 1, 4, 2.0, 0.5)
+    shown.close()
+
+
+@pytest.mark.parametrize("name", ["a $\\broken{ $x$", "\udcfc", "\u732b"])
+def test_any_name_can_stand_above_the_curves(tmp_path, name):
+    pytest.importorskip("matplotlib", reason="curves need it: pip install matplotlib")
+    row = dict.fromkeys(EPOCH_KEYS.split(), 1)
+    assert DRAW([row], tmp_path / "curves.png", name) == ""
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "cannot write" in DRAW([row], tmp_path / "nowhere" / "curves.png", name)
 
 
 def test_new_directories(tmp_path, make):

@@ -113,6 +113,10 @@ def test_a_directory_of_pictures(capsys, here):
         (["--preset", "tinny"], "unknown preset 'tinny'; did you mean 'tiny'?"),
         (["--optimizer", "adam"], "unknown optimizer 'adam'; did you mean 'adamw'?"),
         (["--device", "gp"], "unknown device 'gp'; did you mean 'gpu'?"),
+        (["--dataset", ""], "--dataset: must not be empty"),
+        (["--out", ""], "--out: must not be empty"),
+        (["--resume", ""], "--resume: must not be empty"),
+        (["--device", "cuda"], "unknown device 'cuda'; did you mean 'gpu'?"),
         (["--pool", "men"], "unknown pool 'men'; did you mean 'mean'?"),
         (["--gelu", "tan"], "unknown gelu 'tan'; did you mean 'tanh'?"),
         (["--epoch", "3"], "unknown option --epoch; did you mean --epochs?"),
@@ -233,6 +237,56 @@ def test_resuming_on_other_data(capsys, done, here, monkeypatch):
     refused(capsys, 1, sentence, "--resume", "done", "--dataset", "pets")
 
 
+def test_a_run_on_pictures_goes_on_from_any_directory(capsys, here, monkeypatch):
+    write_pictures(here / "pets")
+    words = [*SMALL, "--image-size", 8, "--patch-size", 4, "--epochs", 1, "--dataset", "pets"]
+    assert run(capsys, *words, "--out", "run")[0] == 0
+    recorded = (here / "run/metrics.jsonl").read_text()
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    unfinish(here / "run")
+    assert run(capsys, "--resume", "../run")[0] == 0
+    assert (here / "run/metrics.jsonl").read_text() == recorded
+    (here / "pets").rename(here / "moved")
+    unfinish(here / "run")
+    sentence = f"{here / 'pets'}, which is not there: say with --dataset DIR where they are."
+    refused(capsys, 1, sentence, "--resume", "../run")
+    assert run(capsys, "--resume", "../run", "--dataset", "../moved")[0] == 0
+    assert (here / "run/metrics.jsonl").read_text() == recorded
+
+
+def test_a_lost_checkpoint_names_the_one_that_is_left(capsys, done):
+    (done / "last.npz").write_bytes((done / "last.npz").read_bytes()[:1000])
+    sentence = "copy it again. That of epoch 1 is good: --resume done/best.npz"
+    refused(capsys, 1, sentence, "--resume", "done")
+    (done / "last.npz").unlink()
+    refused(capsys, 1, "--resume done/best.npz", "--resume", "done")
+    (done / "best.npz").write_text("")
+    assert "best" not in refused(capsys, 1, "no checkpoint done/last.npz", "--resume", "done")
+
+
+def test_a_checkpoint_never_goes_on_over_another_run(capsys, done, here):
+    assert run(capsys, *ON_SHAPES, "--seed", 1, "--out", "other")[0] == 0
+    shutil.copy(done / "last.npz", here / "other/copy.npz")
+    before = {path.name: path.read_bytes() for path in (here / "other").iterdir()}
+    refused(capsys, 2, "other holds another run than", "--resume", "other/copy.npz")
+    assert {path.name: path.read_bytes() for path in (here / "other").iterdir()} == before
+
+
+def test_a_missing_library_is_said_before_anything_is_written(capsys, here, monkeypatch):
+    for name in ("scipy", "scipy.special"):
+        monkeypatch.setitem(sys.modules, name, None)
+    refused(capsys, 1, "needs SciPy: pip install scipy", *ON_SHAPES, "--gelu", "erf")
+    assert not (here / "runs").exists()
+
+
+def test_capitals_and_counts_of_one(capsys, here):
+    words = [*ON_SHAPES, "--batch-size", "100", "--dataset", "Shapes"]
+    out = run(capsys, *words)[1]
+    assert "\n1 epoch of 1 step on 1 CPU thread, writing to runs/shapes-smoke-1\n" in out
+    assert " 1 block, 2 heads, " in out
+
+
 def test_a_learning_rate_that_diverges(capsys, here):
     words = [*ON_SHAPES, "--lr", "1e30", "--epochs", "3", "--out", "wild"]
     err = refused(capsys, 1, "the loss is no longer finite at step ", *words)
@@ -247,7 +301,7 @@ def test_auto_remembers_which_data_it_found(capsys, here, monkeypatch):
     status, out, _ = run(capsys, *words)
     assert status == 0 and "using the built-in shapes instead" in out
     source = checkpoint.read_meta(here / "run/last.npz")["source"]
-    assert source == {"dataset": "shapes", "data_dir": "none"}
+    assert source == {"dataset": "shapes", "data_dir": None}
 
 
 def command(*words):
@@ -283,7 +337,7 @@ def test_signals_end_a_run_that_goes_on_by_the_command_printed(here):
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         ended, out, err = signalled(process, metrics, number)
         assert (ended, err.count("\n")) == (status, 1) and "\r" not in out + err
-        stopped = re.fullmatch(r"error: stopped after step \d+ of \d+; continue with: (.*)\n", err)
+        stopped = re.fullmatch(r"stopped after step \d+ of \d+; continue with: (.*)\n", err)
         python, script, *again = shlex.split(stopped[1])
         assert (python, script) == ("python", "train.py")
         assert checkpoint.load(place / "last.npz")[1]["position"]["epochs_done"] == rows(metrics)

@@ -25,10 +25,12 @@ THREAD_VARIABLES = {
 }
 
 
-def blas_note():
+def blas_note(threads=True):
     """One line if NumPy's matrix library is held below what the machine offers, and the way out.
 
-    "" if it is not. Cheap: reads the environment, the processor's flags and threadpoolctl.
+    "" if it is not. `threads`: whether it counts how many threads the library may use; in training
+    they do not, as workers hold it to one. Cheap: reads the environment, the processor's flags
+    and threadpoolctl.
     """
     try:
         import threadpoolctl  # noqa: F401
@@ -46,7 +48,8 @@ def blas_note():
             "its own threads compete: set VECLIB_MAXIMUM_THREADS=1 OMP_NUM_THREADS=1 before Python "
             "starts"
         )
-    pins = [pin for pin in (_kernel_pin(library), _thread_pin(library)) if pin]
+    pins = _kernel_pin(library), _thread_pin(library) if threads else None
+    pins = [pin for pin in pins if pin]
     if not pins:
         return ""
     remarks, variables = zip(*pins, strict=True)

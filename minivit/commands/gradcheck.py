@@ -83,7 +83,8 @@ def verdict(checked, wrong, skipped, seconds):
     aside = f", {skipped} layer{'s' * (skipped > 1)} skipped" if skipped else ""
     if wrong:
         return f"\n{wrong} of {checked} gradients WRONG{aside}, {seconds:.1f} s"
+    every = f"all {checked} gradients" if checked != 1 else "the 1 gradient"
     return (
-        f"\nall {checked} gradients right to {LAYER_TOLERANCE:.0e} a layer, "
+        f"\n{every} right to {LAYER_TOLERANCE:.0e} a layer, "
         f"{MODEL_TOLERANCE:.0e} the model{aside}, {seconds:.1f} s"
     )

@@ -10,7 +10,7 @@ from ..errors import ConfigError, DataError, unknown
 from .dataset import Dataset
 from .published import TITLES
 
-__all__ = ["NAMES", "Dataset", "load"]
+__all__ = ["NAMES", "Dataset", "directory", "load"]
 
 NAMES = ("auto", "cifar10", "cifar100", "shapes")
 
@@ -29,7 +29,7 @@ def load(name, data_dir=None, say=print, seed=0, image_size=32):
     Raises DataError if the data is missing or damaged (also under "auto": damaged files are not
     passed over in silence), ConfigError for a name that is neither known nor a directory.
     """
-    data_dir = Path(data_dir or os.environ.get("MINIVIT_DATA") or "data").expanduser()
+    data_dir = directory(data_dir)
     if name == "shapes":
         return _shapes(seed)
     if name in TITLES:
@@ -37,6 +37,11 @@ def load(name, data_dir=None, say=print, seed=0, image_size=32):
     if name == "auto":
         return _cifar("cifar10", data_dir, say, otherwise=lambda: _shapes(seed))
     return _folder(name, image_size, seed)
+
+
+def directory(data_dir=None):
+    """Where CIFAR is or goes: `data_dir`, or else $MINIVIT_DATA, or else data."""
+    return Path(data_dir or os.environ.get("MINIVIT_DATA") or "data").expanduser()
 
 
 def _shapes(seed):
@@ -65,7 +70,12 @@ def _folder(name, image_size, seed):
     from . import cifar, folder
 
     path = Path(name).expanduser()
-    if not path.is_dir():
+    if path.is_file():
+        raise DataError(
+            f"{path} is a file, not a directory of images; an archive of CIFAR is given as "
+            f"--dataset cifar10 --data-dir {path}."
+        )
+    if not name or not path.is_dir():
         raise ConfigError(unknown("data set", name, [*NAMES, "or a directory of images"]))
     form = cifar.recognise(path)
     if form:

@@ -37,7 +37,8 @@ def find(name, data_dir):
         return path
     forms = [form for form in FORMS if form.dataset == name]
     places = [path / form.folder for form in forms] + [path / form.archive for form in forms]
-    return next((place for place in places if place.exists()), None)
+    # A folder that someone began to unpack, with nothing in it, does not hide the archive.
+    return next((p for p in places if p.is_file() or (p.is_dir() and recognise(p))), None)
 
 
 def recognise(path):

@@ -56,8 +56,12 @@ def fetch(name, data_dir, say=print):
                 failure = _reason(error)
                 say(f"{host} failed ({failure}); trying the next mirror")
         failures[url] = failure
-    tried = ", ".join(f"{url} ({failure})" for url, failure in failures.items())
-    raise DownloadError(f"{what} and no mirror delivered it", f"{advice} (tried {tried}).")
+    reasons = dict.fromkeys(failures.values())
+    tried = [
+        f"{reason}: {', '.join(url for url in failures if failures[url] == reason)}"
+        for reason in reasons
+    ]
+    raise DownloadError(f"{what} and no mirror delivered it", f"{advice} ({'; '.join(tried)}).")
 
 
 def _form(url):

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError, DataError
+from ..words import counted
 from .dataset import Dataset
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -43,7 +44,9 @@ def load(path, image_size=32, seed=0):
         train, test, left_out = _given(root)
     else:
         train, test, left_out = _drawn(root, seed)
-    note = f"{path}: {left_out} files that are not {', '.join(ENDINGS)} were left out."
+    were = "was" if left_out == 1 else "were"
+    files = counted(left_out, "file")
+    note = f"{path}: {files} not named {', '.join(ENDINGS)} {were} left out."
     return Dataset(
         root.resolve().name,
         tuple(train),
@@ -117,16 +120,20 @@ def _decode(classes, size):
 
 
 def _picture(file, size):
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
+        if file.exists() and not file.is_file():  # opening a pipe would wait for ever
+            raise OSError("it is not a file")
         with Image.open(file, formats=FORMATS) as image:
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I"):
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             return ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
     except Exception as error:  # a damaged picture can raise nearly anything
-        reason = str(error).replace(str(file), "it").replace(repr(str(file)), "it")
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "it is none of these"
         raise DataError(
             f"{file} cannot be read as {', '.join(FORMATS)} ({reason}); remove or replace it."
         ) from None

@@ -1,16 +1,16 @@
-"""One layer, one file. Each has `init`, `forward` and `backward`; read them in this order."""
+"""One layer, one file: `init`, `forward` and `backward`. README.md has a reading order."""
 
-from .linear import Linear
-from .patchify import Patchify
-from .tokens import ClassToken, PositionEmbedding
-from .layernorm import LayerNorm
 from .attention import Attention
-from .gelu import Gelu, GeluErf
-from .dropout import Dropout
-from .mlp import Mlp
 from .block import TransformerBlock
-from .pool import ClassPool, MeanPool
 from .cross_entropy import CrossEntropy
+from .dropout import Dropout
+from .gelu import Gelu, GeluErf
+from .layernorm import LayerNorm
+from .linear import Linear
+from .mlp import Mlp
+from .patchify import Patchify
+from .pool import ClassPool, MeanPool
+from .tokens import ClassToken, PositionEmbedding
 
 __all__ = [
     "Attention",

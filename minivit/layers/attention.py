@@ -11,28 +11,38 @@ from .linear import Linear
 class Attention:
     """Each token asks (q), every token answers (k) and offers (v); `heads` such rounds in parallel.
 
-        q, k, v = x @ w_qkv + b_qkv, cut into heads of K = D / heads numbers; q scaled by 1/sqrt(K)
-        s       = k q^T                (keys, queries) a head
-        p       = softmax of s over keys: p[j, i] is how much query i takes from key j
-        o       = p^T v
-        y       = o @ w_proj + b_proj, the heads side by side
+    `qkv` and `proj` are Linear layers. For each image and head, q, k, v and o are (T, K) and s and
+    p are (T keys, T queries):
 
-        do      = from y = o @ w_proj + b_proj
-        dv      = p do                 dp = v do^T
+        q, k, v = qkv(x), cut into heads of K = D / heads numbers
+        q       = q / sqrt(K)
+        s       = k q^T
+        p       = softmax of s over keys        p[j, i]: how much query i takes from key j
+        o       = p^T v
+        y       = proj(o), the heads side by side again
+
+        do      = proj.backward(dy)
+        dv      = p do
+        dp      = v do^T
         ds      = p * (dp - sum over keys of p * dp)
-        dk      = ds q                 dq = ds^T k / sqrt(K)
-        dx      = from q, k, v = x @ w_qkv + b_qkv
+        dk      = ds q
+        dq      = ds^T k / sqrt(K)
+        dx      = qkv.backward(dq, dk, dv side by side)
+
+    A product c = a b has da = dc b^T and db = a^T dc (see `Linear`): this gives dv and dp from o,
+    dk and dq from s. In ds, each score of a query moves all of its p: the derivative of p[j] by
+    s[l] is p[j] ([j = l] - p[l]), where [j = l] is 1 if j is l and 0 if not.
 
     1/sqrt(K) keeps the scores of size 1, so that softmax neither saturates nor flattens. A bias on
     k moves all scores of a query alike and softmax forgets it: its gradient is zero.
 
-    In memory the scores stand keys first, (T keys, B, heads, T queries): softmax's maximum and sums
-    over keys then add up long rows, where papers' (queries, keys) has short ones to go along. It
-    halves the time of this layer's own arithmetic. So do copies of q^T and do^T, which are small.
+    In memory s and p are (T keys, B, heads, T queries). Keys first, softmax takes its maximum and
+    sum over whole slabs of memory instead of along T numbers at a time: half the time.
 
     Keeps x, q k v, p and o: 5D + heads * T numbers a token.
 
-    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2; Dosovitskiy et al. 2021, appendix A.
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2; Dosovitskiy et al. 2021,
+    arXiv:2010.11929, appendix A (the biases are in its code).
     """
 
     dim: int
@@ -45,7 +55,7 @@ class Attention:
         object.__setattr__(self, "proj", Linear(self.dim, self.dim))
 
     def init(self, rng):
-        """qkv: w (D, 3D), b (3D,), in the order q, k, v, each head by head; proj: w (D, D), b."""
+        """qkv: w (D, 3D), b (3D,), in the order q, k, v, each by heads; proj: w (D, D), b (D,)."""
         return {"qkv": self.qkv.init(rng), "proj": self.proj.init(rng)}
 
     def split(self, qkv):
@@ -57,11 +67,11 @@ class Attention:
     def forward(self, params, x, rng=None):
         """x (B, T, D) -> y (B, T, D), cache."""
         xp, cache = array_module(x), {}
-        qkv, cache["qkv"] = self.qkv.forward(params["qkv"], x)
-        q, k, v = self.split(qkv)
+        qkv, cache["qkv"] = self.qkv.forward(params["qkv"], x)  # (B, T, 3D)
+        q, k, v = self.split(qkv)  # (B, heads, T, K) each
         q *= 1 / math.sqrt(self.dim // self.heads)
-        p = softmax(self.keys_first(k, q))
-        o = xp.empty(x.shape, dtype=x.dtype)
+        p = softmax(self.keys_first(k, q))  # (T keys, B, heads, T queries)
+        o = xp.empty(x.shape, dtype=x.dtype)  # (B, T, D)
         xp.matmul(by_head(p).swapaxes(-1, -2), v, out=self.side_by_side(o))
         y, cache["proj"] = self.proj.forward(params["proj"], o)
         cache["heads"] = (q, k, v, p)
@@ -72,11 +82,11 @@ class Attention:
         xp, grads = array_module(dy), {}
         q, k, v, p = cache.pop("heads")
         do, grads["proj"] = self.proj.backward(dy, cache.pop("proj"))
-        do = self.side_by_side(do)
+        do = self.side_by_side(do)  # (B, heads, T, K)
         dqkv = xp.empty((*dy.shape[:-1], 3 * self.dim), dtype=dy.dtype)
-        dq, dk, dv = self.split(dqkv)
+        dq, dk, dv = self.split(dqkv)  # views: to write dq is to write dqkv
         xp.matmul(by_head(p), do, out=dv)
-        ds = self.keys_first(v, do)  # dp, until the next two lines
+        ds = self.keys_first(v, do)  # dp, until two lines below
         ds -= (p * ds).sum(axis=0)
         ds *= p
         xp.matmul(by_head(ds), q, out=dk)
@@ -89,6 +99,7 @@ class Attention:
         """k q^T of every head: two (B, heads, T, K) -> (T keys, B, heads, T queries)."""
         xp, (b, heads, t, _) = array_module(k), k.shape
         s = xp.empty((t, b, heads, t), dtype=k.dtype)
+        # the copy of q^T is small, and the product a quarter faster for it
         xp.matmul(k, xp.ascontiguousarray(q.swapaxes(-1, -2)), out=by_head(s))
         return s
 

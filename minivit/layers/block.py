@@ -14,14 +14,17 @@ from .mlp import Mlp
 class TransformerBlock:
     """Two corrections to the stream of tokens, each computed from its normalised form.
 
-        x = x + drop(attn(norm1(x)))
-        y = x + mlp(norm2(x))
+        x  = x + drop(attn(norm1(x)))
+        y  = x + mlp(norm2(x))
 
-        dx = dy + norm2 and mlp, backwards        a sum forward is a fork backward:
-        dx = dx + norm1, attn, drop, backwards    both ways get the whole gradient
+        dx = dy + norm2.backward(mlp.backward(dy))
+        dx = dx + norm1.backward(attn.backward(drop.backward(dx)))
 
-    Normalising before each part (pre-norm) leaves the sum itself untouched, so that gradients
-    reach the first block undiminished.
+    x is used twice, in the sum and by a part; so its gradient is the sum of what comes back both
+    ways. Along the sum it comes back as it is: with the norms before the parts (pre-norm) and none
+    on the sum itself, gradients reach the first block undiminished.
+
+    Keeps what its parts keep: 8D + 3M + heads * T + 2 numbers a token.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 2 and 3.
     """
@@ -53,6 +56,7 @@ class TransformerBlock:
         h, cache["norm1"] = self.norm1.forward(params["norm1"], x)
         h, cache["attn"] = self.attn.forward(params["attn"], h)
         h, cache["drop"] = drop.forward({}, h, at(rng, "drop"))
+        # the sums are written over h, which no cache holds
         h += x
         x = h
         h, cache["norm2"] = self.norm2.forward(params["norm2"], x)

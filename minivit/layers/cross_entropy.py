@@ -10,17 +10,22 @@ from ..errors import ConfigError, DataError
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """The mean over the batch of -sum_c q_c log p_c, in nats, with p = softmax(logits).
+    """The mean over the batch of -sum_c q_c log p_c, in nats: q the target, p the model's answer.
 
-        q       = (1 - smoothing) * target + smoothing / C        target one-hot for a label
-        log p   = logits - logsumexp(logits)
-        loss    = -(1/B) sum over images and classes of q * log p
+        logp    = logits - log(sum over classes of exp(logits))
+        p       = exp(logp)                                       softmax(logits)
+        q       = (1 - smoothing) * target + smoothing / C        target: 1 for the label, else 0
+        loss    = -(1/B) * sum over images and classes of q * logp
 
-        dlogits = dloss / B * (p * sum_c q_c - q)        and sum_c q_c is 1
+        dlogits = dloss / B * (p * sum_c q_c - q)
 
-    logsumexp takes the maximum away before exp, so logits of 1e4 are exact, and log p is never the
-    log of a rounded 0. Smoothing moves a little of the target to all classes, which keeps the
-    logits from growing without bound. Equal logits give ln C: what a first step should print.
+    The derivative of logp[c] by logits[k] is [c = k] - p[k], where [c = k] is 1 if c is k and 0 if
+    not; times -q[c], summed over c, this is the bracket. sum_c q_c is 1 for probabilities; targets
+    that do not quite add up to 1 get their true gradient too.
+
+    The maximum of the logits is taken away first (it cancels): exp cannot overflow, and logp is
+    never the log of a p rounded to 0. Smoothing moves a little of the target to all classes, which
+    keeps the logits from growing without bound. Equal logits give ln C: what a first step prints.
 
     Keeps p and q, 2C numbers an image.
 

@@ -13,14 +13,14 @@ class Dropout:
 
         dx = dy * mask / (1 - rate)
 
-    Scaling here means that evaluation needs no change: with rng None, or rate 0, x itself passes
-    through. The mask is addressed by the key and each image's own index (see `minivit.chance`),
-    so it is the same however the batch is cut. The rate is kept to 1/65536: masks compare 16-bit
-    numbers with a threshold, and 1 - rate is the exact share that survives.
+    The scale makes y equal x on average, so evaluation needs no change: with rng None, or rate 0, x
+    itself passes through. Which numbers are dropped depends on the key and on each image's index
+    in the batch (see `minivit.chance`), so it is the same however the batch is cut. The mask
+    compares 16-bit numbers with a threshold: the rate is rounded to a multiple of 1/65536.
 
     Keeps the mask, one byte a number.
 
-    Source: Srivastava et al. 2014, section 4 ("inverted" as in section 10).
+    Source: Srivastava et al. 2014, "Dropout", JMLR 15, section 4; scaling in training: section 10.
     """
 
     rate: float
@@ -35,7 +35,7 @@ class Dropout:
         if rng is None or threshold == 0:
             return x, None
         mask = to_device(rng.uint16(x.shape) >= threshold, array_module(x))
-        scale = 65536 / (65536 - threshold)
+        scale = 65536 / (65536 - threshold)  # 1 / (1 - rate), with the rounded rate
         y = x * mask
         y *= scale
         return y, (mask, scale)

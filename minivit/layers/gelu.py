@@ -1,4 +1,4 @@
-"""GELU: a smooth gate, x weighted by how far it lies above the others."""
+"""GELU: a smooth gate. Large x passes, negative x is held back."""
 
 import math
 from dataclasses import dataclass
@@ -11,22 +11,24 @@ CUBIC = 0.044715
 
 @dataclass(frozen=True)
 class Gelu:
-    """x times the normal distribution's share below x, in the tanh form that ViT was trained with.
+    """x times a gate s, the tanh approximation of GELU that ViT was trained with.
 
-        u  = sqrt(2/pi) * (x + 0.044715 x^3)
-        s  = (1 + tanh(u)) / 2
-        y  = x * s
+        u = sqrt(2/pi) * (x + 0.044715 x^3)
+        s = (1 + tanh(u)) / 2
+        y = x * s
 
-        ds = 2 * s * (1 - s) * du           du = sqrt(2/pi) * (1 + 3 * 0.044715 x^2)
-        dx = dy * (s + x * ds)
+        u'  = sqrt(2/pi) * (1 + 3 * 0.044715 x^2)
+        s'  = 2 * s * (1 - s) * u'
+        dx  = dy * (s + x * s')
 
-    s is the logistic function of 2u, hence its slope. The two forms of GELU differ by at most
-    4.8e-4 (near |x| = 2.7); `GeluErf` is the exact one. Powers are written as products: x ** 3
-    calls a general power function, two hundred times slower.
+    u' and s' are slopes: the derivatives of u and s by x. s is the logistic function of 2u, whose
+    slope is s * (1 - s) for each unit of 2u. `GeluErf` is the exact form; the two differ by at most
+    4.8e-4 (near |x| = 2.7). Powers are written as products: x ** 3 calls a general power function,
+    more than a hundred times slower.
 
     Keeps x and s, 2M numbers a token.
 
-    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
+    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2, its approximation.
     """
 
     def init(self, rng):
@@ -47,12 +49,12 @@ class Gelu:
     def backward(self, dy, cache):
         """dy (..., M) -> dx (..., M), no gradients."""
         x, s = cache
-        du = x * x
-        du *= 2 * 3 * ROOT * CUBIC
-        du += 2 * ROOT  # 2 du
+        slope = x * x
+        slope *= 2 * 3 * ROOT * CUBIC
+        slope += 2 * ROOT  # 2 u'
         dx = 1.0 - s
         dx *= s
-        dx *= du  # ds
+        dx *= slope  # s'
         dx *= x
         dx += s
         dx *= dy
@@ -61,16 +63,17 @@ class Gelu:
 
 @dataclass(frozen=True)
 class GeluErf:
-    """The exact form: x times the normal distribution function.
+    """The exact form: x times phi, the chance that a standard normal number lies below x.
 
-        phi(x) = (1 + erf(x / sqrt 2)) / 2
-        y  = x * phi(x)
+        phi  = (1 + erf(x / sqrt(2))) / 2
+        y    = x * phi
 
-        dx = dy * (phi(x) + x * exp(-x^2 / 2) / sqrt(2 pi))
+        phi' = exp(-x^2 / 2) / sqrt(2 pi)        the slope of phi: the normal density
+        dx   = dy * (phi + x * phi')
 
     Keeps x and phi, 2M numbers a token.
 
-    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, eq. 1.
+    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2, its definition.
     """
 
     def init(self, rng):
@@ -90,7 +93,7 @@ class GeluErf:
         dx = x * x
         dx *= -0.5
         array_module(x).exp(dx, out=dx)
-        dx *= math.sqrt(0.5 / math.pi)
+        dx *= math.sqrt(0.5 / math.pi)  # phi'
         dx *= x
         dx += phi
         dx *= dy

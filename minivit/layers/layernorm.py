@@ -18,9 +18,13 @@ class LayerNorm:
         dxhat  = dy * gamma
         dx     = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
 
-    mean(.) runs over the D numbers of one token. The last line takes away the two directions that
-    normalising forgets: a shift of the token, and a stretch of it. The variance is taken of
-    x - mean (two passes): E[x^2] - E[x]^2 in float32 is wrong by thousands at mean 1e4.
+    mean(.), and var, run over the D numbers of one token. In the last line, rstd * dxhat would be
+    the answer if mean and rstd were constants; the two means account for x moving them. Normalising
+    forgets a shift of the token and a stretch of it, so dx has no part along either. README.md
+    derives the line ("One layer, from equation to check").
+
+    The variance is the mean of (x - mean)^2, in two passes: in float32, at mean 1e4 and variance 1,
+    mean(x^2) - mean(x)^2 is wrong by tens.
 
     Keeps xhat and rstd, D + 1 numbers a token.
 
@@ -38,8 +42,8 @@ class LayerNorm:
         """x (..., D) -> y (..., D), cache."""
         xp = array_module(x)
         xhat = x - feature_mean(x)
-        y = xhat * xhat
-        rstd = feature_mean(y)  # the variance, until the next two lines
+        y = xhat * xhat  # the squares; its memory is y's from multiply on
+        rstd = feature_mean(y)  # (..., 1); the variance, until two lines below
         rstd += self.eps
         rstd = 1.0 / xp.sqrt(rstd)
         xhat *= rstd

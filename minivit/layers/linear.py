@@ -13,14 +13,18 @@ class Linear:
         y  = x @ w + b
 
         dx = dy @ w.T
-        dw = x.T @ dy        (summed over tokens)
+        dw = x.T @ dy
         db = sum over tokens of dy
 
-    To read the backward off the forward: y[t, j] = sum_i x[t, i] w[i, j] + b[j], so x[t, i] meets
-    every dy[t, j] through w[i, j], and w[i, j] meets every token t through x[t, i]. `w` is
-    (D_in, D_out) so that the code is the equation. `blocks` says that w is that many matrices side
-    by side (queries, keys, values), which only its initial range depends on; `zero` starts
-    w at 0, as the paper's code does for the head.
+    To read the backward off the forward, write out one number, y[t, j] = sum_i x[t, i] w[i, j]
+    + b[j], and add up every way in which a number reaches the loss. x[t, i] reaches it through
+    every y[t, j], with factor w[i, j]; w[i, j] through y[t, j] of every token t, with factor
+    x[t, i]; b[j] through the same, with factor 1. So dw and db are sums over all tokens.
+
+    `w` is (D_in, D_out), so that the code is the equation. Two fields matter to `init` alone:
+    `blocks`, how many matrices w holds side by side (3 for queries, keys and values), each drawn
+    in the range of its own; `zero`, which starts w at 0, as the paper's code does for the head, so
+    that all classes are equally likely at first.
 
     Keeps its input, D_in numbers a token.
     """

@@ -14,9 +14,11 @@ class Mlp:
 
         y = drop2(fc2(drop1(gelu(fc1(x)))))
 
-        backward: the same five, from right to left
+        dx: the same five backwards, drop2 first; the dx of each is the dy of the next
 
-    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1.
+    Keeps x, GELU's input, gate and output: D + 3M numbers a token.
+
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1; dropout: appendix B.1.
     """
 
     dim: int

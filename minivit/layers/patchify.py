@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Patchify:
-    """Cut B x H x W x C images into (H/P)(W/P) patches of P*P*C numbers.
+    """Cut B x H x W x C images into N = (H/P)(W/P) patches of P*P*C numbers.
 
-        y[b, (i, j), (r, s, c)] = x[b, i*P + r, j*P + s, c]
+        y[b, (i, j), (r, s, c)]         = x[b, i*P + r, j*P + s, c]
 
-        dx is dy put back where it came from: each pixel lies in exactly one patch
+        dx[b, i*P + r, j*P + s, c]      = dy[b, (i, j), (r, s, c)]
 
-    Patches are numbered row by row; inside a patch the order is (row, column, channel). Followed
-    by a Linear this is a convolution of size and stride P: the paper's "linear projection of
-    flattened patches". No parameters, nothing kept.
+    (i, j) is the patch in row i and column j, (r, s, c) row, column and channel inside it; a group
+    in brackets is one axis, its last letter running fastest. Each pixel lies in exactly one patch,
+    so its gradient is put back where the pixel came from. Followed by a Linear this is a
+    convolution of size and stride P: the paper's "linear projection of flattened patches".
+
+    No parameters. Keeps the image's shape only.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1.
     """

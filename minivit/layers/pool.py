@@ -13,6 +13,8 @@ class ClassPool:
 
         dx[:, 0] = dy, zero elsewhere
 
+    Keeps the shape of x only; but y is a view, so who keeps y keeps all of x.
+
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 4.
     """
 
@@ -39,8 +41,8 @@ class MeanPool:
 
         dx[:, t] = dy / T, the same for every token
 
-    Every patch gets a gradient at once, where with a class token they wait for attention to
-    find them: small models on small images learn faster so.
+    Every patch has its share of the gradient from the start; with a class token a patch has only
+    what comes back through the attention paid to it. Keeps the shape of x only.
 
     Source: Zhai et al. 2022, arXiv:2106.04560; Beyer et al. 2022, arXiv:2205.01580.
     """

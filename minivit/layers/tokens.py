@@ -10,12 +10,12 @@ from .init import normal, zeros
 class ClassToken:
     """Put one learned token in front of every image's patches.
 
-        y = [cls; x]
+        y[:, 0] = cls        y[:, 1:] = x
 
-        dcls = sum over images of dy[:, 0]        dx = dy[:, 1:]
+        dx = dy[:, 1:]       dcls = sum over images of dy[:, 0]
 
     It belongs to no patch, so what it gathers through attention can serve as a summary of the
-    whole image. Nothing kept.
+    whole image. Keeps nothing.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 1.
     """
@@ -48,7 +48,9 @@ class PositionEmbedding:
         dx = dy        dpos = sum over images of dy
 
     Without it a transformer sees a bag of patches: attention treats all positions alike. One free
-    vector a position is the paper's choice; it found two-dimensional forms no better. Nothing kept.
+    vector a position is the paper's choice; it found two-dimensional forms no better.
+
+    Keeps nothing.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 1 and appendix D.4.
     """

@@ -1,5 +1,6 @@
 """Files that are whole or not there: written beside their place, then moved into it."""
 
+import errno
 import glob
 import os
 import secrets
@@ -8,6 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from minivit.errors import CheckpointError
+
+# The errors of a disk, a quota or a process that may write no more.
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextmanager
@@ -25,9 +29,7 @@ def replacing(path):
     temporary = path.with_name(f".minivit-{path.name}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for stale in path.parent.glob(f".minivit-{glob.escape(path.name)}-*.tmp"):
-            with suppress(OSError):
-                stale.unlink()
+        sweep(path.parent, path.name)
         yield temporary
         os.replace(temporary, path)
         with suppress(OSError):  # the rename itself to disk; not every system can
@@ -39,15 +41,24 @@ def replacing(path):
     except FileExistsError as error:
         raise CheckpointError(f"cannot write {path}: {path.parent} is not a directory.") from error
     except OSError as error:
+        advice = "free some space" if error.errno in FULL else "choose another place"
         raise CheckpointError(
-            f"cannot write {path}: {error.strerror or error}; a file that was there before is "
-            "untouched. Free some space or choose another place."
+            f"cannot write {path}: {error.strerror or error}; what was there before is untouched, "
+            f"{advice}."
         ) from error
     finally:
         # Gone already if it was moved; still there if it was a second name of the same file,
         # which `os.replace` leaves alone.
         with suppress(OSError):
             temporary.unlink()
+
+
+def sweep(directory, name=None):
+    """Remove the temporary files that a killed process left for `name`, or for any file."""
+    pattern = "*" if name is None else glob.escape(name)
+    for stale in Path(directory).glob(f".minivit-{pattern}-*.tmp"):
+        with suppress(OSError):
+            stale.unlink()
 
 
 def link_or_copy(source, target):

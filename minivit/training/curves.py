@@ -1,5 +1,7 @@
 """curves.png: loss and accuracy over the epochs of a run."""
 
+import warnings
+
 
 def draw(rows, path, title):
     """Draw the epochs' rows of metrics.jsonl to the file `path` -> "" or why it was not drawn."""
@@ -34,6 +36,13 @@ def draw(rows, path, title):
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)
         panel.legend()
-    figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    # A name may hold what cannot be drawn: no text at all, letters no font here has, formulas.
+    text = title.encode("utf-8", "replace").decode("utf-8")
+    figure.suptitle(text, parse_math=False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            figure.savefig(path, dpi=120)
+    except OSError as error:
+        return f"no curves drawn: cannot write {path} ({error.strerror or error})"
     return ""

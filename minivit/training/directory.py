@@ -1,10 +1,16 @@
 """A run's directory: config.json, metrics.jsonl, last.npz, best.npz, curves.png."""
 
+import itertools
 import json
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import CheckpointError, ConfigError
 from . import atomic
+
+# What an epoch's object in metrics.jsonl holds.
+EPOCH = (
+    "epoch step train_loss train_accuracy val_loss val_accuracy lr images_per_second elapsed_s"
+).split()
 
 
 class RunDirectory:
@@ -32,11 +38,35 @@ class RunDirectory:
 
     @classmethod
     def numbered(cls, root, name):
-        """The first of root/name-1, root/name-2, ... that does not exist yet."""
-        number = 1
-        while (Path(root) / f"{name}-{number}").exists():
-            number += 1
-        return cls(Path(root) / f"{name}-{number}")
+        """The first of root/name-1, root/name-2, ... that does not exist yet, made at once.
+
+        So two runs that start in the same moment get two directories.
+        """
+        for number in itertools.count(1):
+            path = Path(root) / f"{name}-{number}"
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return cls(path)
+
+    def refuse_others(self, saved):
+        """Raise ConfigError if another run than the checkpoint's is written down here."""
+        try:
+            here = json.loads(self.config.read_text(encoding="utf-8"))
+            same = all(here[part] == saved.meta[part] for part in ("model", "recipe"))
+            same = same and here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # nothing is written down, or nothing that can be read
+        if not same:
+            raise ConfigError(
+                f"{self.path} holds another run than {saved.path}, which would write over it; "
+                "move the checkpoint to a directory of its own"
+            )
+
+    def tidy(self):
+        """Remove what a killed run left half-written."""
+        atomic.sweep(self.path)
 
     def write_config(self, values):
         """Write config.json, whole or not at all."""
@@ -44,28 +74,36 @@ class RunDirectory:
             Path(temporary).write_text(json.dumps(values, indent=2) + "\n")
 
     def append(self, row):
-        """Add one object to metrics.jsonl."""
-        with open(self.metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Add one object to metrics.jsonl. Raises CheckpointError if that cannot be written."""
+        try:
+            with open(self.metrics, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot write {self.metrics}: {error.strerror or error}; mend that, and "
+                f"continue with --resume {self.path}."
+            ) from error
 
     def result(self):
         """The object of the test result, the last in metrics.jsonl; None if it is not there."""
-        return next((row for row in self._objects() if "test_accuracy" in row), None)
+        names = {"test_loss", "test_accuracy"}
+        return next((row for row in self._objects() if names <= row.keys()), None)
 
     def rows(self):
         """The epochs' objects in metrics.jsonl."""
-        return [row for row in self._objects() if "epoch" in row]
+        rows = [row for row in self._objects() if set(EPOCH) <= row.keys()]
+        return [row for row in rows if type(row["epoch"]) is int]
 
     def _objects(self):
-        """All objects in metrics.jsonl; a last line that was cut off is left out."""
+        """All objects in metrics.jsonl; a line that was cut off, or is none, is left out."""
         rows = []
         if self.metrics.exists():
-            for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     rows.append(json.loads(line))
                 except ValueError:
-                    break
-        return rows
+                    continue
+        return [row for row in rows if isinstance(row, dict)]
 
     def keep_rows(self, epochs):
         """Rewrite metrics.jsonl with only the rows of the first `epochs` epochs."""

@@ -74,7 +74,8 @@ def reading(path):
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}.") from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"cannot read {path}: {reason}.") from error
     if file is None:
         raise CheckpointError(f"{path} is not a file; name the checkpoint, such as last.npz.")
     with file:

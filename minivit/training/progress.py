@@ -7,7 +7,10 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Shows the steps of a run; `line` prints above the bar, or plainly where there is none."""
+    """Shows the steps of a run; `line` prints above the bar, or plainly where there is none.
+
+    Where standard output goes elsewhere there is no bar: a line from `| tee` would run into it.
+    """
 
     def __init__(self, steps, done, batch_size, stream=None):
         self.stream = stream or sys.stderr
@@ -15,7 +18,7 @@ class Progress:
         self.tenth = done * 20 // max(steps, 1)
         self.began, self.start = time.monotonic(), done
         self.bar = None
-        if self.stream.isatty():
+        if on_terminal(self.stream) and on_terminal(sys.stdout):
             form = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
             self.bar = tqdm(
                 total=steps,
@@ -54,6 +57,11 @@ class Progress:
         """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
+
+
+def on_terminal(stream):
+    """Whether someone looks at what is written there. A stream that was closed is None."""
+    return stream is not None and stream.isatty()
 
 
 def clock(seconds):

@@ -67,25 +67,27 @@ class Preset:
     expect: str
 
 
+MUON = {"optimizer": "muon", "lr": 2e-3}
+
 PRESETS = {
     "smoke": Preset(
         {"dim": 64, "depth": 4, "heads": 4, "mlp_dim": 128, "pool": "mean"},
-        {"epochs": 3},
+        {**MUON, "epochs": 3},
         "does it run",
     ),
     "tiny": Preset(
         {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "pool": "mean"},
-        {"epochs": 15},
+        {**MUON, "epochs": 6},
         "the CPU default",
     ),
     "small": Preset(
-        {"dim": 192, "depth": 9, "heads": 3, "mlp_dim": 384, "pool": "mean"},
-        {"epochs": 30},
+        {"dim": 192, "depth": 6, "heads": 3, "mlp_dim": 384, "pool": "mean"},
+        {**MUON, "epochs": 12},
         "about an hour",
     ),
     "base": Preset(
         {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "pool": "mean"},
-        {"epochs": 200},
+        {**MUON, "epochs": 200},
         "the GPU default",
     ),
 }

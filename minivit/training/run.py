@@ -3,7 +3,9 @@
 import hashlib
 import math
 import shlex
+import signal
 import time
+from contextlib import closing
 
 import numpy as np
 
@@ -101,19 +103,30 @@ class Run:
 
         Raises DivergedError when the loss is no longer finite, Interrupted after Ctrl-C.
         """
+        self.directory.tidy()
         self.save()  # a directory that cannot be written to fails now, not after an epoch
         self.directory.write_config(self.description)
-        trainer, began = self.trainer, time.monotonic() - self.elapsed
-        progress = Progress(trainer.steps, trainer.step, self.recipe.batch_size)
         with Interrupts() as stop:
             try:
-                while self.epochs_done < self.recipe.epochs:
-                    self.epoch(progress, stop, began)
-                    if stop.number:
-                        self.interrupted(stop.number)
-            finally:
-                progress.close()
-            return self.finish()
+                self.epochs(stop)
+                return self.finish()
+            except Interrupted:
+                raise
+            except KeyboardInterrupt:  # a second one: what was saved last is what there is
+                number = stop.number or signal.SIGINT
+                raise Interrupted(f"stopped at once; {self.way_on()}", number) from None
+
+    def epochs(self, stop):
+        """All epochs that are left. Raises Interrupted once `stop.number` is set."""
+        trainer, began = self.trainer, time.monotonic() - self.elapsed
+        progress = Progress(trainer.steps, trainer.step, self.recipe.batch_size)
+        try:
+            while self.epochs_done < self.recipe.epochs:
+                self.epoch(progress, stop, began)
+                if stop.number:
+                    self.interrupted(stop)
+        finally:
+            progress.close()
 
     def epoch(self, progress, stop, began):
         """The steps of one epoch, or what is left of it; then validation, metrics, checkpoint."""
@@ -124,16 +137,18 @@ class Run:
             number, first, recipe.augment,
         )  # fmt: skip
         started, done_before = time.monotonic(), trainer.count
-        for images, labels in batches.ahead(prepared):
-            trainer.train_step(images, labels)
-            if trainer.step % self.log_every == 0 or stop.number:
-                sums = self.read_sums()
-                mean = [sums[name] / sums["count"] for name in ("loss", "correct")]
-                progress.update(number, recipe.epochs, trainer.step, *mean)
-            if stop.number:
-                self.elapsed = time.monotonic() - began
-                self.save()
-                self.interrupted(stop.number)
+        with closing(batches.ahead(prepared)) as ready:
+            for images, labels in ready:
+                trainer.train_step(images, labels)
+                if stop.number:
+                    self.read_sums()
+                    self.elapsed = time.monotonic() - began
+                    self.save()
+                    self.interrupted(stop)
+                if trainer.step % self.log_every == 0:
+                    sums = self.read_sums()
+                    mean = [sums[name] / sums["count"] for name in ("loss", "correct")]
+                    progress.update(number, recipe.epochs, trainer.step, *mean)
         sums, speed_time = self.read_sums(), time.monotonic() - started
         val_loss, val_accuracy = self.validate()
         if not math.isfinite(val_loss or 0):
@@ -167,16 +182,12 @@ class Run:
             checkpoint.copy(self.directory.best, self.directory.last)
         else:
             self.save()
-        val = (
-            ""
-            if row["val_loss"] is None
-            else (f"  val loss {row['val_loss']:.3f} acc {row['val_accuracy']:6.2%}")
-        )
-        progress.line(
-            f"epoch {row['epoch']:3d}/{self.recipe.epochs}  "
-            f"train loss {row['train_loss']:.3f} acc {row['train_accuracy']:6.2%}{val}  "
-            f"{clock(row['elapsed_s']):>7}"
-        )
+        parts = [f"epoch {row['epoch']:{len(str(self.recipe.epochs))}}/{self.recipe.epochs}"]
+        for part in ("train", "val"):
+            if row[f"{part}_loss"] is not None:
+                loss, accuracy = row[f"{part}_loss"], row[f"{part}_accuracy"]
+                parts.append(f"{part} loss {loss:.3f} acc {accuracy:7.2%}")
+        progress.line("  ".join([*parts, f"{clock(row['elapsed_s']):>7}"]))
 
     def validate(self):
         """Loss and accuracy on the validation images; (None, None) if there are none."""
@@ -200,13 +211,16 @@ class Run:
             "Try a lower --lr or a longer --warmup."
         )
 
-    def interrupted(self, number):
+    def interrupted(self, stop):
         """Raise Interrupted, saying how to go on."""
-        raise Interrupted(
-            f"stopped after step {self.trainer.step} of {self.trainer.steps}; "
-            f"continue with: python train.py --resume {shlex.quote(str(self.directory.path))}",
-            number,
-        )
+        stop.leaving = True
+        done = f"stopped after step {self.trainer.step} of {self.trainer.steps}"
+        raise Interrupted(f"{done}; {self.way_on()}", stop.number)
+
+    def way_on(self):
+        """The words that say how to go on."""
+        place = shlex.quote(str(self.directory.path))
+        return f"continue with: python train.py --resume {place}"
 
     def finish(self):
         """Look at the test set, once, with the final weights; draw the curves -> loss, accuracy."""

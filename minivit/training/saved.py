@@ -28,7 +28,8 @@ class SavedRun:
     def read(cls, path):
         """Of a checkpoint, or of the last one in a run's directory. Raises CheckpointError."""
         path = Path(path)
-        path = path / "last.npz" if path.is_dir() else path
+        if path.is_dir():
+            return cls._last(path)
         meta = checkpoint.read_meta(path)
         try:
             config, recipe = Config(**meta["model"]), Recipe(**meta["recipe"])
@@ -41,6 +42,21 @@ class SavedRun:
                 f"{path} holds no run to go on with ({type(error).__name__}: {error})."
             ) from None
         return cls(path, config, recipe, meta)
+
+    @classmethod
+    def _last(cls, directory):
+        """Of directory/last.npz; where that is lost, the error names best.npz if it is good."""
+        best = directory / "best.npz"
+        try:
+            return cls.read(directory / "last.npz")
+        except CheckpointError as error:
+            try:
+                done = checkpoint.load(best)[1]["position"]["epochs_done"]
+            except (CheckpointError, KeyError, TypeError):
+                raise error from None
+            raise CheckpointError(
+                f"{error} That of epoch {done} is good: --resume {best}"
+            ) from None
 
     @property
     def complete(self):

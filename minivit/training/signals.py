@@ -1,11 +1,14 @@
-"""Stopping politely: Ctrl-C and SIGTERM end a run after the step it is in, with all saved."""
+"""Stopping politely: Ctrl-C and its kin end a run after the step it is in, with all saved."""
 
 import signal
 import threading
 
+# Ctrl-C, `kill`, and the terminal that was closed (Windows has none of the last).
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
 
 class Interrupted(KeyboardInterrupt):
-    """The run was stopped and saved; `status` is 128 + the signal, the message how to go on."""
+    """The run was stopped; `status` is 128 + the signal, the message says how to go on."""
 
     def __init__(self, message, number):
         super().__init__(message)
@@ -15,17 +18,20 @@ class Interrupted(KeyboardInterrupt):
 class Interrupts:
     """Within `with Interrupts() as stop:`, `stop.number` becomes the signal that arrived.
 
-    A second signal stops at once (checkpoints are atomic, the last one stays good). Signals can
-    be handled in the main thread only; elsewhere this does nothing. Old handlers come back.
+    A second signal raises KeyboardInterrupt at once (checkpoints are atomic, the last one stays
+    good). Once the run is on its way out, `stop.leaving`, no signal disturbs it. Signals can be
+    handled in the main thread only; elsewhere this does nothing. One that was ignored before
+    (nohup) stays so. Old handlers come back.
     """
 
     def __init__(self):
-        self.number, self._old = None, {}
+        self.number, self.leaving, self._old = None, False, {}
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._old[number] = signal.signal(number, self._arrived)
+            for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._old[number] = signal.signal(number, self._arrived)
         return self
 
     def __exit__(self, *exception):
@@ -33,6 +39,8 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _arrived(self, number, frame):
-        if self.number is not None:
+        if self.number is None:
+            self.number = number
+        elif not self.leaving:
+            self.leaving = True
             raise KeyboardInterrupt
-        self.number = number

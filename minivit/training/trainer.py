@@ -14,14 +14,18 @@ from ..vit import ViT
 from .update import Update
 from .workers import OrderedSum, cut
 
-CACHE = 1 << 21  # bytes of the widest activation of a micro-batch
+NEVER = 2**62  # a step that no run reaches
+# Bytes of the widest activation of a micro-batch: what one layer writes is still in the cache when
+# the next one reads it.
+CACHE = 1 << 21
 
 
 class Trainer:
     """Weights, optimizer state and the step count of a run of `steps` steps.
 
-    mean, std: (C,) of the training images, in 0..1; workers: an entered `Workers`; xp: numpy
-    or cupy. On a GPU the whole batch is one micro-batch, and no step waits for the device.
+    mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
+    xp: numpy or cupy. On a GPU the whole batch is one micro-batch, and no step waits for the
+    device.
     """
 
     def __init__(self, config, recipe, steps, mean, std, workers, xp=np):
@@ -56,7 +60,10 @@ class Trainer:
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
     def train_step(self, images, labels):
-        """One step on images (B, H, W, C) uint8 and labels (B,); sums grow, nothing is read."""
+        """One step on images (B, H, W, C) uint8 and labels (B,).
+
+        Adds loss and hits to the running sums, and reads nothing back from a GPU.
+        """
         self.step += 1
         recipe, batch, total = self.recipe, len(images), OrderedSum(self.gradients)
 
@@ -66,6 +73,7 @@ class Trainer:
             key = Key(recipe.seed, self.step, start)
             logits, cache = self.model.forward(self.params, x, key)
             loss, loss_cache = self.loss.forward(logits, labels[start:stop])
+            # this piece's share of the batch's mean loss: the pieces add up to its gradient
             dlogits = self.loss.backward((stop - start) / batch, loss_cache)
             total.put(number, self.model.backward(dlogits, cache)[1])
             return loss * (stop - start), (logits.argmax(axis=1) == labels[start:stop]).sum()
@@ -75,7 +83,7 @@ class Trainer:
         self._count(batch, results, norm)
 
     def reset_sums(self, loss=0.0, correct=0, count=0):
-        """Start the running sums of an epoch (or take them up where a checkpoint left them)."""
+        """Start the running sums of an epoch, or take them up where a checkpoint left them."""
         self.loss_sum = self.xp.asarray(loss, dtype=np.float64)
         self.correct_sum = self.xp.asarray(correct, dtype=np.int64)
         self.count = count
@@ -149,6 +157,3 @@ class Trainer:
                 leaf[...] = arrays[f"{group}/{name}"]
             vector[...] = to_device(host, self.xp)
         self.step = step
-
-
-NEVER = 2**62  # a step that no run reaches

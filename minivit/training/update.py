@@ -1,4 +1,4 @@
-"""Update: from a gradient to new weights; which rule is for which part, and all cores at it."""
+"""Update: from a gradient to new weights, each part by its rule, on all cores."""
 
 import numpy as np
 
@@ -6,17 +6,18 @@ from .. import tree
 from ..muon import Muon
 from ..optim import SGD, AdamW, clip_scale, sum_of_squares
 
-PIECE = 1 << 16  # numbers a task updates at once: its five arrays then fit a core's cache
+PIECE = 1 << 16  # numbers a task updates at once: few enough for its arrays to stay in the cache
 
 # name: (rule for the blocks' matrices, rule for all else)
 OPTIMIZERS = {"adamw": (AdamW(), AdamW()), "sgd": (SGD(), SGD()), "muon": (Muon(), AdamW())}
 
 
 class Update:
-    """The optimizer of `vector` (P,), laid out as `places` says, with all of its memory in `state`.
+    """The optimizer of all parameters: `vector`, one flat array laid out as `places` says.
 
-    Elementwise rules work in pieces that fit the cache, Muon on one matrix at a time; the workers
-    share the pieces out. On a GPU a piece is as large as its rule allows.
+    Its memory is `state`, arrays like `vector`. Elementwise rules work in pieces that fit the
+    cache, Muon on one matrix at a time; the workers share the pieces out. On a GPU a piece is as
+    large as its rule allows.
     """
 
     def __init__(self, name, places, vector, gradient, workers, xp=np):
@@ -46,7 +47,7 @@ class Update:
         return tasks
 
     def step(self, number, lr, weight_decay, max_norm):
-        """Clip the gradient to `max_norm` and take step `number` (from 1) -> its norm before."""
+        """Clip the gradient to `max_norm`, take step `number` (from 1) -> its norm before."""
         squares = self.workers.map(lambda task: sum_of_squares(self.gradient[task[1]]), self.tasks)
         norm = self.xp.sqrt(sum(squares))
         scale = clip_scale(norm, max_norm).astype(np.float32)

@@ -1,9 +1,10 @@
 """Worker threads: NumPy on all cores, with the same bits for any number of them.
 
 A batch is cut into micro-batches, the same ones whatever the number of threads. Each worker takes
-the next micro-batch through forward and backward; NumPy and the matrix library release Python's
-lock, and the matrix library itself is held to one thread meanwhile. Gradients are added in the
-order of the micro-batches, not of the workers.
+the next micro-batch through forward and backward. They run at the same time because NumPy and the
+matrix library (BLAS) release Python's lock; BLAS itself is held to one thread meanwhile. Floating-
+point sums depend on their order, so gradients are added in that of the micro-batches, not that in
+which the workers finish.
 """
 
 import contextlib
@@ -60,7 +61,7 @@ class Workers:
     def map(self, function, items):
         """[function(item) for item in items], in that order, on all threads.
 
-        NumPy's warnings of numbers that are not finite are off: who needs to know looks at them.
+        NumPy's warnings of overflow and NaN are off: the trainer looks for them itself.
         """
         function = np.errstate(over="ignore", invalid="ignore")(function)
         if self.threads == 1:
@@ -71,8 +72,9 @@ class Workers:
 class OrderedSum:
     """Add gradient trees into one, in the order of their numbers, as they become ready.
 
-    Whoever brings the tree whose turn it is adds it, and all that waited for it; the others
-    go on working. Number 0 overwrites what was there.
+    The thread that brings the tree whose turn it is adds it, and any that waited for it; a thread
+    that comes too early, or finds another one adding, leaves its tree and goes on working. Number 0
+    overwrites what was there.
     """
 
     def __init__(self, total):
@@ -92,6 +94,7 @@ class OrderedSum:
                 if grads is None:
                     self.busy = False
                     return
+            # outside the lock, so that others can hand in; only the busy thread comes here
             tree.map(_overwrite if self.turn == 0 else _add, self.total, grads)
             self.turn += 1
 
