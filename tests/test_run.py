@@ -448,6 +448,9 @@ def test_numbered_directories(tmp_path):
         made = list(pool.map(lambda _: RunDirectory.numbered(tmp_path / "runs", "a"), range(20)))
     assert sorted(int(run.path.name[2:]) for run in made) == list(range(2, 22))
     assert all(run.path.is_dir() for run in made)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match=r"cannot make .*file/a-1: .*; name .* with --out\."):
+        RunDirectory.numbered(tmp_path / "file", "a")
 
 
 class Terminal(io.StringIO):

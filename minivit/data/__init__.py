@@ -79,5 +79,7 @@ def _folder(name, image_size, seed):
         raise ConfigError(unknown("data set", name, [*NAMES, "or a directory of images"]))
     form = cifar.recognise(path)
     if form:
-        raise DataError(f"{path} holds {TITLES[form.dataset]}: use --dataset {form.dataset}.")
+        raise DataError(
+            f"{path} holds {TITLES[form.dataset]}: use --dataset {form.dataset} --data-dir {path}."
+        )
     return folder.load(path, image_size, seed)

@@ -48,6 +48,10 @@ class RunDirectory:
                 path.mkdir(parents=True)
             except FileExistsError:
                 continue
+            except OSError as error:
+                raise CheckpointError(
+                    f"cannot make {path}: {error.strerror}; name another place with --out."
+                ) from error
             return cls(path)
 
     def refuse_others(self, saved):
