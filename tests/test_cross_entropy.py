@@ -79,3 +79,9 @@ def test_targets_of_another_shape_are_refused(xp, targets):
 def test_labels_out_of_range_are_refused_on_the_host(label):
     with pytest.raises(DataError, match=r"labels must lie in 0\.\.6"):
         CrossEntropy().forward(draw((B, 7)), np.array([0, 1, 2, label]))
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan])
+def test_smoothing_is_a_share(smoothing):
+    with pytest.raises(ConfigError, match="smoothing must be"):
+        CrossEntropy(smoothing)

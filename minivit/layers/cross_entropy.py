@@ -34,6 +34,10 @@ class CrossEntropy:
 
     smoothing: float = 0.0
 
+    def __post_init__(self):
+        if not 0 <= self.smoothing < 1:
+            raise ConfigError(f"smoothing must be a number in [0, 1); got {self.smoothing!r}")
+
     def forward(self, logits, targets):
         """logits (B, C), targets integers (B,) or probabilities (B, C) -> loss (0-d), cache.
 
