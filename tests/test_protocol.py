@@ -166,7 +166,7 @@ def test_init(name):
 
 
 def test_initial_ranges():
-    """Xavier for matrices (a q-k-v product as three), normal 0.02 for positions, zeros and ones."""
+    """Xavier for matrices (a q-k-v product as three), normal 0.5 for positions, zeros and ones."""
     rng = np.random.default_rng(0)
     start = Attention(60, 3).init(rng)
     for part in ("qkv", "proj"):
@@ -176,6 +176,6 @@ def test_initial_ranges():
         assert not start[part]["b"].any()
     assert 0.98 * np.sqrt(6 / 130) < np.abs(Linear(100, 30).init(rng)["w"]).max() < np.sqrt(6 / 130)
     assert not Linear(100, 30, zero=True).init(rng)["w"].any()
-    assert PositionEmbedding(65, 192).init(rng)["pos"].std() == pytest.approx(0.02, rel=0.03)
+    assert PositionEmbedding(65, 192).init(rng)["pos"].std() == pytest.approx(0.5, rel=0.03)
     assert not ClassToken(9).init(rng)["cls"].any()
     assert (LayerNorm(9).init(rng)["gamma"] == 1).all() and not LayerNorm(9).init(rng)["beta"].any()

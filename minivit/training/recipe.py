@@ -73,7 +73,7 @@ PRESETS = {
     "smoke": Preset(
         {"dim": 64, "depth": 4, "heads": 4, "mlp_dim": 128, "pool": "mean"},
         {**MUON, "epochs": 3},
-        "does it run",
+        "SMOKE",
     ),
     "tiny": Preset(
         {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "pool": "mean"},
