@@ -78,7 +78,7 @@ PRESETS = {
     "tiny": Preset(
         {"dim": 96, "depth": 6, "heads": 3, "mlp_dim": 192, "pool": "mean"},
         {**MUON, "epochs": 9},
-        "TINY",
+        "the default on a CPU: 0.46 M weights; 73% on CIFAR-10 in 15 minutes",
     ),
     "small": Preset(
         {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "pool": "mean"},
