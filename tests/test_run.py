@@ -241,15 +241,16 @@ def test_more_signals_on_the_way_out_change_nothing(make, whole, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
 def test_a_terminal_that_is_closed_ends_a_run_unless_it_was_to_go_on(make, whole):
-    first = make()
-    at_step(first, 3, lambda: signal.raise_signal(signal.SIGHUP))
-    with pytest.raises(Interrupted, match="stopped after step 3 of 8") as stop:
-        first.train()
-    assert stop.value.status == 128 + signal.SIGHUP
-    again = resumed(make)
-    at_step(again, 6, lambda: signal.raise_signal(signal.SIGHUP))
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     try:
+        first = make()
+        at_step(first, 3, lambda: signal.raise_signal(signal.SIGHUP))
+        with pytest.raises(Interrupted, match="stopped after step 3 of 8") as stop:
+            first.train()
+        assert stop.value.status == 128 + signal.SIGHUP
+        again = resumed(make)
+        at_step(again, 6, lambda: signal.raise_signal(signal.SIGHUP))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
         again.train()
     finally:
         signal.signal(signal.SIGHUP, before)
