@@ -127,7 +127,7 @@ def parser():
         help="go on with a run, from its last.npz or the checkpoint given",
     )
     cli.add_model_arguments(p, source="the preset's", data="the data's")
-    return p  # fmt: skip
+    return p
 
 
 def data_name(text):

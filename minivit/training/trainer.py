@@ -76,7 +76,7 @@ class Trainer:
             # this piece's share of the batch's mean loss: the pieces add up to its gradient
             dlogits = self.loss.backward((stop - start) / batch, loss_cache)
             total.put(number, self.model.backward(dlogits, cache)[1])
-            return loss * (stop - start), (logits.argmax(axis=1) == labels[start:stop]).sum()
+            return loss * (stop - start), hits(logits, labels[start:stop])
 
         results = self.workers.map(gradient, enumerate(self.micro_batches(batch)))
         norm = self.update.step(self.step, self.lr(), recipe.weight_decay, recipe.clip)
@@ -122,7 +122,7 @@ class Trainer:
             x = normalise(images[start:stop], self.mean, self.std)
             logits = self.model.predict(self.params, x)
             loss, _ = criterion.forward(logits, labels[start:stop])
-            return loss * (stop - start), (logits.argmax(axis=1) == labels[start:stop]).sum()
+            return loss * (stop - start), hits(logits, labels[start:stop])
 
         results = []
         for start in range(0, len(images), batch_size):
@@ -130,30 +130,31 @@ class Trainer:
             pieces = [(start + a, start + b) for a, b in self.micro_batches(stop - start)]
             results += self.workers.map(measure, pieces)
         loss = sum(float(loss) for loss, _ in results)
-        correct = sum(int(hits) for _, hits in results)
+        correct = sum(int(correct) for _, correct in results)
         return loss / len(images), correct / len(images)
+
+    def _vectors(self):
+        """The flat vectors that a checkpoint holds: {"model", "optimizer/m", ...}."""
+        return {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.update.state.items()}}
 
     def arrays(self):
         """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}."""
-        groups = {
-            "model": self.vector,
-            **{f"optimizer/{n}": v for n, v in self.update.state.items()},
-        }
         return {
             f"{group}/{name}": leaf
-            for group, vector in groups.items()
+            for group, vector in self._vectors().items()
             for name, leaf in tree.walk(tree.views(to_host(vector), self.places))
         }
 
     def restore(self, arrays, step):
         """Take up weights and optimizer state that `arrays` gave, after `step` steps."""
-        groups = {
-            "model": self.vector,
-            **{f"optimizer/{n}": v for n, v in self.update.state.items()},
-        }
-        for group, vector in groups.items():
+        for group, vector in self._vectors().items():
             host = np.empty(vector.shape, np.float32)
             for name, leaf in tree.walk(tree.views(host, self.places)):
                 leaf[...] = arrays[f"{group}/{name}"]
             vector[...] = to_device(host, self.xp)
         self.step = step
+
+
+def hits(logits, labels):
+    """How many of logits (B, classes) are largest at their label (B,): a 0-d integer."""
+    return (logits.argmax(axis=1) == labels).sum()
