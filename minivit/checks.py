@@ -12,7 +12,7 @@ import numpy as np
 from . import tree
 from .backend import to_device
 from .chance import Key, generator
-from .config import Config
+from .config import POOLS, Config
 from .gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
@@ -28,14 +28,17 @@ from .layers import (
     ClassToken,
     CrossEntropy,
     Dropout,
+    DropPath,
     Gelu,
     GeluErf,
     LayerNorm,
     Linear,
     MeanPool,
     Mlp,
+    PatchDropout,
     Patchify,
     PositionEmbedding,
+    SequencePool,
     TransformerBlock,
 )
 from .vit import ViT
@@ -54,16 +57,18 @@ LAYERS = {
     "Gelu": (Gelu(), (B, T, M)),
     "GeluErf": (GeluErf(), (B, T, M)),
     "Dropout": (Dropout(DROPOUT), (B, T, D)),
+    "DropPath": (DropPath(DROPOUT), (B, T, D)),
+    "PatchDropout": (PatchDropout(DROPOUT, spare=1), (B, T, D)),
     "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
-    "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT), (B, T, D)),
+    "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROPOUT), (B, T, D)),
     "ClassPool": (ClassPool(), (B, T, D)),
     "MeanPool": (MeanPool(), (B, T, D)),
+    "SequencePool": (SequencePool(D), (B, T, D)),
 }
 
-# A whole model for either pooling; T=5 tokens with a class token.
-MODEL = Config(
-    image_size=8, patch_size=4, classes=C, dim=D, depth=2, heads=HEADS, mlp_dim=M, dropout=DROPOUT
-)
+# A whole model for each pooling; T=5 tokens with a class token, one fewer after patch dropout.
+SIZES = {"image_size": 8, "patch_size": 4, "classes": C, "dim": D, "heads": HEADS, "mlp_dim": M}
+MODEL = Config(**SIZES, depth=2, dropout=DROPOUT, drop_path=DROPOUT, patch_dropout=DROPOUT)
 
 # Everything there is to check, in this order.
 NAMES = (*LAYERS, "CrossEntropy", "ViT")
@@ -93,7 +98,7 @@ def check(name, xp=np, seed=0):
     if name == "CrossEntropy":
         return _loss_rows(xp, seed)
     if name == "ViT":
-        return _model_rows("class", xp, seed) + _model_rows("mean", xp, seed)
+        return [row for pool in POOLS for row in _model_rows(pool, xp, seed)]
     layer, shape = LAYERS[name]
     rng = generator(seed, name)
     x, params = to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)

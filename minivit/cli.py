@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from dataclasses import fields
 
-from .config import GELUS, POOLS, Config
+from .config import GELUS, INITS, POOLS, Config
 from .errors import ConfigError, MinivitError, unknown
 
 # What other programs call an option or a value, and what it is called here.
@@ -137,7 +137,7 @@ def add_model_arguments(parser, source=None, data=None):
     those come from that pictures have ("the data's"); without them help shows `Config`'s own.
     """
     group = parser.add_argument_group("the model's sizes")
-    size = whole(1, 1_000_000)
+    size, rate = whole(1, 1_000_000), number(0, 1, high_open=True)
     options = {
         "image_size": (size, "N", "side of the images, in pixels"),
         "patch_size": (size, "N", "side of a patch; divides the image's"),
@@ -150,10 +150,13 @@ def add_model_arguments(parser, source=None, data=None):
         "pool": (
             choice("pool", POOLS),
             f"{{{','.join(POOLS)}}}",
-            "class token, or mean of patches",
+            "class token, mean of patches, or weighted mean",
         ),
         "gelu": (choice("gelu", GELUS), f"{{{','.join(GELUS)}}}", "tanh form, or the exact one"),
-        "dropout": (number(0, 1, high_open=True), "RATE", "share of numbers to drop in training"),
+        "dropout": (rate, "RATE", "share of numbers to drop in training"),
+        "drop_path": (rate, "RATE", "share of branches to drop in the last block"),
+        "patch_dropout": (rate, "RATE", "share of patches to drop in training"),
+        "init": (choice("init", INITS), f"{{{','.join(INITS)}}}", "how the parameters start"),
     }
     for field in fields(Config):
         value, metavar, text = options[field.name]

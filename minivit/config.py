@@ -15,8 +15,9 @@ VARIANTS = {
     "L": (1024, 24, 16, 4096),
     "H": (1280, 32, 16, 5120),
 }
-POOLS = ("class", "mean")
+POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
+INITS = ("xavier", "normal", "mimetic")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,12 @@ class Config:
     """The sizes of a model. Raises ConfigError, naming sizes that work, if they cannot be.
 
     image_size and patch_size are pixels a side, `dim` is the width D of a token, `mlp_dim` the
-    hidden width M; `pool` is "class" or "mean", `gelu` "tanh" or "erf", `dropout` a rate in [0, 1).
+    hidden width M; `pool` is "class", "mean" or "sequence", `gelu` "tanh" or "erf".
+
+    `dropout`, `drop_path` and `patch_dropout` are rates in [0, 1): the shares of numbers, branches
+    and patches left out in training. drop_path is the last block's rate; from 0 in the first block
+    it rises linearly. `init`, the parameters' start, is "xavier", "normal" or "mimetic" (see
+    `minivit.starts`).
     """
 
     image_size: int = 32
@@ -38,20 +44,23 @@ class Config:
     pool: str = "class"
     gelu: str = "tanh"
     dropout: float = 0.0
+    drop_path: float = 0.0
+    patch_dropout: float = 0.0
+    init: str = "xavier"
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type is int and (type(value) is not int or value < 1):
                 raise ConfigError(f"{field.name} must be a whole number above 0; got {value!r}")
-        if not isinstance(self.dropout, (int, float)) or not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be a number in [0, 1); got {self.dropout!r}")
+            number = isinstance(value, (int, float))
+            if field.type is float and not (number and 0 <= value < 1):
+                raise ConfigError(f"{field.name} must be a number in [0, 1); got {value!r}")
         _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
         _check_divides("heads", self.heads, "dim", self.dim)
-        if self.pool not in POOLS:
-            raise ConfigError(unknown("pool", self.pool, POOLS))
-        if self.gelu not in GELUS:
-            raise ConfigError(unknown("gelu", self.gelu, GELUS))
+        for name, valid in {"pool": POOLS, "gelu": GELUS, "init": INITS}.items():
+            if getattr(self, name) not in valid:
+                raise ConfigError(unknown(name, getattr(self, name), valid))
 
     @classmethod
     def variant(cls, name, **sizes):

@@ -27,6 +27,10 @@ class CheckpointError(MinivitError, ValueError):
     """A checkpoint that is damaged or belongs to another model."""
 
 
+class WorkerError(MinivitError, RuntimeError):
+    """A worker process ended before its work did."""
+
+
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
 

@@ -6,15 +6,22 @@ width D, P x P patches of C colours and an MLP of hidden width M, one image cost
 
     patch   N D P^2 C
     block   T (4 D^2 + 2 D M) + 2 T^2 D        projections and MLP, then k q^T and p^T v
+    pool    2 T D                              with pool "sequence"
     head    D classes
 
 Training counts three times the forward pass: backward has two products, dx and dw, for each one.
 
 Activations are what forward leaves in the cache for backward, layer by layer: the numbers
-of the layers' own docstrings, plus one byte for each number that dropout may drop.
+of the layers' own docstrings, plus one byte for each number that dropout may drop. (The two numbers
+an image that each block keeps for drop path are left out.)
+
+All of it is for training. Where patch dropout leaves out tokens, T counts those that are kept; for
+evaluation, ask about `replace(config, patch_dropout=0.0)`.
 """
 
 from dataclasses import dataclass
+
+from .layers import PatchDropout
 
 
 @dataclass(frozen=True)
@@ -42,20 +49,26 @@ class Row:
 
 def rows(config):
     """The layers of ViT(config) in order, the blocks as one row, and the loss -> list of Row."""
-    n, t, d, classes = config.patches, config.tokens, config.dim, config.classes
+    n, d, classes = config.patches, config.dim, config.classes
+    whole, t = config.tokens, kept_tokens(config)
     numbers = config.patch_size**2 * config.channels
     by_class = config.pool == "class"
-    token = [Row("class_token", (t, d), parameters=d)] if by_class else []
+    token = [Row("class_token", (whole, d), parameters=d)] if by_class else []
+    cut = [Row("patch_dropout", (t, d))] if config.patch_dropout else []
     kept = t * d if by_class else d  # the class token alone is a view that holds all tokens
+    pool = Row("pool", (d,))
+    if config.pool == "sequence":
+        pool = Row("pool", (d,), parameters=d, macs=2 * t * d, floats=t * d + t)
     return [
         Row("patchify", (n, numbers)),
         Row("patch", (n, d), numbers * d + d, macs=n * numbers * d, floats=n * numbers),
         *token,
-        Row("position", (t, d), parameters=t * d),
+        Row("position", (whole, d), parameters=whole * d),
+        *cut,
         Row("dropout", (t, d), masks=_mask(config, t * d)),
         block(config),
         _norm("norm", t, d),
-        Row("pool", (d,)),
+        pool,
         Row("head", (classes,), d * classes + classes, macs=d * classes, floats=kept),
         Row("loss", (), floats=2 * classes),
     ]
@@ -63,7 +76,7 @@ def rows(config):
 
 def block(config):
     """The transformer blocks as one Row, with their parts."""
-    t, d, m, heads = config.tokens, config.dim, config.mlp_dim, config.heads
+    t, d, m, heads = kept_tokens(config), config.dim, config.mlp_dim, config.heads
     attention = Row(
         "attn",
         (t, d),
@@ -71,12 +84,13 @@ def block(config):
         macs=4 * t * d * d + 2 * t * t * d,
         floats=t * (5 * d + heads * t),  # x, q k v and o; p
     )
+    hidden = 2 if config.gelu == "tanh" else 3  # GELU's slope, or its input and gate; its output
     mlp = Row(
         "mlp",
         (t, d),
         parameters=2 * d * m + m + d,
         macs=2 * t * d * m,
-        floats=t * (d + 3 * m),  # x; GELU's input, its gate and its output
+        floats=t * (d + hidden * m),
         masks=_mask(config, t * m + t * d),
     )
     drop = Row("drop", (t, d), masks=_mask(config, t * d))
@@ -84,6 +98,12 @@ def block(config):
     costs = ("parameters", "macs", "floats", "masks")
     sums = {cost: sum(getattr(part, cost) for part in parts) for cost in costs}
     return Row("block", (t, d), **sums, count=config.depth, parts=parts)
+
+
+def kept_tokens(config):
+    """T, the tokens of an image that the blocks see in training."""
+    spare = config.tokens - config.patches
+    return PatchDropout(config.patch_dropout, spare).count(config.tokens)
 
 
 def parameters(config):

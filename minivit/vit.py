@@ -3,7 +3,9 @@
     x = patchify(images)                                (B, N, P*P*C)
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        with pool "class"         (B, T, D), T = N + 1
-    x = dropout(position(x))
+    x = position(x)
+    x = patch_dropout(x)      with its rate above 0     fewer tokens, in training
+    x = dropout(x)
     x = block(x)              depth times
     logits = head(pool(norm(x)))                        (B, classes)
 
@@ -14,6 +16,7 @@ Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words", arXiv:2010.119
 
 from functools import cached_property
 
+from . import starts
 from .chance import at
 from .config import Config
 from .errors import ConfigError
@@ -26,8 +29,10 @@ from .layers import (
     LayerNorm,
     Linear,
     MeanPool,
+    PatchDropout,
     Patchify,
     PositionEmbedding,
+    SequencePool,
     TransformerBlock,
 )
 
@@ -49,22 +54,27 @@ class ViT:
         """The layers in order: name -> layer."""
         c = self.config
         gelu = {"tanh": Gelu, "erf": GeluErf}[c.gelu]()
-        block = TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu)
+        pool = {"class": ClassPool(), "mean": MeanPool(), "sequence": SequencePool(c.dim)}[c.pool]
+        spare = c.tokens - c.patches  # the class token is no patch
+        paths = [c.drop_path * i / max(1, c.depth - 1) for i in range(c.depth)]
+        blocks = [TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu, p) for p in paths]
         return {
             "patchify": Patchify(c.patch_size),
             "patch": Linear(c.patch_size**2 * c.channels, c.dim),
             **({"class_token": ClassToken(c.dim)} if c.pool == "class" else {}),
             "position": PositionEmbedding(c.tokens, c.dim),
+            **({"patch_dropout": PatchDropout(c.patch_dropout, spare)} if c.patch_dropout else {}),
             "dropout": Dropout(c.dropout),
-            **{f"block{i}": block for i in range(c.depth)},
+            **{f"block{i}": block for i, block in enumerate(blocks)},
             "norm": LayerNorm(c.dim),
-            "pool": {"class": ClassPool, "mean": MeanPool}[c.pool](),
+            "pool": pool,
             "head": Linear(c.dim, c.classes, zero=True),
         }
 
     def init(self, rng):
         """Parameters as float64 NumPy arrays (rng a NumPy Generator, or None for shapes only)."""
-        return {name: part.init(rng) for name, part in self.parts.items()}
+        params = {name: part.init(rng) for name, part in self.parts.items()}
+        return params if rng is None else starts.redraw(params, self.config, rng)
 
     def forward(self, params, images, rng=None):
         """images (B, H, W, C), floats -> logits (B, classes), cache. `rng` is a `Key`, or None."""

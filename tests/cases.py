@@ -16,14 +16,17 @@ from minivit.layers import (
     ClassPool,
     ClassToken,
     Dropout,
+    DropPath,
     Gelu,
     GeluErf,
     LayerNorm,
     Linear,
     MeanPool,
     Mlp,
+    PatchDropout,
     Patchify,
     PositionEmbedding,
+    SequencePool,
     TransformerBlock,
 )
 
@@ -42,15 +45,24 @@ LAYERS = {  # name: (layer, shape of its input)
     "GeluErf": (GeluErf(), (B, T, M)),
     "Dropout": (Dropout(0.3), (B, T, D)),
     "Dropout of nothing": (Dropout(0.0), (B, T, D)),
+    "DropPath": (DropPath(0.5), (B, T, D)),
+    "DropPath of nothing": (DropPath(0.0), (B, T, D)),
+    "PatchDropout": (PatchDropout(0.4), (B, T, D)),
+    "PatchDropout with a class token": (PatchDropout(0.5, spare=1), (B, T, D)),
     "Mlp": (Mlp(D, M), (B, T, D)),
     "Mlp with dropout": (Mlp(D, M, 0.3), (B, T, D)),
     "TransformerBlock": (TransformerBlock(D, HEADS, M), (B, T, D)),
     "TransformerBlock with dropout": (TransformerBlock(D, HEADS, M, 0.3), (B, T, D)),
     "TransformerBlock of GeluErf": (TransformerBlock(D, HEADS, M, 0.3, GeluErf()), (B, T, D)),
+    "TransformerBlock with drop path": (
+        TransformerBlock(D, HEADS, M, 0.3, drop_path=0.5),
+        (B, T, D),
+    ),
     "ClassPool": (ClassPool(), (B, T, D)),
     "MeanPool": (MeanPool(), (B, T, D)),
+    "SequencePool": (SequencePool(D), (B, T, D)),
 }
-COMPOSITES = ("Attention", "Mlp with dropout", "TransformerBlock with dropout")
+COMPOSITES = ("Attention", "Mlp with dropout", "TransformerBlock with drop path")
 
 needs_scipy = pytest.mark.skipif(
     importlib.util.find_spec("scipy") is None,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from minivit.backend import to_device, to_host
-from minivit.data.augment import augment
 from minivit.data.batches import ahead, epoch, split
+from minivit.data.prepare import Preparation
 
 COUNT, BATCH = 23, 5
 
@@ -39,7 +39,8 @@ def test_split_is_fixed_by_the_seed():
 def test_every_picture_once_an_epoch_with_its_own_label(xp):
     images, labels = numbered(xp)
     indices = np.array([i for i in range(COUNT) if i % 4])  # 17: three batches and a rest of 2
-    batches = list(epoch(images, labels, indices, BATCH, seed=0, number=1, augmented=False))
+    plain = Preparation(augment=False)
+    batches = list(epoch(images, labels, indices, BATCH, seed=0, number=1, prepare=plain))
     assert [len(b) for b, _ in batches] == [5, 5, 5, 2]
     for pixels, own in batches:
         assert pixels.dtype == np.uint8
@@ -75,16 +76,15 @@ def test_device_meets_the_batches_of_the_host(xp):
         np.testing.assert_array_equal(label, to_host(same_label))
 
 
-def test_augmentation_differs_from_step_to_step_and_epoch_to_epoch(monkeypatch):
+def test_augmentation_differs_from_step_to_step_and_epoch_to_epoch():
     drawn = []
 
-    def spy(images, rng):
+    def spy(images, labels, rng):
         drawn.append(rng.bytes(8))
-        return augment(images, rng)
+        return images, labels
 
-    monkeypatch.setattr("minivit.data.batches.augment", spy)
     for number in (1, 2):
-        list(epoch(*numbered(), np.arange(COUNT), BATCH, 0, number))
+        list(epoch(*numbered(), np.arange(COUNT), BATCH, 0, number, prepare=spy))
     assert len(drawn) == len(set(drawn)) == 10
 
 

@@ -55,6 +55,8 @@ def test_parameters_at_32_pixels_are_those_of_the_formula(config, count):
     assert count == patch + D + positions + c.depth * block + 2 * D + D * c.classes + c.classes
     mean = Config(**{**c.to_dict(), "pool": "mean"})
     assert parameters(mean) == count - 2 * D  # neither a class token nor a position for it
+    sequence = Config(**{**c.to_dict(), "pool": "sequence"})
+    assert parameters(sequence) == count - D
 
 
 def test_counting_the_largest_model_takes_no_memory():
@@ -78,7 +80,12 @@ def test_counting_the_largest_model_takes_no_memory():
         ({"dropout": -0.1}, ("dropout", "-0.1")),
         ({"dropout": float("nan")}, ("dropout", "nan")),
         ({"dropout": "0.1"}, ("dropout", "'0.1'")),
+        ({"drop_path": 1}, ("drop_path", "1")),
+        ({"patch_dropout": -0.5}, ("patch_dropout", "-0.5")),
+        ({"patch_dropout": None}, ("patch_dropout", "None")),
         ({"pool": "meen"}, ("pool", "'meen'", "did you mean 'mean'")),
+        ({"pool": "sequences"}, ("pool", "'sequences'", "did you mean 'sequence'")),
+        ({"init": "mimic"}, ("init", "'mimic'", "did you mean 'mimetic'", "xavier")),
         ({"gelu": "tan"}, ("gelu", "'tan'", "did you mean 'tanh'", "erf")),
     ],
     ids=str,
@@ -116,3 +123,20 @@ def test_a_config_is_plain_data():
     with pytest.raises(AttributeError):
         config.dim = 3
     assert (config.patches, config.tokens, Config().tokens) == (64, 64, 65)
+
+
+def test_a_config_of_a_time_with_fewer_fields_is_read_as_it_was_meant():
+    """A checkpoint says of its model what there was to say when it was written."""
+    old = {"image_size": 32, "patch_size": 4, "channels": 3, "classes": 10, "dim": 64, "depth": 4}
+    old |= {"heads": 4, "mlp_dim": 128, "pool": "mean", "gelu": "tanh", "dropout": 0.1}
+    new = Config(**old)
+    assert {name: new.to_dict()[name] for name in old} == old
+    assert (new.drop_path, new.patch_dropout, new.init) == (0.0, 0.0, "xavier")
+    assert "patch_dropout" not in ViT(new).parts
+
+
+@pytest.mark.parametrize("depth, rates", [(5, [0.0, 0.1, 0.2, 0.3, 0.4]), (1, [0.0])])
+def test_drop_path_rises_linearly_from_the_first_block_to_the_last(depth, rates):
+    parts = ViT(Config(depth=depth, drop_path=0.4)).parts
+    assert [parts[f"block{i}"].drop_path for i in range(depth)] == pytest.approx(rates)
+    assert all(parts[f"block{i}"].dropout == 0 for i in range(depth))

@@ -1,15 +1,17 @@
 """Is every backward the derivative of its forward? Central differences, in float64.
 
 Every element of every leaf, parameters redrawn, dropout frozen by its key; the whole model through
-its loss in random directions.
+its loss in random directions. In evaluation, without a key, dropout is off, and GELU computes its
+slope in backward, not in forward; so each check is made both ways.
 """
 
 import numpy as np
 import pytest
-from cases import LAYERS, B, build, draw, every_layer, needs_scipy, redrawn, tiny
+from cases import KEY, LAYERS, B, build, draw, every_layer, needs_scipy, redrawn, tiny
 
 from minivit import CrossEntropy, gradcheck, tree
 from minivit.backend import to_device, to_host
+from minivit.config import POOLS
 
 C = 7
 
@@ -25,6 +27,12 @@ def test_every_layer(xp, name):
     checks = gradcheck.check_layer(layer, x, params)
     assert [check.leaf for check in checks] == ["x", *dict(tree.walk(params))]
     assert_right(checks, gradcheck.LAYER_TOLERANCE)
+
+
+@every_layer
+def test_every_layer_in_evaluation(name):
+    layer, params, x = build(name)
+    assert_right(gradcheck.check_layer(layer, x, params, key=None), gradcheck.LAYER_TOLERANCE)
 
 
 @every_layer
@@ -69,11 +77,24 @@ def test_cross_entropy(xp, kind, smoothing):
 
 
 @pytest.mark.parametrize("gelu", ["tanh", pytest.param("erf", marks=needs_scipy)])
-@pytest.mark.parametrize("pool", ["class", "mean"])
+@pytest.mark.parametrize("pool", POOLS)
 def test_whole_model(xp, pool, gelu):
-    model = tiny(pool=pool, gelu=gelu, dropout=0.2)
+    assert_whole_model(xp, tiny(pool=pool, gelu=gelu, dropout=0.2))
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_whole_model_in_evaluation(pool):
+    assert_whole_model(np, tiny(pool=pool, dropout=0.2, drop_path=0.5, patch_dropout=0.4), None)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_whole_model_that_leaves_out_branches_and_patches(xp, pool):
+    assert_whole_model(xp, tiny(pool=pool, dropout=0.2, drop_path=0.5, patch_dropout=0.4))
+
+
+def assert_whole_model(xp, model, key=KEY):
     params = redrawn(model, xp)
     images, labels = draw((B, 6, 6, 3), xp), to_device(np.arange(B), xp)
-    checks = gradcheck.check_model(model, CrossEntropy(0.1), params, images, labels)
+    checks = gradcheck.check_model(model, CrossEntropy(0.1), params, images, labels, key)
     assert [check.leaf for check in checks] == ["images", *dict(tree.walk(params))]
     assert_right(checks, gradcheck.MODEL_TOLERANCE)

@@ -9,10 +9,13 @@ from cases import KEY, arrays, draw, redrawn, tiny
 from minivit import Config, ConfigError, CrossEntropy, Key, ViT, tree
 from minivit.backend import to_device, to_host
 from minivit.chance import at
+from minivit.config import INITS, POOLS
 from minivit.layers import Dropout, LayerNorm, TransformerBlock
 
 BATCH = 7
 LABELS = np.arange(BATCH) % 10
+LEFT_OUT = {"drop_path": 0.5, "patch_dropout": 0.4}  # branches and patches; 9 patches, 5 are kept
+options = pytest.mark.parametrize("options", [{}, LEFT_OUT], ids=["plain", "left out"])
 
 
 def move(params, xp):
@@ -29,12 +32,43 @@ def gradients(model, params, images, labels, key, share=1.0):
     return loss, dimages, grads
 
 
+def kept_by_hand(x, key, spare, count):
+    """The first `spare` tokens of each image, and `count` others: those with the least noise."""
+    noise, images = key.uint16(x.shape[:2]), []
+    for image, numbers in zip(x, noise, strict=True):
+        patches = sorted(range(spare, len(image)), key=lambda t, n=numbers: (n[t], t))[:count]
+        images.append(image[[*range(spare), *sorted(patches)]])
+    return np.stack(images)
+
+
+def block_by_hand(params, x, key, drop_path):
+    """A block of its parts; a factor an image is 0 with probability `drop_path`, else evens out."""
+
+    def factor(name):
+        if key is None or not drop_path:
+            return 1.0
+        kept = key.at(name).uint16((len(x),)) >= round(65536 * drop_path)
+        assert kept.any() and not kept.all()  # or nothing would be shown
+        return kept[:, None, None] / (1 - drop_path)
+
+    block = TransformerBlock(8, 4, 7, 0.3)
+    h, _ = block.norm1.forward(params["norm1"], x)
+    h, _ = block.attn.forward(params["attn"], h)
+    h, _ = Dropout(0.3).forward({}, h, at(key, "drop"))
+    x = x + factor("path1") * h
+    h, _ = block.norm2.forward(params["norm2"], x)
+    h, _ = block.mlp.forward(params["mlp"], h, at(key, "mlp"))
+    return x + factor("path2") * h
+
+
 @pytest.mark.parametrize("key", [None, KEY], ids=["evaluation", "training"])
-@pytest.mark.parametrize("pool", ["class", "mean"])
-def test_the_model_is_its_parts_in_order(xp, pool, key):
-    model = tiny(pool=pool, dropout=0.3)
-    first = ["patchify", "patch", *["class_token"] * (pool == "class"), "position", "dropout"]
-    assert list(model.parts) == [*first, "block0", "block1", "norm", "pool", "head"]
+@pytest.mark.parametrize("pool", POOLS)
+@options
+def test_the_model_is_its_parts_in_order(xp, pool, key, options):
+    model = tiny(pool=pool, dropout=0.3, **options)
+    first = ["patchify", "patch", *["class_token"] * (pool == "class"), "position"]
+    first += ["patch_dropout"] * bool(options)
+    assert list(model.parts) == [*first, "dropout", "block0", "block1", "norm", "pool", "head"]
     params, x = redrawn(model), draw((BATCH, 6, 6, 3))
     logits, _ = model.forward(move(params, xp), to_device(x, xp), key)
 
@@ -44,17 +78,23 @@ def test_the_model_is_its_parts_in_order(xp, pool, key):
         cls = np.broadcast_to(params["class_token"]["cls"], (BATCH, 1, 8))
         x = np.concatenate([cls, x], axis=1)
     x = x + params["position"]["pos"]
+    if key and options:
+        x = kept_by_hand(x, key.at("patch_dropout"), pool == "class", 5)
     x, _ = Dropout(0.3).forward({}, x, at(key, "dropout"))
-    for name in ("block0", "block1"):
-        x, _ = TransformerBlock(8, 4, 7, 0.3).forward(params[name], x, at(key, name))
+    x = block_by_hand(params["block0"], x, at(key, "block0"), 0.0)
+    x = block_by_hand(params["block1"], x, at(key, "block1"), options.get("drop_path"))
     x, _ = LayerNorm(8).forward(params["norm"], x)
+    if pool == "sequence":
+        weights = np.exp(x @ params["pool"]["w"])
+        x = x * weights / weights.mean(axis=1, keepdims=True)
     x = x[:, 0] if pool == "class" else x.mean(axis=1)
     want = x @ params["head"]["w"] + params["head"]["b"]
     np.testing.assert_allclose(to_host(logits), want, rtol=1e-9, atol=1e-12)
 
 
-def test_predict_is_forward_in_evaluation(xp):
-    model = tiny(dropout=0.5)
+@pytest.mark.parametrize("options", [{"dropout": 0.5}, {"drop_path": 0.5}, {"patch_dropout": 0.4}])
+def test_predict_is_forward_in_evaluation(xp, options):
+    model = tiny(**options)
     params, images = redrawn(model, xp), draw((BATCH, 6, 6, 3), xp)
     evaluated, _ = model.forward(params, images)
     predicted = model.predict(params, images)
@@ -82,10 +122,11 @@ def test_predict_keeps_nothing():
     assert peaks["forward", 12] > 3 * peaks["forward", 2]
 
 
-@pytest.mark.parametrize("pool", ["class", "mean"])
-def test_first_loss_is_ln_10(xp, pool):
+@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("pool", POOLS)
+def test_first_loss_is_ln_10(xp, pool, init):
     """A model that has learned nothing spreads its bet over ten classes."""
-    model = ViT(Config(depth=2, pool=pool))
+    model = ViT(Config(dim=48, depth=2, mlp_dim=96, pool=pool, init=init))
     params = move(tree.map(np.float32, model.init(np.random.default_rng(0))), xp)
     images = draw((BATCH, 32, 32, 3), xp, dtype=np.float32)
     logits, _ = model.forward(params, images)
@@ -117,9 +158,10 @@ def test_other_images_are_refused(xp, images):
         assert f"{images.dtype} {images.shape}" in str(error.value)
 
 
-@pytest.mark.parametrize("pool", ["class", "mean"])
-def test_float32_stays_float32(xp, pool):
-    model = tiny(pool=pool, dropout=0.3)
+@pytest.mark.parametrize("pool", POOLS)
+@options
+def test_float32_stays_float32(xp, pool, options):
+    model = tiny(pool=pool, dropout=0.3, **options)
     params, images = redrawn(model, xp, dtype=np.float32), draw((2, 6, 6, 3), xp, dtype=np.float32)
     loss, *handed_out = gradients(model, params, images, to_device(LABELS[:2], xp), KEY)
     assert {a.dtype.name for a in (loss, *arrays(tuple(handed_out)))} == {"float32"}
@@ -158,11 +200,12 @@ def test_two_forwards_before_their_backwards(xp):
             assert np.array_equal(to_host(one), to_host(other))
 
 
-@pytest.mark.parametrize("pool", ["class", "mean"])
+@pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("cuts", [(3, 6), (1, 2), (5,)], ids=str)
-def test_micro_batches_sum_to_the_batch(xp, pool, cuts):
+@options
+def test_micro_batches_sum_to_the_batch(xp, pool, cuts, options):
     """Ragged ones and dropout included: dloss is b / B, and each mask belongs to its image."""
-    model = tiny(pool=pool, dropout=0.3)
+    model = tiny(pool=pool, dropout=0.3, **options)
     params, images = redrawn(model, xp), draw((BATCH, 6, 6, 3), xp)
     labels = to_device(LABELS, xp)
     loss, dimages, whole = gradients(model, params, images, labels, Key(5, 9))
@@ -180,7 +223,7 @@ def test_micro_batches_sum_to_the_batch(xp, pool, cuts):
         assert np.abs(got - want).max() <= 1e-12 * max(1.0, np.abs(want).max()), name
 
 
-@pytest.mark.parametrize("pool", ["class", "mean"])
+@pytest.mark.parametrize("pool", POOLS)
 def test_every_parameter_gets_a_gradient_and_moves(xp, pool):
     """Each number of each leaf but the bias of the keys: softmax forgets what moves all scores."""
     model = tiny(pool=pool, dropout=0.2)
@@ -214,9 +257,11 @@ def test_branches_without_parameters_may_be_left_out(xp):
     model.backward(logits, cache)
 
 
-def test_a_step_never_waits_for_the_device(xp, syncs):
+@pytest.mark.parametrize("pool", POOLS)
+@options
+def test_a_step_never_waits_for_the_device(xp, syncs, pool, options):
     """Forward, loss and backward queue their work and go on; only reading a number waits."""
-    model = tiny(dropout=0.3)
+    model = tiny(pool=pool, dropout=0.3, **options)
     params = redrawn(model, xp, dtype=np.float32)
     images, labels = draw((4, 6, 6, 3), xp, dtype=np.float32), to_device(LABELS[:4], xp)
     syncs.clear()

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from cases import COMPOSITES, KEY, LAYERS, B, arrays, build, draw, every_layer
 
-from minivit import CrossEntropy, Key, tree
+from minivit import CrossEntropy, Key, layers, tree
 from minivit.backend import to_device, to_host
 from minivit.layers import Attention, ClassToken, LayerNorm, Linear, PositionEmbedding
+
+keys = pytest.mark.parametrize("key", [None, KEY], ids=["evaluation", "training"])
 
 
 def snapshot(*nests):
@@ -29,11 +31,18 @@ def there_and_back(layer, params, x, xp):
     return y, dx, grads
 
 
+def test_layers_holds_layers_alone_and_all_are_tested():
+    """No helpers: what stands beside the layers' classes is for them alone."""
+    exported = {getattr(layers, name) for name in layers.__all__}
+    assert exported == {type(layer) for layer, _ in LAYERS.values()} | {CrossEntropy}
+
+
 @every_layer
-def test_nothing_is_written_that_is_not_ones_own(xp, name):
+@keys
+def test_nothing_is_written_that_is_not_ones_own(xp, name, key):
     layer, params, x = build(name, xp)
     given = snapshot(params, x)
-    y, cache = layer.forward(params, x, KEY)
+    y, cache = layer.forward(params, x, key)
     assert_same(given, snapshot(params, x))
 
     kept = list(arrays(cache))  # the arrays themselves: composites empty their cache
@@ -44,12 +53,13 @@ def test_nothing_is_written_that_is_not_ones_own(xp, name):
 
 
 @every_layer
-def test_read_only_arrays_are_accepted(name):
+@keys
+def test_read_only_arrays_are_accepted(name, key):
     """NumPy itself then raises at the first write, even one that changes nothing."""
     layer, params, x = build(name)
     for a in arrays((params, x)):
         a.setflags(write=False)
-    y, cache = layer.forward(params, x, KEY)
+    y, cache = layer.forward(params, x, key)
     dy = draw(y.shape, seed=5)
     for a in (dy, *arrays(cache)):
         a.setflags(write=False)
@@ -90,10 +100,11 @@ def test_same_call_same_bits(xp, name):
 
 
 @every_layer
-def test_float32_stays_float32(xp, name):
+@keys
+def test_float32_stays_float32(xp, name, key):
     """One float64 mask or NumPy scalar, and a model runs at half its speed without a word."""
     layer, params, x = build(name, xp, np.float32)
-    y, cache = layer.forward(params, x, KEY)
+    y, cache = layer.forward(params, x, key)
     kept = list(arrays(cache))
     handed_out = arrays((y, *layer.backward(draw(y.shape, xp, dtype=np.float32), cache)))
     assert {a.dtype.name for a in handed_out} == {"float32"}

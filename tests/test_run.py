@@ -380,7 +380,7 @@ def test_an_error_while_preparing_batches_comes_out(make, monkeypatch):
     def broken(images, rng):
         raise OSError("no such picture")
 
-    monkeypatch.setattr("minivit.data.batches.augment", broken)
+    monkeypatch.setattr("minivit.data.prepare.augment", broken)
     with pytest.raises(OSError, match="no such picture"):
         make().train()
 

@@ -7,6 +7,7 @@ from minivit import Config, CrossEntropy, Key, ViT, tree
 from minivit.__main__ import main as minivit
 from minivit.cli import run
 from minivit.commands.summary import binary, decimal
+from minivit.config import POOLS
 from minivit.summary import activation_bytes, flops, macs, parameters, rows
 
 SMALL = {
@@ -17,6 +18,9 @@ CONFIGS = [
     Config(**SMALL, pool="mean"),
     Config(**SMALL, dropout=0.3),
     Config(**SMALL, dropout=0.3, pool="mean", gelu="erf"),
+    Config(**SMALL, pool="sequence"),
+    Config(**SMALL, dropout=0.3, patch_dropout=0.5),
+    Config(**SMALL, pool="sequence", patch_dropout=0.7),
 ]
 BATCH = 5
 
@@ -44,7 +48,7 @@ def kept_bytes(cache, params):
     return sum(owner.nbytes for key, owner in owners.items() if key not in weights)
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.pool}-{c.gelu}-{c.dropout}")
+@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.pool}-{c.gelu}-{c.dropout}-{c.patch_dropout}")
 def config(request):
     if request.param.gelu == "erf":
         pytest.importorskip("scipy")
@@ -85,8 +89,17 @@ def test_the_total_is_what_a_whole_step_keeps(config):
     assert parameters(config) == tree.count(params)
 
 
+def test_drop_path_keeps_two_numbers_an_image_and_block_more():
+    """But in the first block, whose rate is 0."""
+    config = Config(**SMALL, drop_path=0.5)
+    params, images = ViT(config).init(np.random.default_rng(0)), np.zeros((BATCH, 12, 12, 3))
+    _, cache = ViT(config).forward(params, images, Key(0))
+    kept = kept_bytes(cache, params) + 8 * 2 * BATCH * config.classes  # the loss has its own
+    assert kept == activation_bytes(config, BATCH, 8) + 8 * 2 * BATCH * (config.depth - 1)
+
+
 def counted_macs(config, monkeypatch):
-    """MACs of one image's forward pass, counted as NumPy is asked for each product."""
+    """MACs of one image's forward pass in training, counted as NumPy is asked for each product."""
     count = 0
 
     class Counting(np.ndarray):
@@ -107,15 +120,17 @@ def counted_macs(config, monkeypatch):
         lambda x: np.asarray(x).mean(axis=-1, keepdims=True).view(Counting),
     )
     monkeypatch.setattr("minivit.layers.gelu.array_module", lambda x: np)
-    monkeypatch.setattr("minivit.layers.tokens.array_module", lambda x: np)
+    for name in ("tokens", "pool", "dropout", "patch_dropout"):
+        monkeypatch.setattr(f"minivit.layers.{name}.array_module", lambda x: np)
     params = tree.map(lambda p: p.view(Counting), ViT(config).init(np.random.default_rng(0)))
-    ViT(config).predict(params, np.zeros((1, 12, 12, 3)).view(Counting))
+    ViT(config).forward(params, np.zeros((1, 12, 12, 3)).view(Counting), Key(0))
     return count
 
 
-@pytest.mark.parametrize("pool", ["class", "mean"])
-def test_macs_are_the_products_that_are_computed(pool, monkeypatch):
-    config = Config(**SMALL, pool=pool)
+@pytest.mark.parametrize("patch_dropout", [0.0, 0.5])
+@pytest.mark.parametrize("pool", POOLS)
+def test_macs_are_the_products_that_are_computed(pool, patch_dropout, monkeypatch):
+    config = Config(**SMALL, pool=pool, patch_dropout=patch_dropout)
     assert macs(config) == counted_macs(config, monkeypatch)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing
 
 import numpy as np
 
@@ -74,8 +75,8 @@ def main(args, sizes=SIZES, pictures=step.PICTURES, seconds=SECONDS):
         from . import torch_opponent
 
         torch = torch_opponent.load()
-    workers = Workers(1 if args.device == "gpu" else args.threads)
-    facts = machine.describe(workers.threads, xp)
+    count = 1 if args.device == "gpu" else args.threads
+    facts = machine.describe(Workers(count), xp)
     if torch:
         facts |= {"torch": torch.__version__, "torch_threads": torch.get_num_threads()}
     say = printer(args.json)
@@ -86,9 +87,11 @@ def main(args, sizes=SIZES, pictures=step.PICTURES, seconds=SECONDS):
     chosen = {name: sizes[name] for name in args.sizes}
     if args.profile:
         for name, size in chosen.items():
-            say("\n" + table.profile(name, size, profile(size, workers, xp)))
+            say(
+                "\n" + table.profile(name, size, profile(size, Workers(count, processes=False), xp))
+            )
         return 0
-    ours, theirs = measure_peaks(args, chosen, workers, xp)
+    ours, theirs = measure_peaks(args, chosen, count, xp)
     best = max([*ours.values(), *theirs.values()])
     facts |= {
         "numpy_gflops": max(ours.values()),
@@ -97,7 +100,7 @@ def main(args, sizes=SIZES, pictures=step.PICTURES, seconds=SECONDS):
     say(table.peaks(ours, theirs, best))
     rows = {}
     for name, size in chosen.items():
-        medians, kept = measure(args, size, workers, xp, pictures, seconds)
+        medians, kept = measure(args, size, count, xp, pictures, seconds)
         result = Result(size, medians, kept, best)
         rows[name] = result.row()
         say("\n" + table.size(name, result))
@@ -112,9 +115,9 @@ def printer(silent):
     return (lambda text: None) if silent else (lambda text: print(text, flush=True))
 
 
-def measure_peaks(args, sizes, workers, xp):
+def measure_peaks(args, sizes, count, xp):
     """GFLOP/s of matrix products by shape, ours and the opponent's ({} without one)."""
-    with workers:
+    with Workers(count, processes=False) as workers:  # long products: threads do as well
         images = {name: step.micro_batch(size, workers, xp) for name, size in sizes.items()}
         lengths = peak.shapes(sizes, images, peak.CUBE if xp is np else GPU_CUBE)
         ours = peak.rates(lengths, workers, xp, args.runs)
@@ -127,17 +130,14 @@ def measure_peaks(args, sizes, workers, xp):
     return ours, torch_opponent.rates(lengths, args.device, args.runs)
 
 
-def measure(args, size, workers, xp, pictures, seconds):
+def measure(args, size, count, xp, pictures, seconds):
     """The medians of `step.compare` and the peak memory of each side, of one size."""
     opponent, sides = None, ["ours"]
     if args.against:
         from .torch_opponent import Opponent
 
         opponent, sides = Opponent(size, args.device), ["ours", "torch"]
-    bench = step.Bench(size, workers, xp, pictures)
-    try:
+    with Workers(count) as workers, closing(step.Bench(size, workers, xp, pictures)) as bench:
         medians = step.compare(bench, opponent, args.runs, seconds)
-    finally:
-        bench.close()
-    kept = {side: memory.peak_bytes(side, size, workers.threads, args.device) for side in sides}
+    kept = {side: memory.peak_bytes(side, size, count, args.device) for side in sides}
     return medians, kept

@@ -137,7 +137,7 @@ def _cpuinfo(key):
         return ""
 
 
-def describe(threads, xp=np):
+def describe(workers, xp=np):
     """The machine and its libraries, as JSON values. Call it outside of any `Workers`."""
     library, level = blas_library() or {}, vector_level()
     version = library.get("version") or ""
@@ -150,7 +150,8 @@ def describe(threads, xp=np):
         "blas": f"{library.get('internal_api', build_blas())} {version}".strip(),
         "kernels": library.get("architecture"),
         "blas_threads": library.get("num_threads"),
-        "worker_threads": threads,
+        "workers": workers.count,
+        "worker_kind": "processes" if workers.crew else "threads",
         "load_average": load_average(),
         "device": "cpu" if xp is np else _gpu(xp),
     }

@@ -1,6 +1,6 @@
 """What a training step needs at most, measured in a process of its own.
 
-The process builds the model and a batch, notes how much memory it has resident, takes five steps,
+The process (with its workers) builds the model and a batch, notes its resident memory, takes steps,
 and tells how far the highest point since then lies above that: activations, gradients, optimizer
 state and everything passing. On Linux that is the kernel's own mark (VmHWM, wiped before the first
 step) without the pages of program files, which every first call brings in; elsewhere getrusage's
@@ -49,36 +49,44 @@ def measure(side, size, threads, device):
     with Workers(threads) as workers:
         bench = Bench(size, workers, xp, pictures=size.batch)
         bench.close()
-        return _host(bench.train) if device == "cpu" else _cupy(bench.train, xp)
+        others = [process.pid for process, _ in workers.crew.members] if workers.crew else []
+        return _host(bench.train, others) if device == "cpu" else _cupy(bench.train, xp)
 
 
-def _host(step):
-    """How far the resident memory rises over the steps; None where the system does not say."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # the mark starts again from here
-    except OSError:
-        pass  # then that of building the model stays: the result may be too high, never too low
-    before = _resident("VmRSS")
+def _host(step, others=()):
+    """How far the resident memory rises over the steps; None where the system does not say.
+
+    others: processes that work for this one; what they share with it counts once.
+    """
+    processes = ["self", *others]
+    for process in processes:
+        try:
+            Path(f"/proc/{process}/clear_refs").write_text("5")  # the mark starts again from here
+        except OSError:
+            pass  # then that of building the model stays: the result may be too high, never too low
+    before = [_resident("VmRSS", process) for process in processes]
     for _ in range(STEPS):
         step()
-    after = _resident("VmHWM")
-    return None if after is None else max(0, after - before)
+    after = [_resident("VmHWM", process) for process in processes]
+    rises = [None if b is None else max(0, b - a) for a, b in zip(before, after, strict=True)]
+    return None if None in rises else sum(rises)
 
 
-def _resident(mark):
+def _resident(mark, process="self"):
     """Bytes of memory, no files: now ("VmRSS") or at the highest ("VmHWM"); None if unknown.
 
-    Without Linux's /proc it is the highest for both.
+    Of another process without what it shares. Without Linux's /proc it is the highest for both.
     """
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return _max_resident()
     kib = {
         name: (value.split() or [0])[0]
         for name, _, value in (line.partition(":") for line in lines)
     }
-    return 1024 * (int(kib[mark]) - int(kib.get("RssFile", 0)))
+    without = ("RssFile",) if process == "self" else ("RssFile", "RssShmem")
+    return 1024 * (int(kib[mark]) - sum(int(kib.get(kind, 0)) for kind in without))
 
 
 def _max_resident():

@@ -1,6 +1,6 @@
 """The ceiling: how many multiplications and additions a second matrix products reach here.
 
-All worker threads multiply at once, each its own float32 matrices, with the matrix library held
+All workers multiply at once, each its own float32 matrices, with the matrix library held
 to one thread, exactly as in a training step. The peak is the best of one large cube and of the
 shapes that a step itself multiplies, so that no shape can run faster than what is called 100%.
 """
@@ -26,7 +26,8 @@ def shapes(sizes, images, cube=CUBE):
 
 
 def rates(lengths, workers, xp=np, runs=7, least=LEAST):
-    """GFLOP/s of each product: the best of `runs` -> {name: rate}. `workers` have been entered.
+    """GFLOP/s of each product: the best of `runs` -> {name: rate}. `workers` are threads, and
+    have been entered.
 
     Every (m, k, n) in `lengths` is measured as forward and backward multiply it: y = x @ w,
     dx = dy @ w.T, dw = x.T @ dy; the best of the three counts.
@@ -46,17 +47,18 @@ def rates(lengths, workers, xp=np, runs=7, least=LEAST):
 def _rate(a, b, workers, xp, wait, runs, least):
     """GFLOP/s of a @ b on all workers at once, each again and again; the best of `runs`."""
     shape = (a.shape[0], b.shape[1])
-    outs = [xp.empty(shape, dtype=a.dtype) for _ in range(workers.threads)]
     count = 1
 
-    def multiply(out):
-        for _ in range(count):
-            xp.matmul(a, b, out=out)
+    def multiply(numbers):
+        for _ in numbers:
+            out = xp.empty(shape, dtype=a.dtype)
+            for _ in range(count):
+                xp.matmul(a, b, out=out)
 
     def together():
-        workers.map(multiply, outs)
+        workers.share_out(workers.count, multiply)
 
     together()  # warms up
     count = repeats(timed(together, wait), least)
     seconds = min(timed(together, wait) for _ in range(runs))
-    return 2 * shape[0] * shape[1] * a.shape[1] * count * workers.threads / seconds / 1e9
+    return 2 * shape[0] * shape[1] * a.shape[1] * count * workers.count / seconds / 1e9

@@ -46,7 +46,7 @@ class Profile:
 
 
 def profile(size, workers, xp=np, steps=5):
-    """Profile training steps of `size` -> Profile. `workers` is a `Workers`, not yet entered."""
+    """Profile training steps of `size` -> Profile. `workers`: threads, not yet entered."""
     bench = Bench(size, workers, xp, pictures=size.batch)
     with workers:
         plain = average(bench.train, bench.wait)
@@ -59,7 +59,7 @@ def profile(size, workers, xp=np, steps=5):
             seconds = timed(lambda: [bench.train() for _ in range(steps)], bench.wait)
     formula = steps * size.batch * flops(size.config, training=True)
     counted = sum(total.flops for total in watch.totals.values()) / formula
-    rows = table(watch.totals, workers.threads, steps, seconds)
+    rows = table(watch.totals, workers.count, steps, seconds)
     return Profile(rows, 1e3 * seconds / steps, 1e3 * plain, counted if xp is np else None)
 
 
@@ -121,7 +121,7 @@ def watching_layers(trainer, watch):
                 stack.enter_context(watching(kind, direction, label(direction), watch))
         for owner, function, name in (
             (training, "normalise", "normalise"),
-            (training.OrderedSum, "put", "gradient sums"),
+            (training.OrderedSum, "_add", "gradient sums"),
             (trainer.update, "step", "clip, optimizer"),
         ):
             stack.enter_context(watching(owner, function, always(name), watch))

@@ -1,7 +1,7 @@
 """The training step and its parts, timed through the Trainer that `train.py` uses.
 
 Ours and the opponent take turns in one process, so that whatever else the machine does meets both
-alike. The matrix library is held back only during our turns.
+alike. The matrix library is held to one thread only during our steps.
 """
 
 import itertools
@@ -21,7 +21,7 @@ PICTURES = 50_000  # as many as CIFAR-10 has: batches are gathered from all over
 class Bench:
     """A Trainer on random images of a `Size`, and the pieces of work to time. Close it after use.
 
-    workers: a `Workers`, entered by the caller around each call of anything below.
+    workers: a `Workers` inside its `with`.
     """
 
     def __init__(self, size, workers, xp=np, pictures=PICTURES):
@@ -67,23 +67,23 @@ class Bench:
         watch, trainer = Stopwatch(self.wait), self.trainer
         with (
             watching(trainer.update, "step", lambda *_: "update", watch),
-            watching(OrderedSum, "put", lambda *_: "put", watch),
+            watching(OrderedSum, "_add", lambda *_: "add", watch),
             watching(trainer, "train_step", lambda *_: "step", watch),
         ):
             for _ in range(steps):
                 trainer.train_step(self.images, self.labels)
         whole = {label: total.whole for label, total in watch.totals.items()}
-        adding = whole["put"] / self.workers.threads  # the other threads go on meanwhile
+        # threads are all seen here, of processes only the first
+        adding = whole.get("add", 0.0) / (1 if self.workers.crew else self.workers.count)
         return (whole["update"] + adding) / whole["step"]
 
     def turn(self, least=SECONDS):
         """Seconds of each piece of work, and two shares -> dict."""
-        with self.workers:
-            found = {
-                name: average(getattr(self, name), self.wait, least)
-                for name in ("train", "run", "forward", "prepare")
-            }
-            found["optimizer_share"] = self.sums()
+        found = {
+            name: average(getattr(self, name), self.wait, least)
+            for name in ("train", "run", "forward", "prepare")
+        }
+        found["optimizer_share"] = self.sums()
         found["data_share"] = 1 - found["train"] / found["run"]
         return found
 

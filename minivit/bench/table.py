@@ -26,7 +26,9 @@ def machine(facts):
     lines = [f"machine      {facts['processor']}{vectors}; cores: {facts['cores']}"]
     if facts["device"] == "cpu":
         lines.append(f"NumPy        {facts['numpy']}, {facts['blas']}{kernels}{own}")
-        lines.append(f"workers      threads: {facts['worker_threads']}; Python {facts['python']}")
+        lines.append(
+            f"workers      {facts['worker_kind']}: {facts['workers']}; Python {facts['python']}"
+        )
     else:
         lines.append(f"device       {facts['device']}")
         lines.append("             the plain layers on CuPy: eager, float32, no own kernels")

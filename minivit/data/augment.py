@@ -25,9 +25,11 @@ def random_crop(images, rng, padding=4):
 
 def random_flip(images, rng):
     """Mirror each picture left to right with probability 1/2."""
-    xp = array_module(images)
-    flip = to_device(rng.random(len(images)) < 0.5, xp)
-    return xp.where(flip[:, None, None, None], images[:, :, ::-1], images)
+    flip = to_device(np.flatnonzero(rng.random(len(images)) < 0.5), array_module(images))
+    out, mirrored = images.copy(), images[flip]
+    for channel in range(images.shape[-1]):  # a plane at a time: long rows are quick to copy
+        out[flip, :, :, channel] = mirrored[:, :, ::-1, channel]
+    return out
 
 
 def augment(images, rng):
@@ -50,7 +52,8 @@ def channel_statistics(images):
 
 def normalise(images, mean, std):
     """Bytes to floats of mean 0 and deviation 1: (x / 255 - mean) / std, in the dtype of `mean`."""
-    x = images.astype(mean.dtype)
-    x -= 255 * mean
-    x *= 1 / (255 * std)
-    return x
+    xp, (b, h, w, c) = array_module(images), images.shape
+    x = images.astype(mean.dtype).reshape(b, h, w * c)  # whole rows: a loop over c is a short one
+    x -= xp.tile(255 * mean, w)
+    x *= xp.tile(1 / (255 * std), w)
+    return x.reshape(b, h, w, c)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..backend import array_module, to_device
 from ..chance import generator
-from .augment import augment
+from .prepare import Preparation
 
 
 def split(count, fraction, seed):
@@ -20,8 +20,11 @@ def split(count, fraction, seed):
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-def epoch(images, labels, indices, batch_size, seed, number, first_step=0, augmented=True):
-    """Yield (images (B, H, W, C) uint8, labels (B,)) for the steps of epoch `number`.
+CROP_AND_FLIP = Preparation()
+
+
+def epoch(images, labels, indices, batch_size, seed, number, first_step=0, prepare=CROP_AND_FLIP):
+    """Yield (images (B, H, W, C) uint8, labels or targets) for the steps of epoch `number`.
 
     Every image of `indices` once, in an order of the epoch's own; the last batch holds the rest.
     All is decided by (seed, epoch, step), so starting at `first_step` meets the same batches.
@@ -30,10 +33,7 @@ def epoch(images, labels, indices, batch_size, seed, number, first_step=0, augme
     xp = array_module(images)
     for step in range(first_step, -(-len(order) // batch_size)):
         chosen = to_device(order[step * batch_size : (step + 1) * batch_size], xp)
-        batch = images[chosen]
-        if augmented:
-            batch = augment(batch, generator(seed, "augment", number, step))
-        yield batch, labels[chosen]
+        yield prepare(images[chosen], labels[chosen], generator(seed, "augment", number, step))
 
 
 def ahead(iterator, depth=2):

@@ -3,13 +3,15 @@
 from .attention import Attention
 from .block import TransformerBlock
 from .cross_entropy import CrossEntropy
+from .drop_path import DropPath
 from .dropout import Dropout
 from .gelu import Gelu, GeluErf
 from .layernorm import LayerNorm
 from .linear import Linear
 from .mlp import Mlp
+from .patch_dropout import PatchDropout
 from .patchify import Patchify
-from .pool import ClassPool, MeanPool
+from .pool import ClassPool, MeanPool, SequencePool
 from .tokens import ClassToken, PositionEmbedding
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "ClassPool",
     "ClassToken",
     "CrossEntropy",
+    "DropPath",
     "Dropout",
     "Gelu",
     "GeluErf",
@@ -24,7 +27,9 @@ __all__ = [
     "Linear",
     "MeanPool",
     "Mlp",
+    "PatchDropout",
     "Patchify",
     "PositionEmbedding",
+    "SequencePool",
     "TransformerBlock",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ..backend import array_module
 from .linear import Linear
+from .sums import feature_sum
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,7 @@ class Attention:
     p are (T keys, T queries):
 
         q, k, v = qkv(x), cut into heads of K = D / heads numbers
-        q       = q / sqrt(K)
-        s       = k q^T
+        s       = k q^T / sqrt(K)
         p       = softmax of s over keys        p[j, i]: how much query i takes from key j
         o       = p^T v
         y       = proj(o), the heads side by side again
@@ -25,16 +25,20 @@ class Attention:
         dv      = p do
         dp      = v do^T
         ds      = p * (dp - sum over keys of p * dp)
-        dk      = ds q
+        dk      = ds q / sqrt(K)
         dq      = ds^T k / sqrt(K)
         dx      = qkv.backward(dq, dk, dv side by side)
 
     A product c = a b has da = dc b^T and db = a^T dc (see `Linear`): this gives dv and dp from o,
     dk and dq from s. In ds, each score of a query moves all of its p: the derivative of p[j] by
-    s[l] is p[j] ([j = l] - p[l]), where [j = l] is 1 if j is l and 0 if not.
+    s[l] is p[j] ([j = l] - p[l]), where [j = l] is 1 if j is l and 0 if not. The sum over keys of
+    p * dp is computed as that of o * do over K, which has fewer numbers to add: for query i both
+    are the sum of p[j, i] v[j, k] do[i, k] over all j and k.
 
-    1/sqrt(K) keeps the scores of size 1, so that softmax neither saturates nor flattens. A bias on
-    k moves all scores of a query alike and softmax forgets it: its gradient is zero.
+    1/sqrt(K) keeps the scores of size 1, so that softmax neither saturates nor flattens. In code
+    q takes it in s = k q^T, and do in dp = v do^T, being small beside s and dp. So dp, its sums and
+    ds carry 1/sqrt(K) already, and dk and dq need no more of it. A bias on k moves all scores of a
+    query alike and softmax forgets it: its gradient is zero.
 
     In memory s and p are (T keys, B, heads, T queries). Keys first, softmax takes its maximum and
     sum over whole slabs of memory instead of along T numbers at a time: half the time.
@@ -69,39 +73,51 @@ class Attention:
         xp, cache = array_module(x), {}
         qkv, cache["qkv"] = self.qkv.forward(params["qkv"], x)  # (B, T, 3D)
         q, k, v = self.split(qkv)  # (B, heads, T, K) each
-        q *= 1 / math.sqrt(self.dim // self.heads)
         p = softmax(self.keys_first(k, q))  # (T keys, B, heads, T queries)
         o = xp.empty(x.shape, dtype=x.dtype)  # (B, T, D)
         xp.matmul(by_head(p).swapaxes(-1, -2), v, out=self.side_by_side(o))
         y, cache["proj"] = self.proj.forward(params["proj"], o)
-        cache["heads"] = (q, k, v, p)
+        cache["heads"] = (q, k, v, p, o)
         return y, cache
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), grads."""
         xp, grads = array_module(dy), {}
-        q, k, v, p = cache.pop("heads")
+        q, k, v, p, o = cache.pop("heads")
         do, grads["proj"] = self.proj.backward(dy, cache.pop("proj"))
+        total = self.query_sums(do, o)  # (B, heads, T), with 1/sqrt(K) as dp below
         do = self.side_by_side(do)  # (B, heads, T, K)
         dqkv = xp.empty((*dy.shape[:-1], 3 * self.dim), dtype=dy.dtype)
         dq, dk, dv = self.split(dqkv)  # views: to write dq is to write dqkv
         xp.matmul(by_head(p), do, out=dv)
-        ds = self.keys_first(v, do)  # dp, until two lines below
-        ds -= (p * ds).sum(axis=0)
+        ds = self.keys_first(v, do)  # dp / sqrt(K), until two lines below
+        ds -= total
         ds *= p
         xp.matmul(by_head(ds), q, out=dk)
         xp.matmul(by_head(ds).swapaxes(-1, -2), k, out=dq)
-        dq *= 1 / math.sqrt(self.dim // self.heads)
         dx, grads["qkv"] = self.qkv.backward(dqkv, cache.pop("qkv"))
         return dx, grads
 
+    @property
+    def scale(self):
+        """1 / sqrt(K)."""
+        return 1 / math.sqrt(self.dim // self.heads)
+
     def keys_first(self, k, q):
-        """k q^T of every head: two (B, heads, T, K) -> (T keys, B, heads, T queries)."""
+        """k q^T / sqrt(K) of every head: two (B, heads, T, K) -> (T keys, B, heads, T queries)."""
         xp, (b, heads, t, _) = array_module(k), k.shape
         s = xp.empty((t, b, heads, t), dtype=k.dtype)
-        # the copy of q^T is small, and the product a quarter faster for it
-        xp.matmul(k, xp.ascontiguousarray(q.swapaxes(-1, -2)), out=by_head(s))
+        # a small copy: the scale must not reach q itself, and the product is a quarter faster
+        turned = q.swapaxes(-1, -2).copy(order="C")
+        turned *= self.scale
+        xp.matmul(k, turned, out=by_head(s))
         return s
+
+    def query_sums(self, do, o):
+        """Sum of do * o over K, / sqrt(K), of every head: two (B, T, D) -> (B, heads, T)."""
+        b, t, _ = o.shape
+        total = feature_sum((do * o).reshape(b, t, self.heads, -1)) * self.scale
+        return array_module(o).ascontiguousarray(total[..., 0].transpose(0, 2, 1))
 
     def side_by_side(self, o):
         """(B, T, D) seen as (B, heads, T, K), a view."""
@@ -121,5 +137,5 @@ def softmax(s):
     """
     s -= s.max(axis=0)
     array_module(s).exp(s, out=s)
-    s /= s.sum(axis=0)
+    s *= 1.0 / s.sum(axis=0)
     return s

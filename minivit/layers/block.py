@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ..chance import at
 from .attention import Attention
+from .drop_path import DropPath
 from .dropout import Dropout
 from .gelu import Gelu, GeluErf
 from .layernorm import LayerNorm
@@ -14,19 +15,20 @@ from .mlp import Mlp
 class TransformerBlock:
     """Two corrections to the stream of tokens, each computed from its normalised form.
 
-        x  = x + drop(attn(norm1(x)))
-        y  = x + mlp(norm2(x))
+        x  = x + path1(drop(attn(norm1(x))))
+        y  = x + path2(mlp(norm2(x)))
 
-        dx = dy + norm2.backward(mlp.backward(dy))
-        dx = dx + norm1.backward(attn.backward(drop.backward(dx)))
+        dx = dy + norm2.backward(mlp.backward(path2.backward(dy)))
+        dx = dx + norm1.backward(attn.backward(drop.backward(path1.backward(dx))))
 
     x is used twice, in the sum and by a part; so its gradient is the sum of what comes back both
     ways. Along the sum it comes back as it is: with the norms before the parts (pre-norm) and none
-    on the sum itself, gradients reach the first block undiminished.
+    on the sum itself, gradients reach the first block undiminished. path1 and path2 are `DropPath`:
+    in training, with rate `drop_path`, they leave out a correction for an image.
 
-    Keeps what its parts keep: 8D + 3M + heads * T + 2 numbers a token.
+    Keeps what its parts keep: 8D + 2M + heads * T + 2 numbers a token (3M with GeluErf).
 
-    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 2 and 3.
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 2 and 3; paths: see `DropPath`.
     """
 
     dim: int
@@ -34,6 +36,7 @@ class TransformerBlock:
     hidden: int
     dropout: float = 0.0
     gelu: Gelu | GeluErf = Gelu()
+    drop_path: float = 0.0
     norm1: LayerNorm = field(init=False)
     attn: Attention = field(init=False)
     norm2: LayerNorm = field(init=False)
@@ -52,25 +55,29 @@ class TransformerBlock:
 
     def forward(self, params, x, rng=None):
         """x (B, T, D) -> y (B, T, D), cache."""
-        cache, drop = {}, Dropout(self.dropout)
+        cache, drop, path = {}, Dropout(self.dropout), DropPath(self.drop_path)
         h, cache["norm1"] = self.norm1.forward(params["norm1"], x)
         h, cache["attn"] = self.attn.forward(params["attn"], h)
         h, cache["drop"] = drop.forward({}, h, at(rng, "drop"))
+        h, cache["path1"] = path.forward({}, h, at(rng, "path1"))
         # the sums are written over h, which no cache holds
         h += x
         x = h
         h, cache["norm2"] = self.norm2.forward(params["norm2"], x)
         h, cache["mlp"] = self.mlp.forward(params["mlp"], h, at(rng, "mlp"))
+        h, cache["path2"] = path.forward({}, h, at(rng, "path2"))
         h += x
         return h, cache
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), grads."""
-        grads, drop = {}, Dropout(self.dropout)
-        dh, grads["mlp"] = self.mlp.backward(dy, cache.pop("mlp"))
+        grads, drop, path = {}, Dropout(self.dropout), DropPath(self.drop_path)
+        dh, _ = path.backward(dy, cache.pop("path2"))
+        dh, grads["mlp"] = self.mlp.backward(dh, cache.pop("mlp"))
         dx, grads["norm2"] = self.norm2.backward(dh, cache.pop("norm2"))
         dx += dy
-        dh, _ = drop.backward(dx, cache.pop("drop"))
+        dh, _ = path.backward(dx, cache.pop("path1"))
+        dh, _ = drop.backward(dh, cache.pop("drop"))
         dh, grads["attn"] = self.attn.backward(dh, cache.pop("attn"))
         dh, grads["norm1"] = self.norm1.backward(dh, cache.pop("norm1"))
         dh += dx

@@ -54,11 +54,12 @@ class LayerNorm:
     def backward(self, dy, cache):
         """dy (..., D) -> dx (..., D), grads."""
         xhat, rstd, gamma = cache
-        dgamma = token_sum(dy * xhat)
+        products = dy * xhat
+        dgamma = token_sum(products)
         dbeta = token_sum(dy)
+        stretch = feature_mean(products, gamma)  # mean(dxhat * xhat)
         dx = dy * gamma  # dxhat, until the last line
-        stretch = feature_mean(dx * xhat)
-        dx -= feature_mean(dx)
-        dx -= xhat * stretch
+        dx -= feature_mean(dy, gamma)  # mean(dxhat)
+        dx -= array_module(dy).multiply(xhat, stretch, out=products)
         dx *= rstd
         return dx, {"gamma": dgamma, "beta": dbeta}

@@ -16,7 +16,7 @@ class Mlp:
 
         dx: the same five backwards, drop2 first; the dx of each is the dy of the next
 
-    Keeps x, GELU's input, gate and output: D + 3M numbers a token.
+    Keeps x, GELU's slope and output: D + 2M numbers a token.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1; dropout: appendix B.1.
     """
@@ -40,7 +40,7 @@ class Mlp:
         """x (..., D) -> y (..., D), cache."""
         cache, drop = {}, Dropout(self.dropout)
         h, cache["fc1"] = self.fc1.forward(params["fc1"], x)  # (..., M)
-        h, cache["gelu"] = self.gelu.forward({}, h)
+        h, cache["gelu"] = self.gelu.forward({}, h, at(rng, "gelu"))
         h, cache["drop1"] = drop.forward({}, h, at(rng, "drop1"))
         h, cache["fc2"] = self.fc2.forward(params["fc2"], h)  # (..., D)
         y, cache["drop2"] = drop.forward({}, h, at(rng, "drop2"))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..backend import array_module
+from .init import xavier
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,53 @@ class MeanPool:
         dx = array_module(dy).empty(cache, dtype=dy.dtype)
         dx[:] = (dy / cache[1])[:, None]
         return dx, {}
+
+
+@dataclass(frozen=True)
+class SequencePool:
+    """Average the tokens by weights that depend on what they hold.
+
+        s  = x @ w
+        p  = softmax of s over tokens
+        y  = sum over tokens of p * x
+
+        dp = sum over features of x * dy
+        ds = p * (dp - sum over tokens of p * dp)
+        dx = p * dy + ds @ w.T
+        dw = x.T @ ds
+
+    Attention with one learned question, w: the patches that answer it speak for the image, and no
+    class token is needed. With w = 0 it is `MeanPool`. The paper's code adds a bias to s; it moves
+    all scores alike, softmax forgets it, and there is none here. x is used twice, in s and in y,
+    so dx is a sum of two.
+
+    Keeps x and p: D + 1 numbers a token.
+
+    Source: Hassani et al. 2021, arXiv:2104.05704, "SeqPool".
+    """
+
+    dim: int
+
+    def init(self, rng):
+        """w (D, 1)."""
+        return {"w": xavier(rng, self.dim, 1)}
+
+    def forward(self, params, x, rng=None):
+        """x (B, T, D) -> y (B, D), cache."""
+        w, xp = params["w"], array_module(x)
+        p = x.reshape(-1, self.dim) @ w  # s, until three lines below
+        p = p.reshape(x.shape[:2])  # (B, T)
+        p -= p.max(axis=1, keepdims=True)
+        xp.exp(p, out=p)
+        p /= p.sum(axis=1, keepdims=True)
+        return (p[:, None] @ x)[:, 0], (x, p, w)
+
+    def backward(self, dy, cache):
+        """dy (B, D) -> dx (B, T, D), grads."""
+        x, p, w = cache
+        ds = (x @ dy[:, :, None])[:, :, 0]  # dp (B, T), until two lines below
+        ds -= (p * ds).sum(axis=1, keepdims=True)
+        ds *= p
+        dx = p[:, :, None] * dy[:, None]
+        dx += ds[:, :, None] * w[:, 0]
+        return dx, {"w": x.reshape(-1, self.dim).T @ ds.reshape(-1, 1)}

@@ -1,6 +1,9 @@
 """The options of `train.py`, in groups; what each is when it is not given."""
 
+import argparse
+
 from .. import cli, data
+from ..data.prepare import POLICIES
 from .recipe import PRESETS, Recipe
 from .update import OPTIMIZERS
 
@@ -95,11 +98,31 @@ def parser():
         help=f"label smoothing (default: {default('smoothing')})",
     )
     group.add_argument(
+        "--whiten",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="start the patch embedding as a whitening of the images' patches",
+    )
+    group.add_argument(
+        "--ema",
+        type=cli.number(0, 0.999999),
+        metavar="DECAY",
+        help=f"measure a running mean of the weights (default: {default('ema')})",
+    )
+    group.add_argument(
+        "--micro-batch",
+        type=cli.whole(0),
+        metavar="N",
+        help="images through the model at once; gradients are summed (default: as many as suit "
+        "the device)",
+    )
+    group.add_argument(
         "--seed",
         type=cli.whole(0),
         metavar="N",
         help=f"of everything random (default: {default('seed')})",
     )
+    _add_augmentation(p.add_argument_group("how to vary the images"))
     group = p.add_argument_group("where to run and write")
     group.add_argument(
         "--device",
@@ -128,6 +151,35 @@ def parser():
     )
     cli.add_model_arguments(p, source="the preset's", data="the data's")
     return p
+
+
+def _add_augmentation(group):
+    """The options of `minivit.data.prepare`."""
+    group.add_argument(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="random crop and flip (default: on)",
+    )
+    group.add_argument(
+        "--policy",
+        type=cli.choice("policy", POLICIES),
+        metavar="{" + ",".join(POLICIES) + "}",
+        help=f"TrivialAugment or RandAugment (default: {default('policy')})",
+    )
+    group.add_argument(
+        "--erasing",
+        type=cli.number(0, 1),
+        metavar="SHARE",
+        help=f"of the images lose a rectangle (default: {default('erasing')})",
+    )
+    for name, words in (("mixup", "MixUp"), ("cutmix", "CutMix")):
+        group.add_argument(
+            f"--{name}",
+            type=cli.number(),
+            metavar="RATE",
+            help=f"{words} with a share from Beta(RATE, RATE) (default: {default(name)})",
+        )
 
 
 def data_name(text):

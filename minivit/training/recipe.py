@@ -3,6 +3,7 @@
 import math
 from dataclasses import asdict, dataclass, fields
 
+from ..data.prepare import POLICIES, Preparation
 from ..errors import ConfigError, unknown
 from .update import OPTIMIZERS
 
@@ -14,7 +15,11 @@ class Recipe:
     epochs: passes over the training images. batch_size: images a step. lr: the peak learning
     rate. warmup: the share of all steps spent climbing to it. clip: the longest gradient.
     smoothing: the share of each target spread over all classes. val_fraction: the share of the
-    training images held out for decisions. augment: random crops and flips. seed: of everything.
+    training images held out for decisions. augment: random crops and flips. policy, erasing,
+    mixup, cutmix: see `minivit.data.prepare`. ema: the decay of the running mean of the weights,
+    which is then what is measured; 0 for none. micro_batch: images taken through the model at
+    once, whose gradients are summed; 0 for what suits the device. whiten: whether the patch
+    embedding starts as a whitening (see `minivit.starts`). seed: of everything.
     """
 
     epochs: int = 10
@@ -27,6 +32,13 @@ class Recipe:
     smoothing: float = 0.1
     val_fraction: float = 0.1
     augment: bool = True
+    policy: str = "none"
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    ema: float = 0.0
+    micro_batch: int = 0
+    whiten: bool = False
     seed: int = 0
 
     def __post_init__(self):
@@ -34,6 +46,8 @@ class Recipe:
             self._check(field.name, getattr(self, field.name), field.type)
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(unknown("optimizer", self.optimizer, OPTIMIZERS))
+        if self.policy not in POLICIES:
+            raise ConfigError(unknown("policy", self.policy, POLICIES))
 
     def _check(self, name, value, kind):
         """Raise ConfigError unless `value` is of its field's kind and range."""
@@ -41,17 +55,27 @@ class Recipe:
             "epochs": (1, math.inf, "above 0"),
             "batch_size": (1, math.inf, "above 0"),
             "seed": (0, 2**63 - 1, "not negative"),
+            "micro_batch": (0, math.inf, "not negative"),
+            "erasing": (0, 1, "from 0 to 1"),
+            "ema": (0, 0.999999, "from 0 to 0.999999"),
             "clip": (1e-12, math.inf, "above 0"),
             "warmup": (0, 1, "from 0 to 1"),
             "smoothing": (0, 0.999, "in [0, 1)"),
             "val_fraction": (0, 0.9, "from 0 to 0.9"),
         }.get(name, (0, math.inf, "finite and not negative"))
+        if kind is bool and type(value) is not bool:
+            raise ConfigError(f"{name} must be True or False; got {value!r}")
         if kind is int and (type(value) is not int or not low <= value <= high):
             raise ConfigError(f"{name} must be a whole number {words}; got {value!r}")
         if kind is float:
             number = type(value) in (int, float)
             if not number or not low <= value <= high or not math.isfinite(value):
                 raise ConfigError(f"{name} must be a number {words}; got {value!r}")
+
+    def preparation(self, classes):
+        """What is done to each batch of pictures of so many classes."""
+        names = ("augment", "policy", "erasing", "mixup", "cutmix")
+        return Preparation(**{name: getattr(self, name) for name in names}, classes=classes)
 
     def to_dict(self):
         """The fields as a plain dict, for JSON."""

@@ -13,12 +13,15 @@ from ..backend import to_device
 from ..data import batches
 from ..data.augment import channel_statistics
 from ..errors import ConfigError, DivergedError
+from ..layers import Patchify
+from ..starts import whitening
 from . import checkpoint, curves
 from .progress import Progress, clock
 from .saved import SavedRun
 from .signals import Interrupted, Interrupts
 from .trainer import Trainer
 
+WHITENED = 5000  # images whose patches decide the start of the patch embedding
 NOWHERE = {"dataset": None, "data_dir": None}
 
 
@@ -47,11 +50,24 @@ class Run:
         mean, std = channel_statistics(dataset.train_images[self.training])
         self.mean, self.std = [round(float(m), 6) for m in mean], [round(float(s), 6) for s in std]
         self.trainer = Trainer(config, recipe, steps, self.mean, self.std, workers, xp)
+        if recipe.whiten:
+            self.whiten()
         self.images = to_device(dataset.train_images, xp)
         self.labels = to_device(dataset.train_labels, xp)
         self.epochs_done, self.elapsed, self.best = 0, 0.0, None
         self.log_every = 10 if xp is np else 50
         self.description = self.describe()
+
+    def whiten(self):
+        """Start the patch embedding from the training images' own patches."""
+        c, trainer = self.config, self.trainer
+        # from all over the set: a folder's images are sorted by class
+        some = self.training[:: -(-len(self.training) // WHITENED)]
+        images = self.dataset.train_images[some] / 255
+        patches, _ = Patchify(c.patch_size).forward({}, (images - self.mean) / self.std)
+        w = whitening(patches.reshape(-1, patches.shape[-1]), c.dim)
+        for params in (trainer.params, trainer.measured):
+            params["patch"]["w"][...] = to_device(w.astype(np.float32), trainer.xp)
 
     def describe(self):
         """What the run is, as JSON values: config.json, and part of every checkpoint."""
@@ -134,7 +150,7 @@ class Run:
         first = trainer.step - self.epochs_done * self.steps_per_epoch
         prepared = batches.epoch(
             self.images, self.labels, self.training, recipe.batch_size, recipe.seed,
-            number, first, recipe.augment,
+            number, first, recipe.preparation(self.config.classes),
         )  # fmt: skip
         started, done_before = time.monotonic(), trainer.count
         with closing(batches.ahead(prepared)) as ready:

@@ -89,6 +89,7 @@ class SavedRun:
                 "begun with, or start a new run."
             )
         wanted = {name: description[name] for name in ("model", "recipe")}
-        other = checkpoint.differences({name: self.meta[name] for name in wanted}, wanted)
+        held = {"model": self.config.to_dict(), "recipe": self.recipe.to_dict()}  # new fields too
+        other = checkpoint.differences(held, wanted)
         if other:
             raise CheckpointError(f"{self.path} is of another run: {'; '.join(other)}.")

@@ -36,18 +36,21 @@ class Trainer:
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
         self.places = tree.layout(start)
-        vector = np.empty(tree.count(start), np.float32)
+        vector, gradient = (workers.zeros(tree.count(start), np.float32) for _ in range(2))
         tree.map(np.copyto, tree.views(vector, self.places), start)
-        self.vector = to_device(vector, xp)
-        self.gradient = xp.zeros_like(self.vector)
+        self.vector, self.gradient = to_device(vector, xp), to_device(gradient, xp)
         self.params = tree.views(self.vector, self.places)
         self.gradients = tree.views(self.gradient, self.places)
-        self.update = Update(recipe.optimizer, self.places, self.vector, self.gradient, workers, xp)
+        self.update = Update(recipe, self.places, self.vector, self.gradient, workers, xp)
+        self.measured = tree.views(self.update.state.get("ema", self.vector), self.places)
         self.step = 0
         self.reset_sums()
+        workers.enlist(self.gradients_of, self.measure, *self.update.shares)
 
     def micro_batches(self, batch):
         """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size."""
+        if self.recipe.micro_batch:
+            return cut(batch, self.recipe.micro_batch)
         if self.xp is not np:
             return [(0, batch)]
         c = self.config
@@ -60,27 +63,31 @@ class Trainer:
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
     def train_step(self, images, labels):
-        """One step on images (B, H, W, C) uint8 and labels (B,).
+        """One step on images (B, H, W, C) uint8 and labels (B,), or targets (B, classes).
 
         Adds loss and hits to the running sums, and reads nothing back from a GPU.
         """
         self.step += 1
-        recipe, batch, total = self.recipe, len(images), OrderedSum(self.gradients)
+        pieces = len(self.micro_batches(len(images)))
+        results = self.workers.share_out(pieces, self.gradients_of, self.step, images, labels)
+        norm = self.update.step(self.step, self.lr())
+        self._count(len(images), in_order(results), norm)
 
-        def gradient(task):
-            number, (start, stop) = task
+    def gradients_of(self, numbers, step, images, labels):
+        """A worker's share of a step -> [(number of the micro-batch, loss sum, hits), ...]."""
+        total, found = OrderedSum(self.gradients, self.workers.turn), []
+        pieces = self.micro_batches(len(images))
+        for number in numbers:
+            start, stop = pieces[number]
             x = normalise(images[start:stop], self.mean, self.std)
-            key = Key(recipe.seed, self.step, start)
-            logits, cache = self.model.forward(self.params, x, key)
+            logits, cache = self.model.forward(self.params, x, Key(self.recipe.seed, step, start))
             loss, loss_cache = self.loss.forward(logits, labels[start:stop])
             # this piece's share of the batch's mean loss: the pieces add up to its gradient
-            dlogits = self.loss.backward((stop - start) / batch, loss_cache)
+            dlogits = self.loss.backward((stop - start) / len(images), loss_cache)
             total.put(number, self.model.backward(dlogits, cache)[1])
-            return loss * (stop - start), hits(logits, labels[start:stop])
-
-        results = self.workers.map(gradient, enumerate(self.micro_batches(batch)))
-        norm = self.update.step(self.step, self.lr(), recipe.weight_decay, recipe.clip)
-        self._count(batch, results, norm)
+            found.append((number, loss * (stop - start), hits(logits, labels[start:stop])))
+        total.finish()
+        return found
 
     def reset_sums(self, loss=0.0, correct=0, count=0):
         """Start the running sums of an epoch, or take them up where a checkpoint left them."""
@@ -114,24 +121,29 @@ class Trainer:
         }
 
     def evaluate(self, images, labels, batch_size=500):
-        """Mean loss (nats, no smoothing) and accuracy (a fraction) on images uint8, labels."""
-        criterion = CrossEntropy()
+        """Mean loss (nats, no smoothing) and accuracy (a fraction) on images uint8, labels.
 
-        def measure(piece):
-            start, stop = piece
-            x = normalise(images[start:stop], self.mean, self.std)
-            logits = self.model.predict(self.params, x)
-            loss, _ = criterion.forward(logits, labels[start:stop])
-            return loss * (stop - start), hits(logits, labels[start:stop])
-
+        Of the weights' running mean, where the recipe has one.
+        """
         results = []
         for start in range(0, len(images), batch_size):
-            stop = min(start + batch_size, len(images))
-            pieces = [(start + a, start + b) for a, b in self.micro_batches(stop - start)]
-            results += self.workers.map(measure, pieces)
+            batch = images[start : start + batch_size], labels[start : start + batch_size]
+            pieces = len(self.micro_batches(len(batch[0])))
+            results += in_order(self.workers.share_out(pieces, self.measure, *batch))
         loss = sum(float(loss) for loss, _ in results)
         correct = sum(int(correct) for _, correct in results)
         return loss / len(images), correct / len(images)
+
+    def measure(self, numbers, images, labels):
+        """A worker's share of an evaluation -> [(number of the piece, loss sum, hits), ...]."""
+        pieces, criterion, found = self.micro_batches(len(images)), CrossEntropy(), []
+        for number in numbers:
+            start, stop = pieces[number]
+            x = normalise(images[start:stop], self.mean, self.std)
+            logits = self.model.predict(self.measured, x)
+            loss, _ = criterion.forward(logits, labels[start:stop])
+            found.append((number, loss * (stop - start), hits(logits, labels[start:stop])))
+        return found
 
     def _vectors(self):
         """The flat vectors that a checkpoint holds: {"model", "optimizer/m", ...}."""
@@ -155,6 +167,17 @@ class Trainer:
         self.step = step
 
 
+def in_order(results):
+    """What the workers found, by rising number -> [(loss sum, hits), ...]."""
+    found = sorted((one for result in results for one in result), key=lambda one: one[0])
+    return [(loss, correct) for _, loss, correct in found]
+
+
 def hits(logits, labels):
-    """How many of logits (B, classes) are largest at their label (B,): a 0-d integer."""
+    """How many of logits (B, classes) are largest at their label: a 0-d integer.
+
+    labels (B,), or targets (B, classes), whose label is where they are largest.
+    """
+    if labels.ndim == 2:
+        labels = labels.argmax(axis=1)
     return (logits.argmax(axis=1) == labels).sum()

@@ -1,10 +1,12 @@
 """Update: from a gradient to new weights, each part by its rule, on all cores."""
 
+from itertools import chain
+
 import numpy as np
 
 from .. import tree
 from ..muon import Muon
-from ..optim import SGD, AdamW, clip_scale, sum_of_squares
+from ..optim import SGD, AdamW, average, clip_scale, sum_of_squares
 
 PIECE = 1 << 16  # numbers a task updates at once: few enough for its arrays to stay in the cache
 
@@ -20,11 +22,22 @@ class Update:
     large as its rule allows.
     """
 
-    def __init__(self, name, places, vector, gradient, workers, xp=np):
+    def __init__(self, recipe, places, vector, gradient, workers, xp=np):
         self.vector, self.gradient, self.workers, self.xp = vector, gradient, workers, xp
-        self.matrix_rule, self.rule = OPTIMIZERS[name]
+        self.recipe, (self.matrix_rule, self.rule) = recipe, OPTIMIZERS[recipe.optimizer]
         self.state = self.rule.init(vector)
+        if recipe.ema:
+            self.state["ema"] = vector.copy()
+        if xp is np:
+            self.state = {name: self._shared(value) for name, value in self.state.items()}
+        self.shares = self.squares, self.apply
         self.tasks = self._tasks(places, PIECE if xp is np else len(vector))
+
+    def _shared(self, value):
+        """`value` where all workers see it."""
+        shared = self.workers.zeros(value.size, value.dtype)
+        shared[...] = value
+        return shared
 
     def _tasks(self, places, size):
         """(rule, slice of the vector, shape, is it decayed) for every piece, in order."""
@@ -46,18 +59,26 @@ class Update:
                 tasks.append((rule, slice(a, min(a + step, stop)), shape, decayed))
         return tasks
 
-    def step(self, number, lr, weight_decay, max_norm):
-        """Clip the gradient to `max_norm`, take step `number` (from 1) -> its norm before."""
-        squares = self.workers.map(lambda task: sum_of_squares(self.gradient[task[1]]), self.tasks)
-        norm = self.xp.sqrt(sum(squares))
-        scale = clip_scale(norm, max_norm).astype(np.float32)
+    def step(self, number, lr):
+        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before."""
+        found = self.workers.share_out(len(self.tasks), self.squares)
+        norm = self.xp.sqrt(sum(square for _, square in sorted(chain.from_iterable(found))))
+        scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
+        self.workers.share_out(len(self.tasks), self.apply, number, lr, scale)
+        return norm
 
-        def work(task):
-            rule, piece, shape, decayed = task
+    def squares(self, numbers):
+        """A worker's share of the norm -> [(number of the piece, its sum of squares), ...]."""
+        return [(n, sum_of_squares(self.gradient[self.tasks[n][1]])) for n in numbers]
+
+    def apply(self, numbers, step, lr, scale):
+        """A worker's share of the update."""
+        for number in numbers:
+            rule, piece, shape, decayed = self.tasks[number]
             vector, gradient = (x[piece].reshape(shape) for x in (self.vector, self.gradient))
             state = {name: value[piece].reshape(shape) for name, value in self.state.items()}
             gradient *= scale
-            rule.update(vector, gradient, state, lr, number, weight_decay if decayed else 0.0)
-
-        self.workers.map(work, self.tasks)
-        return norm
+            decay = self.recipe.weight_decay if decayed else 0.0
+            rule.update(vector, gradient, state, lr, step, decay)
+            if "ema" in state:
+                average(state["ema"], vector, self.recipe.ema, step)

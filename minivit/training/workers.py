@@ -1,21 +1,27 @@
-"""Worker threads: NumPy on all cores, with the same bits for any number of them.
+"""Workers: NumPy on all cores, with the same bits for any number of them.
 
-A batch is cut into micro-batches, the same ones whatever the number of threads. Each worker takes
-the next micro-batch through forward and backward. They run at the same time because NumPy and the
-matrix library (BLAS) release Python's lock; BLAS itself is held to one thread meanwhile. Floating-
-point sums depend on their order, so gradients are added in that of the micro-batches, not that in
-which the workers finish.
+A batch is cut into micro-batches, the same ones whatever the number of workers. Each worker takes
+the next micro-batch through forward and backward. Floating-point sums depend on their order, so
+gradients are added in that of the micro-batches, not that in which the workers finish. The matrix
+library (BLAS) is held to one thread meanwhile.
+
+NumPy gives up Python's lock while it computes, but needs it again between any two operations, and
+threads then wait for each other. So workers are processes where those can share memory by forking
+(Linux, see `crew.py`), each with a Python of its own, and threads elsewhere.
 """
 
 import contextlib
 import itertools
 import os
+import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
 from .. import tree
+from ..errors import WorkerError
 from .memory import keep_memory
 
 
@@ -27,76 +33,210 @@ def available_cores():
 
 
 class Workers:
-    """A few threads that share out numbered pieces of work; a context manager.
+    """A few workers who share out numbered pieces of work; a context manager.
 
-    Without threadpoolctl the matrix library cannot be held back, so it keeps all cores to itself
-    and one worker feeds it; `note` then says so.
+    The caller is the first of them; the others are processes or threads (`processes`, by default
+    what the system allows). Without threadpoolctl the matrix library cannot be held back, so it
+    keeps all cores to itself and one worker feeds it; `note` then says so.
     """
 
-    def __init__(self, threads=None):
-        self.threads, self.note = threads or available_cores(), ""
-        self._stack = contextlib.ExitStack()
+    def __init__(self, count=None, processes=None):
+        self.count, self.note = count or available_cores(), ""
         try:
             import threadpoolctl
         except ImportError:
-            if self.threads > 1:
+            if self.count > 1:
                 self.note = (
-                    "one worker thread: threadpoolctl is not installed (pip install threadpoolctl "
-                    "for several)"
+                    "one worker: threadpoolctl is not installed (pip install threadpoolctl for "
+                    "several)"
                 )
-            self.threads, self._limits = 1, None
+            self.count, self._hold = 1, contextlib.nullcontext
         else:
-            self._limits = threadpoolctl.threadpool_limits
+            blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+            self._hold = lambda: blas.limit(limits=1)
+        self.crew, self._pool, self._ready = None, None, False
+        if self.count > 1 and (sys.platform == "linux" if processes is None else processes):
+            from .crew import Crew
+
+            self.crew = Crew(self.count - 1, self._serve)
+        # which piece is to be taken next, and whose turn it is to be added
+        self.next, self.turn = (self.crew.counter() if self.crew else counter() for _ in range(2))
 
     def __enter__(self):
-        keep_memory()
-        if self._limits:
-            self._stack.enter_context(self._limits(1, user_api="blas"))
-        self._pool = self._stack.enter_context(ThreadPoolExecutor(self.threads, "worker"))
+        if self._ready:
+            raise WorkerError("these workers are inside a `with` already; another needs its own")
+        keep_memory()  # before the others start, so that it holds for them too
+        self._ready = True
+        if not self.crew:
+            self._pool = ThreadPoolExecutor(max(1, self.count - 1), "worker")
         return self
 
     def __exit__(self, *exception):
-        return self._stack.__exit__(*exception)
+        self._ready = False
+        if self.crew:
+            self.crew.stop()
+            self.crew.methods.clear()
+        else:
+            self._pool.shutdown()
 
-    def map(self, function, items):
-        """[function(item) for item in items], in that order, on all threads.
+    def zeros(self, size, dtype):
+        """An array of `size` zeros that all workers see: what one writes, the others read."""
+        return self.crew.zeros(size, dtype) if self.crew else np.zeros(size, dtype)
 
-        NumPy's warnings of overflow and NaN are off: the trainer looks for them itself.
+    def enlist(self, *methods):
+        """Tell the workers now what they will be asked to do.
+
+        A process works on its own copy of all that the methods use, made now (or when the `with`
+        begins its work), but for the arrays of `zeros`. Threads need not be told.
         """
-        function = np.errstate(over="ignore", invalid="ignore")(function)
-        if self.threads == 1:
-            return [function(item) for item in items]
-        return list(self._pool.map(function, items))
+        if self.crew:
+            self.crew.learn(methods)
+            if self._ready:
+                with self._hold():
+                    self.crew.start()
+
+    def share_out(self, count, method, *args):
+        """Every worker calls method(numbers, *args) -> the list of what they return.
+
+        `numbers` gives out 0..count-1, each to the worker who asks first. If a worker fails, the
+        others stop too, and its exception is raised here; they can be used again. Only inside the
+        `with`, one call at a time.
+        """
+        if not self._ready:
+            raise WorkerError("workers work inside their `with` only, on one thing at a time")
+        self.next.value = self.turn.value = 0
+        try:
+            with self._hold():
+                if self.crew:
+                    return results(self.crew.call(count, method, args))
+                return results(self._call(count, method, args))
+        finally:
+            self._ready = True
+
+    def _call(self, *share):
+        """Everyone's share, with threads -> attempts."""
+        others = [self._pool.submit(attempt, self._serve, *share) for _ in range(self.count - 1)]
+        try:
+            return [attempt(self._serve, *share), *(other.result() for other in others)]
+        except BaseException:  # Ctrl-C: nobody is at work when this returns
+            self.next.value = self.turn.value = ABANDONED
+            wait(others)
+            raise
+
+    def _serve(self, count, method, args):
+        """One worker's share. NumPy's warnings are off: the trainer looks for NaN itself."""
+        self._ready = False
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return method(self._numbers(count), *args)
+        except BaseException:
+            self.next.value = self.turn.value = ABANDONED
+            raise
+
+    def _numbers(self, count):
+        while (number := self.next.take()) < count:
+            yield number
+
+
+ABANDONED = -1
+NAP = 1e-4  # seconds: little beside a micro-batch
+
+
+class Abandoned(Exception):  # noqa: N818
+    """Another worker failed, so this one need not go on."""
+
+
+class Counter:
+    """A whole number that all workers see: an array of one, and its lock.
+
+    check: called now and then; it raises when another worker is gone.
+    """
+
+    def __init__(self, lock, cell, check):
+        self.lock, self.cell, self.check = lock, cell, check
+
+    @property
+    def value(self):
+        """The number. Raises Abandoned once a worker has failed."""
+        with self.lock:  # who sees the number then sees all that was written before it, too
+            return self._read()
+
+    @value.setter
+    def value(self, number):
+        with self.lock:
+            self.cell[0] = number
+
+    def take(self):
+        """The number; the next to ask gets the one after it."""
+        self.check()
+        with self.lock:
+            number = self._read()
+            self.cell[0] += 1
+            return number
+
+    def wait_for(self, number):
+        """Return once the value is `number`.
+
+        Looking again and again needs nobody to wake us, who might be killed before doing so.
+        """
+        while self.value != number:
+            self.check()
+            time.sleep(NAP)
+
+    def _read(self):
+        if self.cell[0] == ABANDONED:
+            raise Abandoned
+        return int(self.cell[0])
+
+
+def counter():
+    """A Counter for threads."""
+    return Counter(threading.Lock(), np.zeros(1, np.int64), lambda: None)
+
+
+def attempt(function, *args):
+    """(what function(*args) returns, None), or (None, the exception it raises)."""
+    try:
+        return function(*args), None
+    except BaseException as error:
+        return None, error
+
+
+def results(attempts):
+    """What the attempts returned. Raises the exception of one that failed by itself."""
+    errors = [error for _, error in attempts if error]
+    for error in sorted(errors, key=lambda error: isinstance(error, Abandoned)):
+        raise error
+    return [result for result, _ in attempts]
 
 
 class OrderedSum:
-    """Add gradient trees into one, in the order of their numbers, as they become ready.
+    """Add gradient trees into `total`, which all workers see, in the order of their numbers.
 
-    The thread that brings the tree whose turn it is adds it, and any that waited for it; a thread
-    that comes too early, or finds another one adding, leaves its tree and goes on working. Number 0
+    Each worker has one of these and hands in its trees by rising number; `turn` is the number that
+    is to be added next. A tree that comes too early waits here while its worker goes on. Number 0
     overwrites what was there.
     """
 
-    def __init__(self, total):
-        self.total, self.turn, self.waiting = total, 0, {}
-        self.lock, self.busy = threading.Lock(), False
+    def __init__(self, total, turn):
+        self.total, self.turn, self.waiting = total, turn, []
 
     def put(self, number, grads):
-        """Hand in tree `number`; each number from 0 once."""
-        with self.lock:
-            self.waiting[number] = grads
-            if self.busy:
-                return
-            self.busy = True
-        while True:
-            with self.lock:
-                grads = self.waiting.pop(self.turn, None)
-                if grads is None:
-                    self.busy = False
-                    return
-            # outside the lock, so that others can hand in; only the busy thread comes here
-            tree.map(_overwrite if self.turn == 0 else _add, self.total, grads)
-            self.turn += 1
+        """Hand in tree `number`."""
+        self.waiting.append((number, grads))
+        while self.waiting and self.turn.value == self.waiting[0][0]:
+            self._add()
+
+    def finish(self):
+        """Add those that wait, each when its turn has come."""
+        while self.waiting:
+            self.turn.wait_for(self.waiting[0][0])
+            self._add()
+
+    def _add(self):
+        number, grads = self.waiting.pop(0)
+        tree.map(_overwrite if number == 0 else _add, self.total, grads)
+        self.turn.value = number + 1
 
 
 def _overwrite(total, gradient):
