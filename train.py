@@ -133,7 +133,7 @@ def introduce(run, workers, xp):
         f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {c.patch_size}, "
         f"{len(run.trainer.vector):,} parameters"
     )
-    device = "GPU" if xp.__name__ != "numpy" else counted(workers.count, "CPU thread")
+    device = "GPU" if xp.__name__ != "numpy" else counted(workers.count, "CPU worker")
     epochs, steps = counted(run.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
     print(f"{epochs} of {steps} on {device}, writing to {run.directory.path}", flush=True)
 

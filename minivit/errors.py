@@ -28,7 +28,7 @@ class CheckpointError(MinivitError, ValueError):
 
 
 class WorkerError(MinivitError, RuntimeError):
-    """A worker process ended before its work did."""
+    """Workers that ended early, or were asked for what they cannot do."""
 
 
 class DivergedError(MinivitError, ArithmeticError):

@@ -20,7 +20,8 @@ import pytest
 
 from minivit.data import batches
 from minivit.errors import WorkerError
-from minivit.training.workers import OrderedSum, Workers
+from minivit.training.order import OrderedSum
+from minivit.training.workers import Workers
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="worker processes are for Linux"),

@@ -283,7 +283,7 @@ def test_a_missing_library_is_said_before_anything_is_written(capsys, here, monk
 def test_capitals_and_counts_of_one(capsys, here):
     words = [*ON_SHAPES, "--batch-size", "100", "--dataset", "Shapes"]
     out = run(capsys, *words)[1]
-    assert "\n1 epoch of 1 step on 1 CPU thread, writing to runs/shapes-smoke-1\n" in out
+    assert "\n1 epoch of 1 step on 1 CPU worker, writing to runs/shapes-smoke-1\n" in out
     assert " 1 block, 2 heads, " in out
 
 

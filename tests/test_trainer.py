@@ -68,6 +68,7 @@ def by_hand(start, batches, recipe, steps):
 def test_micro_batched_steps_equal_the_plain_ones(workers, monkeypatch, clip):
     """Ragged micro-batches, dropout, smoothing, decay, clipping, a short last batch."""
     monkeypatch.setattr("minivit.training.trainer.CACHE", 4 * 17 * 24 * 3)  # three images each
+    monkeypatch.setattr("minivit.training.trainer.TOKENS", 1)
     recipe = Recipe(warmup=0, clip=clip, lr=0.01, weight_decay=0.3)
     trained = trainer(workers, clip=clip, lr=0.01, weight_decay=0.3)
     shake(trained)

@@ -13,10 +13,11 @@ import pytest
 
 from minivit import Config
 from minivit.errors import WorkerError
+from minivit.training.order import OrderedSum, counter
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
 from minivit.training.update import OPTIMIZERS
-from minivit.training.workers import OrderedSum, Workers, available_cores, counter, cut
+from minivit.training.workers import Workers, available_cores, cut
 
 several = pytest.mark.skipif(
     importlib.util.find_spec("threadpoolctl") is None,
@@ -57,6 +58,8 @@ def test_same_bits_for_any_number_of_workers(optimizer, processes, monkeypatch):
     """Small micro-batches and pieces, so that there are many of them, of unequal sizes; and at the
     end fewer than there are workers."""
     monkeypatch.setattr("minivit.training.trainer.CACHE", 4 * 17 * 51 * 3)  # three images
+    monkeypatch.setattr("minivit.training.trainer.TOKENS", 1)
+    monkeypatch.setattr("minivit.training.trainer.TOKENS", 1)
     monkeypatch.setattr("minivit.training.update.PIECE", 100)
     one = trained(1, processes, optimizer)
     for count in (2, 3, 4):

@@ -36,7 +36,7 @@ def add_arguments(parser):
         "--threads",
         type=whole(),
         metavar="N",
-        help="worker threads (default: the cores this process may use)",
+        help="workers, one a core (default: the cores this process may use)",
     )
     parser.add_argument(
         "--device",

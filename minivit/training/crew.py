@@ -10,24 +10,20 @@ waits for a number looks again and again whether the others are there. If a call
 should, all processes are ended and the next call forks new ones, so no answer is left over.
 """
 
-import contextlib
-import fcntl
 import gc
 import mmap
 import os
 import pickle
 import signal
-import tempfile
 import traceback
-import warnings
-import weakref
 from multiprocessing import Pipe, connection
-from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import WorkerError
-from .workers import Counter, attempt
+from .forked import Lock, Place, Process, shared
+from .order import Counter
+from .workers import attempt
 
 BOARD = 1 << 28  # bytes, to begin with; those never written to cost nothing
 LOOK = 2.0  # seconds after which who waits at a pipe looks about
@@ -48,6 +44,7 @@ class Crew:
         self.count, self.serve, self.parent = count, serve, os.getpid()
         self.methods, self.members = [], []  # members: (process, this end of its pipe)
         self.board, self.room, self.lock = None, BOARD, Lock()
+        self.counters = []
         self.idle = False  # are all there, and none with an order?
 
     def zeros(self, size, dtype):
@@ -56,11 +53,12 @@ class Crew:
         return shared(size, dtype)
 
     def counter(self):
-        """A Counter that the processes share."""
-        return Counter(self.lock, self.zeros(1, np.int64), self.check)
+        """A Counter that the processes share, 0 when a call begins."""
+        self.counters.append(Counter(self.lock, self.zeros(1, np.int64), self.check))
+        return self.counters[-1]
 
     def learn(self, methods):
-        """`methods` join those that may be called. Processes forked before know them not: end."""
+        """`methods` join those that may be called. Who was forked before does not know them."""
         self.stop()
         self.methods += [method for method in methods if method not in self.methods]
 
@@ -84,9 +82,7 @@ class Crew:
     def stop(self):
         """End the processes."""
         self.idle = False
-        while (
-            self.members
-        ):  # Ctrl-C may come between any two lines: what is left, the next stop ends
+        while self.members:  # if Ctrl-C comes in between, the next stop ends those that are left
             process, pipe = self.members[-1]
             pipe.close()
             process.end()
@@ -99,6 +95,8 @@ class Crew:
             if method not in self.methods:
                 self.learn([method])
             order = pickle.dumps((self.methods.index(method), count, self._lay_out(args)))
+            for counter in self.counters:
+                counter.value = 0
             self.idle = False
             for _, pipe in self.members:
                 pipe.send_bytes(order)
@@ -171,70 +169,6 @@ class Crew:
         index, count, placed = pickle.loads(order)
         args = [a.on(self.board) if isinstance(a, Place) else a for a in placed]
         return self.serve(count, self.methods[index], args)
-
-
-class Process:
-    """A forked process that calls life(*args) and ends."""
-
-    def __init__(self, life, *args):
-        with warnings.catch_warnings():  # other threads here hold no lock that is needed there
-            warnings.simplefilter("ignore", DeprecationWarning)
-            try:
-                self.pid = os.fork()
-            except OSError as error:
-                words = f"no worker process could be made ({error.strerror})"
-                raise WorkerError(f"{words}; --threads 1 needs none") from None
-        if self.pid == 0:
-            try:
-                life(*args)
-            finally:
-                os._exit(0)  # whatever happened: the way out of here is the parent's
-
-    def gone(self):
-        """Has it ended?"""
-        try:  # told, but not yet taken note of: its number is no other's until `end`
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # somebody else has taken note
-            return True
-
-    def end(self):
-        """End it, if it has not, and take note."""
-        if not self.gone():
-            os.kill(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
-
-
-class Lock:
-    """A lock between processes: a file's, as the system opens that when its holder is killed."""
-
-    def __init__(self):
-        memory = hasattr(os, "memfd_create")
-        self.file = open(os.memfd_create("lock"), "wb") if memory else tempfile.TemporaryFile()
-        weakref.finalize(self, self.file.close)
-
-    def __enter__(self):
-        fcntl.lockf(self.file, fcntl.LOCK_EX)
-
-    def __exit__(self, *exception):
-        fcntl.lockf(self.file, fcntl.LOCK_UN)
-
-
-class Place(NamedTuple):
-    """Where on the board an array lies."""
-
-    shape: tuple
-    dtype: np.dtype
-    start: int
-
-    def on(self, board):
-        """The array there."""
-        return np.ndarray(self.shape, self.dtype, board, self.start)
-
-
-def shared(size, dtype):
-    """An array of `size` zeros that this process shares with those it forks."""
-    return np.ndarray(size, dtype, mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize)))
 
 
 def packed(result, error, where):

@@ -135,7 +135,7 @@ def parser():
         "--threads",
         type=cli.whole(),
         metavar="N",
-        help="worker threads (default: the cores this process may use)",
+        help="workers, one a core (default: the cores this process may use)",
     )
     group.add_argument(
         "--out",

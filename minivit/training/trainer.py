@@ -11,13 +11,16 @@ from ..data.augment import normalise
 from ..layers import CrossEntropy
 from ..optim import warmup_cosine
 from ..vit import ViT
+from .order import OrderedSum
 from .update import Update
-from .workers import OrderedSum, cut
+from .workers import cut
 
 NEVER = 2**62  # a step that no run reaches
 # Bytes of the widest activation of a micro-batch: what one layer writes is still in the cache when
 # the next one reads it.
 CACHE = 1 << 21
+# Tokens it has at least: adding its gradients costs as much for few tokens as for many.
+TOKENS = 512
 
 
 class Trainer:
@@ -55,7 +58,8 @@ class Trainer:
             return [(0, batch)]
         c = self.config
         widest = max(c.mlp_dim, 3 * c.dim, c.heads * c.tokens)
-        return cut(batch, max(1, round(CACHE / (4 * c.tokens * widest))))
+        images = max(CACHE / (4 * c.tokens * widest), TOKENS / c.tokens)
+        return cut(batch, max(1, round(images)))
 
     def lr(self):
         """The learning rate of the current step."""

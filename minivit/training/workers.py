@@ -14,15 +14,15 @@ import contextlib
 import itertools
 import os
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
-from .. import tree
 from ..errors import WorkerError
 from .memory import keep_memory
+from .order import ABANDONED, Abandoned, OrderedSum, counter
+
+__all__ = ["OrderedSum", "Workers", "available_cores", "cut"]
 
 
 def available_cores():
@@ -104,17 +104,16 @@ class Workers:
         """
         if not self._ready:
             raise WorkerError("workers work inside their `with` only, on one thing at a time")
-        self.next.value = self.turn.value = 0
+        call = self.crew.call if self.crew else self._call
         try:
             with self._hold():
-                if self.crew:
-                    return results(self.crew.call(count, method, args))
-                return results(self._call(count, method, args))
+                return results(call(count, method, args))
         finally:
             self._ready = True
 
     def _call(self, *share):
         """Everyone's share, with threads -> attempts."""
+        self.next.value = self.turn.value = 0
         others = [self._pool.submit(attempt, self._serve, *share) for _ in range(self.count - 1)]
         try:
             return [attempt(self._serve, *share), *(other.result() for other in others)]
@@ -138,62 +137,6 @@ class Workers:
             yield number
 
 
-ABANDONED = -1
-NAP = 1e-4  # seconds: little beside a micro-batch
-
-
-class Abandoned(Exception):  # noqa: N818
-    """Another worker failed, so this one need not go on."""
-
-
-class Counter:
-    """A whole number that all workers see: an array of one, and its lock.
-
-    check: called now and then; it raises when another worker is gone.
-    """
-
-    def __init__(self, lock, cell, check):
-        self.lock, self.cell, self.check = lock, cell, check
-
-    @property
-    def value(self):
-        """The number. Raises Abandoned once a worker has failed."""
-        with self.lock:  # who sees the number then sees all that was written before it, too
-            return self._read()
-
-    @value.setter
-    def value(self, number):
-        with self.lock:
-            self.cell[0] = number
-
-    def take(self):
-        """The number; the next to ask gets the one after it."""
-        self.check()
-        with self.lock:
-            number = self._read()
-            self.cell[0] += 1
-            return number
-
-    def wait_for(self, number):
-        """Return once the value is `number`.
-
-        Looking again and again needs nobody to wake us, who might be killed before doing so.
-        """
-        while self.value != number:
-            self.check()
-            time.sleep(NAP)
-
-    def _read(self):
-        if self.cell[0] == ABANDONED:
-            raise Abandoned
-        return int(self.cell[0])
-
-
-def counter():
-    """A Counter for threads."""
-    return Counter(threading.Lock(), np.zeros(1, np.int64), lambda: None)
-
-
 def attempt(function, *args):
     """(what function(*args) returns, None), or (None, the exception it raises)."""
     try:
@@ -208,43 +151,6 @@ def results(attempts):
     for error in sorted(errors, key=lambda error: isinstance(error, Abandoned)):
         raise error
     return [result for result, _ in attempts]
-
-
-class OrderedSum:
-    """Add gradient trees into `total`, which all workers see, in the order of their numbers.
-
-    Each worker has one of these and hands in its trees by rising number; `turn` is the number that
-    is to be added next. A tree that comes too early waits here while its worker goes on. Number 0
-    overwrites what was there.
-    """
-
-    def __init__(self, total, turn):
-        self.total, self.turn, self.waiting = total, turn, []
-
-    def put(self, number, grads):
-        """Hand in tree `number`."""
-        self.waiting.append((number, grads))
-        while self.waiting and self.turn.value == self.waiting[0][0]:
-            self._add()
-
-    def finish(self):
-        """Add those that wait, each when its turn has come."""
-        while self.waiting:
-            self.turn.wait_for(self.waiting[0][0])
-            self._add()
-
-    def _add(self):
-        number, grads = self.waiting.pop(0)
-        tree.map(_overwrite if number == 0 else _add, self.total, grads)
-        self.turn.value = number + 1
-
-
-def _overwrite(total, gradient):
-    total[...] = gradient
-
-
-def _add(total, gradient):
-    total += gradient
 
 
 def cut(batch, size):
