@@ -20,6 +20,13 @@ from minivit.training.saved import SavedRun
 from minivit.training.workers import Workers
 from minivit.words import counted
 
+# What need not be there, and its value when it is not.
+EXTRAS = {
+    **dict.fromkeys(("dropout", "drop_path", "patch_dropout"), 0.0),
+    **dict.fromkeys(("erasing", "mixup", "cutmix", "ema"), 0.0),
+    **{"policy": "none", "whiten": False, "init": "xavier"},
+}
+
 
 def main(argv):
     """Train as the options say; print where everything is, and last the test accuracy."""
@@ -91,7 +98,7 @@ def conclude(name, directory):
     result = directory.result()
     print(
         f"{name} test accuracy {result['test_accuracy']:.2%} "
-        f"(loss {result['test_loss']:.3f}, final weights)"
+        f"(loss {result['test_loss']:.3f}, {result.get('weights', 'final weights')})"
     )
     print(f"weights, metrics and curves are in {directory.path}")
     return 0
@@ -133,6 +140,10 @@ def introduce(run, workers, xp):
         f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {c.patch_size}, "
         f"{len(run.trainer.vector):,} parameters"
     )
+    chosen = {**c.to_dict(), **run.recipe.to_dict()}
+    extras = [f"{name} {chosen[name]}" for name in EXTRAS if chosen[name] != EXTRAS[name]]
+    if extras:
+        print(f"with {', '.join(extras).replace('_', ' ')}")
     device = "GPU" if xp.__name__ != "numpy" else counted(workers.count, "CPU worker")
     epochs, steps = counted(run.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
     print(f"{epochs} of {steps} on {device}, writing to {run.directory.path}", flush=True)

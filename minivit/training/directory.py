@@ -4,8 +4,10 @@ import itertools
 import json
 from pathlib import Path
 
+from ..config import Config
 from ..errors import CheckpointError, ConfigError
 from . import atomic
+from .recipe import Recipe
 
 # What an epoch's object in metrics.jsonl holds.
 EPOCH = (
@@ -58,8 +60,9 @@ class RunDirectory:
         """Raise ConfigError if another run than the checkpoint's is written down here."""
         try:
             here = json.loads(self.config.read_text(encoding="utf-8"))
-            same = all(here[part] == saved.meta[part] for part in ("model", "recipe"))
-            same = same and here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
+            same = here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
+            for part, kind in (("model", Config), ("recipe", Recipe)):  # fields may be newer
+                same = same and kind(**here[part]) == kind(**saved.meta[part])
         except (OSError, ValueError, KeyError, TypeError):
             return  # nothing is written down, or nothing that can be read
         if not same:

@@ -107,14 +107,14 @@ def parser():
         "--ema",
         type=cli.number(0, 0.999999),
         metavar="DECAY",
-        help=f"measure a running mean of the weights (default: {default('ema')})",
+        help="measure a running mean of the weights (default: off)",
     )
     group.add_argument(
         "--micro-batch",
         type=cli.whole(0),
         metavar="N",
-        help="images through the model at once; gradients are summed (default: as many as suit "
-        "the device)",
+        help="at most so many images through the model at once; gradients are summed (default: as "
+        "many as suit the device)",
     )
     group.add_argument(
         "--seed",
@@ -171,14 +171,14 @@ def _add_augmentation(group):
         "--erasing",
         type=cli.number(0, 1),
         metavar="SHARE",
-        help=f"of the images lose a rectangle (default: {default('erasing')})",
+        help="of the images lose a rectangle (default: off)",
     )
     for name, words in (("mixup", "MixUp"), ("cutmix", "CutMix")):
         group.add_argument(
             f"--{name}",
             type=cli.number(),
             metavar="RATE",
-            help=f"{words} with a share from Beta(RATE, RATE) (default: {default(name)})",
+            help=f"{words} with a share from Beta(RATE, RATE) (default: off)",
         )
 
 

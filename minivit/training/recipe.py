@@ -17,8 +17,8 @@ class Recipe:
     smoothing: the share of each target spread over all classes. val_fraction: the share of the
     training images held out for decisions. augment: random crops and flips. policy, erasing,
     mixup, cutmix: see `minivit.data.prepare`. ema: the decay of the running mean of the weights,
-    which is then what is measured; 0 for none. micro_batch: images taken through the model at
-    once, whose gradients are summed; 0 for what suits the device. whiten: whether the patch
+    which is then what is measured; 0 for none. micro_batch: the most images taken through the
+    model at once, as gradients are summed; 0 for what suits the device. whiten: whether the patch
     embedding starts as a whitening (see `minivit.starts`). seed: of everything.
     """
 

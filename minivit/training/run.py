@@ -21,7 +21,7 @@ from .saved import SavedRun
 from .signals import Interrupted, Interrupts
 from .trainer import Trainer
 
-WHITENED = 5000  # images whose patches decide the start of the patch embedding
+WHITENED = 500  # images whose patches decide the start of the patch embedding
 NOWHERE = {"dataset": None, "data_dir": None}
 
 
@@ -244,7 +244,8 @@ class Run:
         images = to_device(self.dataset.test_images, xp)
         labels = to_device(self.dataset.test_labels, xp)
         loss, accuracy = self.trainer.evaluate(images, labels)
-        self.directory.append({"test_loss": loss, "test_accuracy": accuracy})
+        of = {"weights": "running mean of the weights"} if self.recipe.ema else {}
+        self.directory.append({"test_loss": loss, "test_accuracy": accuracy, **of})
         title = f"{self.dataset.name}: test accuracy {accuracy:.2%}"
         problem = curves.draw(rows, self.directory.curves, title)
         if problem:
