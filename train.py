@@ -141,9 +141,10 @@ def introduce(run, workers, xp):
         f"{len(run.trainer.vector):,} parameters"
     )
     chosen = {**c.to_dict(), **run.recipe.to_dict()}
-    extras = [f"{name} {chosen[name]}" for name in EXTRAS if chosen[name] != EXTRAS[name]]
+    extras = [name for name in EXTRAS if chosen[name] != EXTRAS[name]]
     if extras:
-        print(f"with {', '.join(extras).replace('_', ' ')}")
+        words = [name if chosen[name] is True else f"{name} {chosen[name]}" for name in extras]
+        print(f"with {', '.join(words).replace('_', ' ')}")
     device = "GPU" if xp.__name__ != "numpy" else counted(workers.count, "CPU worker")
     epochs, steps = counted(run.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
     print(f"{epochs} of {steps} on {device}, writing to {run.directory.path}", flush=True)

@@ -21,7 +21,9 @@ Read it in this order:
     vit.py                   the whole model
     layers/cross_entropy.py  where the gradient begins
     gradcheck.py             how we know that all of it is right
-    layers/dropout.py, chance.py              randomness that can be repeated
+    layers/dropout.py, drop_path.py, patch_dropout.py, chance.py
+                             randomness that can be repeated
+    starts.py                first weights that learn faster
     optim.py, muon.py, training/              how it learns
 
 Letters: B images of H x W x C pixels, P the side of a patch, N patches, T tokens (N, and one more
@@ -39,6 +41,7 @@ from .errors import (
     DataError,
     DivergedError,
     MinivitError,
+    WorkerError,
 )
 from .layers import CrossEntropy
 from .vit import ViT
@@ -57,6 +60,7 @@ __all__ = [
     "Key",
     "MinivitError",
     "ViT",
+    "WorkerError",
     "gradcheck",
     "tree",
 ]

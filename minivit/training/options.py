@@ -101,7 +101,8 @@ def parser():
         "--whiten",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="start the patch embedding as a whitening of the images' patches",
+        help="start the patch embedding as a whitening of the images' patches (default: the "
+        "preset's)",
     )
     group.add_argument(
         "--ema",
