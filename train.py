@@ -20,12 +20,8 @@ from minivit.training.saved import SavedRun
 from minivit.training.workers import Workers
 from minivit.words import counted
 
-# What need not be there, and its value when it is not.
-EXTRAS = {
-    **dict.fromkeys(("dropout", "drop_path", "patch_dropout"), 0.0),
-    **dict.fromkeys(("erasing", "mixup", "cutmix", "ema"), 0.0),
-    **{"policy": "none", "whiten": False, "init": "xavier"},
-}
+# What is said at the start where it is not as `Config` and `Recipe` have it.
+EXTRAS = "dropout drop_path patch_dropout erasing mixup cutmix ema policy whiten init".split()
 
 
 def main(argv):
@@ -141,7 +137,8 @@ def introduce(run, workers, xp):
         f"{len(run.trainer.vector):,} parameters"
     )
     chosen = {**c.to_dict(), **run.recipe.to_dict()}
-    extras = [name for name in EXTRAS if chosen[name] != EXTRAS[name]]
+    plain = {**Config().to_dict(), **Recipe().to_dict()}
+    extras = [name for name in EXTRAS if chosen[name] != plain[name]]
     if extras:
         words = [name if chosen[name] is True else f"{name} {chosen[name]}" for name in extras]
         print(f"with {', '.join(words).replace('_', ' ')}")

@@ -1,4 +1,7 @@
-"""Fixtures for every test: `xp`, the array modules in turn, and `syncs`, the waits they made."""
+"""Fixtures for every test: `xp`, the array modules in turn; `syncs`, the waits they made.
+
+And `workers`, where one worker will do.
+"""
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ import strict_cupy
 
 from minivit.backend import select
 from minivit.errors import BackendError
+from minivit.training.workers import Workers
 
 
 @pytest.fixture(params=["numpy", "strict", "cupy"])
@@ -20,6 +24,13 @@ def xp(request):
         return select("gpu")
     except BackendError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def workers():
+    """One worker, at work."""
+    with Workers(1) as entered:
+        yield entered
 
 
 @pytest.fixture

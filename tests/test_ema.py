@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import strict_cupy
 from cases import draw
+from runs import data
 
 from minivit import Config, CrossEntropy, tree
 from minivit.backend import to_device, to_host
@@ -21,18 +22,6 @@ from minivit.training.workers import Workers
 SIZES = {"image_size": 8, "patch_size": 4, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
 MEAN, STD = [0.5, 0.4, 0.6], [0.2, 0.25, 0.3]
 optimizers = pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-
-
-@pytest.fixture
-def workers():
-    with Workers(1) as entered:
-        yield entered
-
-
-def data(count, seed=0, xp=np):
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
-    return to_device(images, xp), to_device(rng.integers(0, 10, count), xp)
 
 
 def trainer(workers, xp=np, ema=0.6, sizes=SIZES, **recipe):

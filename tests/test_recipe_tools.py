@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import strict_cupy
+from runs import left_behind
 
 from minivit import Config, cli, starts
 from minivit.backend import to_device, to_host
@@ -217,19 +218,6 @@ def test_a_resumed_run_is_not_whitened_again(make):
     arrays, _ = checkpoint.load(again.directory.last)
     assert again.trainer.params["patch"]["w"].tobytes() == arrays["model/patch.w"].tobytes()
     assert arrays["model/patch.w"].tobytes() != start
-
-
-def left_behind(directory):
-    """All that a run leaves, but for times: rows, and the bytes of last.npz and best.npz."""
-    rows = [json.loads(line) for line in directory.metrics.read_text().splitlines()]
-    for row in rows:
-        row.pop("images_per_second", None), row.pop("elapsed_s", None)
-    files = []
-    for path in (directory.last, directory.best):
-        arrays, meta = checkpoint.load(path)
-        meta["position"].pop("elapsed_s")
-        files.append(({name: a.tobytes() for name, a in arrays.items()}, meta))
-    return rows, files
 
 
 def stopped(started, step):

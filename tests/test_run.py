@@ -7,9 +7,11 @@ import shutil
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
+import runs
 
 from minivit import Config
 from minivit.data import Dataset
@@ -40,6 +42,7 @@ def pictures(train=22, test=7, seed=0, name="noise"):
 
 
 DATA, DRAW = pictures(), run.curves.draw
+left_behind = partial(runs.left_behind, description=False)
 
 
 @pytest.fixture(autouse=True)
@@ -78,19 +81,6 @@ def at_step(started, step, action):
 
 def interrupt():
     signal.raise_signal(signal.SIGINT)
-
-
-def left_behind(directory):
-    """All that a run leaves, but for times: rows, and the bytes of last.npz and best.npz."""
-    rows = [json.loads(line) for line in directory.metrics.read_text().splitlines()]
-    for row in rows:
-        row.pop("images_per_second", None), row.pop("elapsed_s", None)
-    files = []
-    for path in (directory.last, directory.best):
-        arrays, meta = checkpoint.load(path)
-        meta["position"].pop("elapsed_s")
-        files.append(({name: a.tobytes() for name, a in arrays.items()}, meta["position"]))
-    return rows, files
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from statistics import median
 import numpy as np
 
 from ..data import batches
+from ..training.order import OrderedSum
 from ..training.recipe import Recipe
-from ..training.trainer import OrderedSum, Trainer
+from ..training.trainer import Trainer
 from .stopwatch import Stopwatch, watching
 from .timing import SECONDS, average, synchronizer
 

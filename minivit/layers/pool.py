@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..backend import array_module
+from .attention import softmax
 from .init import xavier
 
 
@@ -94,12 +95,9 @@ class SequencePool:
 
     def forward(self, params, x, rng=None):
         """x (B, T, D) -> y (B, D), cache."""
-        w, xp = params["w"], array_module(x)
-        p = x.reshape(-1, self.dim) @ w  # s, until three lines below
-        p = p.reshape(x.shape[:2])  # (B, T)
-        p -= p.max(axis=1, keepdims=True)
-        xp.exp(p, out=p)
-        p /= p.sum(axis=1, keepdims=True)
+        w = params["w"]
+        s = (x.reshape(-1, self.dim) @ w).reshape(x.shape[:2])  # (B, T)
+        p = softmax(s.T).T  # over tokens
         return (p[:, None] @ x)[:, 0], (x, p, w)
 
     def backward(self, dy, cache):

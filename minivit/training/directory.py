@@ -60,9 +60,9 @@ class RunDirectory:
         """Raise ConfigError if another run than the checkpoint's is written down here."""
         try:
             here = json.loads(self.config.read_text(encoding="utf-8"))
-            same = here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
-            for part, kind in (("model", Config), ("recipe", Recipe)):  # fields may be newer
-                same = same and kind(**here[part]) == kind(**saved.meta[part])
+            model, recipe = Config(**here["model"]), Recipe(**here["recipe"])  # with newer fields
+            same = (model, recipe) == (saved.config, saved.recipe)
+            same = same and here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             return  # nothing is written down, or nothing that can be read
         if not same:

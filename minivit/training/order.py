@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import chain
 
 import numpy as np
 
@@ -61,6 +62,12 @@ class Counter:
 def counter():
     """A Counter for threads."""
     return Counter(threading.Lock(), np.zeros(1, np.int64), lambda: None)
+
+
+def in_order(found):
+    """What workers found, [(number, result), ...] from each, -> the results by rising number."""
+    pairs = sorted(chain.from_iterable(found), key=lambda pair: pair[0])
+    return [result for _, result in pairs]
 
 
 class OrderedSum:

@@ -74,7 +74,7 @@ class Recipe:
 
     def preparation(self, classes):
         """What is done to each batch of pictures of so many classes."""
-        names = ("augment", "policy", "erasing", "mixup", "cutmix")
+        names = {field.name for field in fields(Preparation)} - {"classes"}
         return Preparation(**{name: getattr(self, name) for name in names}, classes=classes)
 
     def to_dict(self):

@@ -11,7 +11,7 @@ from ..data.augment import normalise
 from ..layers import CrossEntropy
 from ..optim import warmup_cosine
 from ..vit import ViT
-from .order import OrderedSum
+from .order import OrderedSum, in_order
 from .update import Update
 from .workers import cut
 
@@ -78,7 +78,7 @@ class Trainer:
         self._count(len(images), in_order(results), norm)
 
     def gradients_of(self, numbers, step, images, labels):
-        """A worker's share of a step -> [(number of the micro-batch, loss sum, hits), ...]."""
+        """A worker's share of a step -> [(number of the micro-batch, (loss sum, hits)), ...]."""
         total, found = OrderedSum(self.gradients, self.workers.turn), []
         pieces = self.micro_batches(len(images))
         for number in numbers:
@@ -89,7 +89,7 @@ class Trainer:
             # this piece's share of the batch's mean loss: the pieces add up to its gradient
             dlogits = self.loss.backward((stop - start) / len(images), loss_cache)
             total.put(number, self.model.backward(dlogits, cache)[1])
-            found.append((number, loss * (stop - start), hits(logits, labels[start:stop])))
+            found.append((number, (loss * (stop - start), hits(logits, labels[start:stop]))))
         total.finish()
         return found
 
@@ -139,14 +139,14 @@ class Trainer:
         return loss / len(images), correct / len(images)
 
     def measure(self, numbers, images, labels):
-        """A worker's share of an evaluation -> [(number of the piece, loss sum, hits), ...]."""
+        """A worker's share of an evaluation -> [(number of the piece, (loss sum, hits)), ...]."""
         pieces, criterion, found = self.micro_batches(len(images)), CrossEntropy(), []
         for number in numbers:
             start, stop = pieces[number]
             x = normalise(images[start:stop], self.mean, self.std)
             logits = self.model.predict(self.measured, x)
             loss, _ = criterion.forward(logits, labels[start:stop])
-            found.append((number, loss * (stop - start), hits(logits, labels[start:stop])))
+            found.append((number, (loss * (stop - start), hits(logits, labels[start:stop]))))
         return found
 
     def _vectors(self):
@@ -169,12 +169,6 @@ class Trainer:
                 leaf[...] = arrays[f"{group}/{name}"]
             vector[...] = to_device(host, self.xp)
         self.step = step
-
-
-def in_order(results):
-    """What the workers found, by rising number -> [(loss sum, hits), ...]."""
-    found = sorted((one for result in results for one in result), key=lambda one: one[0])
-    return [(loss, correct) for _, loss, correct in found]
 
 
 def hits(logits, labels):

@@ -1,12 +1,11 @@
 """Update: from a gradient to new weights, each part by its rule, on all cores."""
 
-from itertools import chain
-
 import numpy as np
 
 from .. import tree
 from ..muon import Muon
 from ..optim import SGD, AdamW, average, clip_scale, sum_of_squares
+from .order import in_order
 
 PIECE = 1 << 16  # numbers a task updates at once: few enough for its arrays to stay in the cache
 
@@ -62,7 +61,7 @@ class Update:
     def step(self, number, lr):
         """Clip the gradient and take step `number` (from 1) -> the gradient's norm before."""
         found = self.workers.share_out(len(self.tasks), self.squares)
-        norm = self.xp.sqrt(sum(square for _, square in sorted(chain.from_iterable(found))))
+        norm = self.xp.sqrt(sum(in_order(found)))
         scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
         self.workers.share_out(len(self.tasks), self.apply, number, lr, scale)
         return norm
