@@ -12,6 +12,7 @@ from minivit.config import Config
 from minivit.data.published import TITLES
 from minivit.errors import ConfigError, DataError
 from minivit.layers.gelu import special
+from minivit.smaller import SmallerViT
 from minivit.training import options
 from minivit.training.directory import RunDirectory
 from minivit.training.recipe import PRESETS, Recipe
@@ -21,7 +22,8 @@ from minivit.training.workers import Workers
 from minivit.words import counted
 
 # What is said at the start where it is not as `Config` and `Recipe` have it.
-EXTRAS = "dropout drop_path patch_dropout erasing mixup cutmix ema policy whiten init".split()
+EXTRAS = """dropout drop_path patch_dropout erasing mixup cutmix first_size ema policy whiten
+    init""".split()
 
 
 def main(argv):
@@ -52,6 +54,8 @@ def main(argv):
         special(xp.zeros(0))  # without SciPy it fails here, before anything is read or written
     dataset = data.load(source["dataset"], source["data_dir"], image_size=config.image_size)
     config = fit_to_data(args, config, dataset)
+    if recipe.first_size:
+        SmallerViT(config, recipe.first_size)  # one that cannot be fails before anything is written
     source = record(source, dataset)
     directory = directory or RunDirectory.numbered("runs", f"{dataset.name}-{preset}")
     with Workers(args.threads if xp.__name__ == "numpy" else 1) as workers:

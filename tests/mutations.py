@@ -247,6 +247,19 @@ TABLE = {
             'h += x\n        h, cache["path2"] = path.forward({}, h, at(rng, "path2"))\n',
         ),
     ],
+    # pixels skipped; half a pixel off; rows that do not sum to 1; an image transposed; the class
+    # token moved; positions whose gradient stays small
+    "minivit/smaller.py": [
+        ("/ max(step, 1)", ""),
+        ("+ 0.5) * step - 0.5", "+ 0.5) * step"),
+        ("return weights / weights.sum(axis=1, keepdims=True)", "return weights"),
+        ("return columns.reshape(b, s, c, s).swapaxes(2, 3)", "return columns.reshape(b, s, s, c)"),
+        ("spare = self.config.tokens - self.config.patches", "spare = 0 * self.config.tokens"),
+        ("np.kron(grid, grid)", "np.kron(grid, grid[::-1])"),
+        ("places.T @ grads", "places[:, : len(places)] @ grads"),
+        ("like(self.pixels, dsmall).T)", "like(self.pixels[::-1], dsmall).T)"),
+        ("matrix.astype(x.dtype)", "matrix"),
+    ],
     # the wrong token; float64; a sum for a mean; softmax over images; each of the terms of ds, dx
     "minivit/layers/pool.py": [
         ("return x[:, 0], x.shape", "return x[:, -1], x.shape"),

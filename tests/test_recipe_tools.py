@@ -36,7 +36,7 @@ EVERYTHING = Config(**SIZES, **CHANCE, classes=3, pool="sequence", init="mimetic
 RECIPE = Recipe(epochs=2, batch_size=5, val_fraction=0.2, lr=0.01)  # 4 steps an epoch, one short
 WITH_ALL = replace(
     RECIPE, optimizer="muon", policy="rand", erasing=0.5, mixup=0.8, cutmix=1.0, ema=0.9,
-    micro_batch=2, whiten=True,
+    micro_batch=2, whiten=True, first_size=4, first_share=0.6,
 )  # fmt: skip
 
 
@@ -292,6 +292,8 @@ OPTIONS = {  # option: its words, part of config.json, value there
     "augment": (["--no-augment"], "recipe", False),
     "drop_path": (["--drop-path", "0.1"], "model", 0.1),
     "patch_dropout": (["--patch-dropout", "0.25"], "model", 0.25),
+    "first_size": (["--first-size", "16"], "recipe", 16),
+    "first_share": (["--first-share", "0.25"], "recipe", 0.25),
     "init": (["--init", "Mimetic"], "model", "mimetic"),
 }
 
@@ -322,7 +324,7 @@ def test_every_option_reaches_the_run(here):
 
 def test_what_is_not_asked_for_is_off(here):
     config = described(here, "--no-whiten", "--augment")
-    off = {"policy": "none", "whiten": False, "augment": True, "init": "xavier"}
+    off = {"policy": "none", "whiten": False, "augment": True, "init": "xavier", "first_share": 0.5}
     for name, (_, part, _) in OPTIONS.items():
         assert config[part][name] == off.get(name, 0), name
     assert not any("ema" in name for name in checkpoint.load(here / "run/last.npz")[0])
@@ -340,6 +342,7 @@ def test_what_is_not_asked_for_is_off(here):
         (["--micro-batch", "1.5"], "--micro-batch: must be a whole number of at least 0"),
         (["--drop-path", "1"], "--drop-path: must be a finite number of at least 0 and below 1"),
         (["--patch-dropout", "nan"], "--patch-dropout: must be a finite number of at least 0"),
+        (["--first-size", "24"], "first_size must be a multiple of patch_size 16, at most image_"),
         (["--init", "mimetc"], "unknown init 'mimetc'; did you mean 'mimetic'?"),
         (["--whiten", "yes"], "unexpected argument 'yes'"),
         (["--no-whitening"], "unknown option --no-whitening; did you mean --no-whiten?"),

@@ -105,6 +105,18 @@ def parser():
         "preset's)",
     )
     group.add_argument(
+        "--first-size",
+        type=cli.whole(0),
+        metavar="PIXELS",
+        help="begin on images made so small (default: off)",
+    )
+    group.add_argument(
+        "--first-share",
+        type=cli.number(0, 1),
+        metavar="SHARE",
+        help=f"of all steps, on those (default: {default('first_share')})",
+    )
+    group.add_argument(
         "--ema",
         type=cli.number(0, 0.999999),
         metavar="DECAY",

@@ -16,10 +16,11 @@ class Recipe:
     rate. warmup: the share of all steps spent climbing to it. clip: the longest gradient.
     smoothing: the share of each target spread over all classes. val_fraction: the share of the
     training images held out for decisions. augment: random crops and flips. policy, erasing,
-    mixup, cutmix: see `minivit.data.prepare`. ema: the decay of the running mean of the weights,
-    which is then what is measured; 0 for none. micro_batch: the most images taken through the
-    model at once, as gradients are summed; 0 for what suits the device. whiten: whether the patch
-    embedding starts as a whitening (see `minivit.starts`). seed: of everything.
+    mixup, cutmix: see `minivit.data.prepare`. first_size: the pixels a side to which images are
+    made smaller in the first first_share of all steps; 0 for never. ema: the decay of the running
+    mean of the weights, which is then what is measured; 0 for none. micro_batch: the most images
+    taken through the model at once, as gradients are summed; 0 for what suits the device. whiten:
+    whether the patch embedding starts as a whitening (see `minivit.starts`). seed: of everything.
     """
 
     epochs: int = 10
@@ -36,6 +37,8 @@ class Recipe:
     erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    first_size: int = 0
+    first_share: float = 0.5
     ema: float = 0.0
     micro_batch: int = 0
     whiten: bool = False
@@ -56,6 +59,8 @@ class Recipe:
             "batch_size": (1, math.inf, "above 0"),
             "seed": (0, 2**63 - 1, "not negative"),
             "micro_batch": (0, math.inf, "not negative"),
+            "first_size": (0, math.inf, "not negative"),
+            "first_share": (0, 1, "from 0 to 1"),
             "erasing": (0, 1, "from 0 to 1"),
             "ema": (0, 0.999999, "from 0 to 0.999999"),
             "clip": (1e-12, math.inf, "above 0"),

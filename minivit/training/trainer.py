@@ -10,6 +10,7 @@ from ..chance import Key, generator
 from ..data.augment import normalise
 from ..layers import CrossEntropy
 from ..optim import warmup_cosine
+from ..smaller import SmallerViT
 from ..vit import ViT
 from .order import OrderedSum, in_order
 from .update import Update
@@ -35,6 +36,7 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.model, self.loss = ViT(config), CrossEntropy(recipe.smoothing)
+        self.first = SmallerViT(config, recipe.first_size) if recipe.first_size else self.model
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -50,13 +52,20 @@ class Trainer:
         self.reset_sums()
         workers.enlist(self.gradients_of, self.measure, *self.update.shares)
 
-    def micro_batches(self, batch):
-        """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size."""
+    def model_at(self, step):
+        """The model that learns in a step: the one for the first, smaller images, or the whole."""
+        return self.first if step <= self.recipe.first_share * self.steps else self.model
+
+    def micro_batches(self, batch, config=None):
+        """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size.
+
+        config: of the model that they go through, where it is not the whole one.
+        """
         if self.recipe.micro_batch:
             return cut(batch, self.recipe.micro_batch)
         if self.xp is not np:
             return [(0, batch)]
-        c = self.config
+        c = config or self.config
         widest = max(c.mlp_dim, 3 * c.dim, c.heads * c.tokens)
         images = max(CACHE / (4 * c.tokens * widest), TOKENS / c.tokens)
         return cut(batch, max(1, round(images)))
@@ -72,7 +81,7 @@ class Trainer:
         Adds loss and hits to the running sums, and reads nothing back from a GPU.
         """
         self.step += 1
-        pieces = len(self.micro_batches(len(images)))
+        pieces = len(self.micro_batches(len(images), self.model_at(self.step).config))
         results = self.workers.share_out(pieces, self.gradients_of, self.step, images, labels)
         norm = self.update.step(self.step, self.lr())
         self._count(len(images), in_order(results), norm)
@@ -80,15 +89,16 @@ class Trainer:
     def gradients_of(self, numbers, step, images, labels):
         """A worker's share of a step -> [(number of the micro-batch, (loss sum, hits)), ...]."""
         total, found = OrderedSum(self.gradients, self.workers.turn), []
-        pieces = self.micro_batches(len(images))
+        model = self.model_at(step)
+        pieces = self.micro_batches(len(images), model.config)
         for number in numbers:
             start, stop = pieces[number]
             x = normalise(images[start:stop], self.mean, self.std)
-            logits, cache = self.model.forward(self.params, x, Key(self.recipe.seed, step, start))
+            logits, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
             loss, loss_cache = self.loss.forward(logits, labels[start:stop])
             # this piece's share of the batch's mean loss: the pieces add up to its gradient
             dlogits = self.loss.backward((stop - start) / len(images), loss_cache)
-            total.put(number, self.model.backward(dlogits, cache)[1])
+            total.put(number, model.backward(dlogits, cache)[1])
             found.append((number, (loss * (stop - start), hits(logits, labels[start:stop]))))
         total.finish()
         return found
