@@ -28,7 +28,13 @@ ROOT = pathlib.Path(__file__).parent.parent
 TINY = Size(Config(image_size=8, dim=32, depth=2, heads=2, mlp_dim=64), 8)
 ROW = [
     *("train_images_per_second", "forward_images_per_second", "peak_share", "optimizer_share"),
-    *("data_share", "peak_memory_bytes", "torch_train_images_per_second", "train_ratio"),
+    *(
+        "data_share",
+        "varied_data_share",
+        "peak_memory_bytes",
+        "torch_train_images_per_second",
+        "train_ratio",
+    ),
     "forward_ratio",
 ]
 
@@ -86,6 +92,7 @@ def test_json_is_one_object_of_the_agreed_shape(bench, capsys):
     done = row["train_images_per_second"] * flops(TINY.config, training=True)
     assert row["peak_share"] == pytest.approx(done / (found["peak_gflops"] * 1e9))
     assert 0 < row["optimizer_share"] < 1 and 0 <= row["data_share"] < 1
+    assert 0 <= row["varied_data_share"] < 1
     assert row["peak_memory_bytes"] > 10_000
     facts = found["machine"]
     assert facts["workers"] in (1, 2) and facts["cores"] >= 1 and facts["processor"]
@@ -96,7 +103,13 @@ def test_table_fits_the_page(bench, capsys):
     assert bench() == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
-    for words in ("training step", "forward only", "optimizer", "data preparation", "peak memory"):
+    for words in (
+        "training step",
+        "forward only",
+        "optimizer",
+        "crop and flip",
+        "all augmentation",
+    ):
         assert any(line.startswith(words) for line in text.splitlines())
     assert "PyTorch" not in text
 
@@ -196,7 +209,13 @@ def test_turns_alternate_and_medians_are_reported():
 
 def test_rates_shares_and_ratios():
     medians = {
-        "ours": {"train": 0.5, "forward": 0.1, "optimizer_share": 0.01, "data_share": -0.02},
+        "ours": {
+            "train": 0.5,
+            "forward": 0.1,
+            "optimizer_share": 0.01,
+            "data_share": -0.02,
+            "varied_data_share": 0.03,
+        },
         "torch": {"train": 1.0, "forward": 0.3},
     }
     row = Result(TINY, medians, {"ours": 100, "torch": 200}, peak=2.0).row()
@@ -205,7 +224,8 @@ def test_rates_shares_and_ratios():
     assert row["torch_train_images_per_second"] == 8
     assert row["train_ratio"] == 2 and row["forward_ratio"] == pytest.approx(3)
     assert row["peak_share"] == 16 * flops(TINY.config, training=True) / 2e9
-    assert row["data_share"] == 0 and row["peak_memory_bytes"] == 100
+    assert row["data_share"] == 0 and row["varied_data_share"] == 0.03
+    assert row["peak_memory_bytes"] == 100
 
 
 def test_peak_counts_two_operations_a_multiplication(monkeypatch):

@@ -33,10 +33,9 @@ class Result:
         done = self.rate(work) * flops(self.size.config, training=work == "train")
         return done / (self.peak * 1e9)
 
-    @property
-    def data_share(self):
+    def data_share(self, name="data_share"):
         """What preparing batches adds to a step; below 0, as noise makes it, is 0."""
-        return max(0.0, self.medians["ours"]["data_share"])
+        return max(0.0, self.medians["ours"][name])
 
     def row(self):
         """The entry of this size in the JSON of `bench --json`."""
@@ -45,7 +44,8 @@ class Result:
             "forward_images_per_second": self.rate("forward"),
             "peak_share": self.share("train"),
             "optimizer_share": self.medians["ours"]["optimizer_share"],
-            "data_share": self.data_share,
+            "data_share": self.data_share(),
+            "varied_data_share": self.data_share("varied_data_share"),
             "peak_memory_bytes": self.memory.get("ours"),
             "torch_train_images_per_second": self.rate("train", "torch"),
             "train_ratio": self.ratio("train"),

@@ -5,11 +5,13 @@ alike. The matrix library is held to one thread only during our steps.
 """
 
 import itertools
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
 
 from ..data import batches
+from ..data.prepare import Preparation
 from ..training.order import OrderedSum
 from ..training.recipe import Recipe
 from ..training.trainer import Trainer
@@ -17,6 +19,8 @@ from .stopwatch import Stopwatch, watching
 from .timing import SECONDS, average, synchronizer
 
 PICTURES = 50_000  # as many as CIFAR-10 has: batches are gathered from all over them
+WORK = ("train", "run", "run_varied", "forward", "prepare", "prepare_varied")
+VARIED = Preparation(policy="rand", erasing=0.25, mixup=0.8, cutmix=1.0)  # all there is
 
 
 class Bench:
@@ -36,16 +40,20 @@ class Bench:
         self.trainer = Trainer(c, recipe, 10_000, mean, std, workers, xp)
         whole = np.arange(len(images) // batch * batch)  # no ragged batch among those timed
 
-        def endless():
+        def endless(prepare):
+            given = images, labels, whole, batch, recipe.seed
             for number in itertools.count(1):
-                yield from batches.epoch(images, labels, whole, batch, recipe.seed, number)
+                yield from batches.epoch(*given, number, prepare=prepare)
 
-        self.alone, self.ahead = endless(), batches.ahead(endless())
+        plain, varied = recipe.preparation(c.classes), replace(VARIED, classes=c.classes)
+        self.alone, self.ahead = endless(plain), batches.ahead(endless(plain))
+        self.varied_alone, self.varied_ahead = endless(varied), batches.ahead(endless(varied))
         self.images, self.labels = next(self.alone)
 
     def close(self):
-        """Stop the thread that prepares batches."""
+        """Stop the threads that prepare batches."""
         self.ahead.close()
+        self.varied_ahead.close()
 
     def train(self):
         """A training step on the same batch every time: normalise, both ways, clip, update."""
@@ -62,6 +70,14 @@ class Bench:
     def prepare(self):
         """A batch gathered, cropped and mirrored, with nothing else going on."""
         next(self.alone)
+
+    def run_varied(self):
+        """A step of a run with every augmentation, its batch prepared ahead."""
+        self.trainer.train_step(*next(self.varied_ahead))
+
+    def prepare_varied(self):
+        """A batch with every augmentation, with nothing else going on."""
+        next(self.varied_alone)
 
     def sums(self, steps=3):
         """The share of a step that clipping, optimizer and gradient sums take, over `steps`."""
@@ -80,12 +96,10 @@ class Bench:
 
     def turn(self, least=SECONDS):
         """Seconds of each piece of work, and two shares -> dict."""
-        found = {
-            name: average(getattr(self, name), self.wait, least)
-            for name in ("train", "run", "forward", "prepare")
-        }
+        found = {name: average(getattr(self, name), self.wait, least) for name in WORK}
         found["optimizer_share"] = self.sums()
         found["data_share"] = 1 - found["train"] / found["run"]
+        found["varied_data_share"] = 1 - found["train"] / found["run_varied"]
         return found
 
 

@@ -8,9 +8,9 @@ PROFILE = "{:<27}{:>11}{:>10}{:>11}{:>10}{:>9}"
 NOTES = """\
 share        of the peak for the step and for forward (FLOPs of the matrix
              products by formula; training is 3 x forward); of the step's
-             time for the optimizer, with clipping and gradient sums; for
-             data preparation how much slower a step becomes whose batch is
-             prepared beside it
+             time for the optimizer, with clipping and gradient sums; of crop
+             and flip, and of RandAugment, erasing, MixUp and CutMix besides,
+             how much slower a step becomes whose batch is so prepared
 peak memory  how far it rises above the built model in five steps, each side
              in a process of its own"""
 FAIRNESS = """\
@@ -55,14 +55,16 @@ def size(name, result):
     """The table of the `Result` of size `name`."""
     against, kept = "torch" in result.medians, result.memory.get("ours")
     theirs = result.memory.get("torch")
-    optimizer, data = result.medians["ours"]["optimizer_share"], result.data_share
+    optimizer = result.medians["ours"]["optimizer_share"]
+    varied = result.data_share("varied_data_share")
     update = 1e3 * optimizer * result.medians["ours"]["train"]
     lines = [
         (f"size {name}", "images/s", "ms", "share", "PyTorch", "ms", "ratio"),
         _timed("training step", result, "train", result.share("train")),
         _timed("forward only", result, "forward", result.share("forward")),
         ("optimizer", "", f"{update:.1f}", f"{optimizer:.1%}", "", "", ""),
-        _timed("data preparation", result, "prepare", data),
+        _timed("crop and flip", result, "prepare", result.data_share()),
+        _timed("all augmentation", result, "prepare_varied", varied),
         (
             *("peak memory", binary(kept) if kept else "unknown", "", ""),
             *(binary(theirs) if theirs else "", ""),
