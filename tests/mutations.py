@@ -29,7 +29,7 @@ TABLE = {
     ],
     # the rest beyond the last edge, or a number at each edge, left out; a first block skipped;
     # numbers of a strided array in the order of memory
-    "minivit/layers/blocks.py": [
+    "minivit/layers/pieces.py": [
         ("range(0, flat[0].size, size)", "range(0, flat[0].size - flat[0].size % size, size)"),
         ("range(0, flat[0].size, size)", "range(0, max(1, flat[0].size - 1), size)"),
         ("range(0, flat[0].size, size)", "range(size, flat[0].size, size)"),

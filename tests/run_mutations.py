@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True  # a patch within one second must not meet a cach
 import strict_cupy  # noqa: E402
 from mutations import MUTATIONS  # noqa: E402
 
-SUITES = """test_forward_oracles test_blocks test_cross_entropy test_dropout test_protocol
+SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
     test_chance test_drop_path test_patch_dropout test_sequence_pool test_starts test_gradients
     test_model test_smaller""".split()  # the quickest first
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ..backend import array_module, special
-from .blocks import blocks
+from .pieces import pieces
 
 ROOT = math.sqrt(2 / math.pi)
 CUBIC = 0.044715
@@ -46,7 +46,7 @@ class Gelu:
         y = array_module(x).empty(x.shape, dtype=x.dtype)
         if rng is not None:
             return y, (None, slope(x, y))  # which writes y
-        for part, out in blocks(x, y):
+        for part, out in pieces(x, y):
             gate(part, out, out)
             out *= part
         return y, (x, None)
@@ -75,7 +75,7 @@ def slope(x, y):
     """The derivative of y by x, s + x * s'. On the way y = x * s is written over `y`."""
     xp = array_module(x)
     dydx = xp.empty(x.shape, dtype=x.dtype)
-    for part, s, out in blocks(x, y, dydx):
+    for part, s, out in pieces(x, y, dydx):
         u = xp.empty(part.shape, dtype=part.dtype)
         gate(part, u, s)
         # beyond 20, s * (1 - s) is 0 to the last bit; an infinite u would make it NaN

@@ -1,4 +1,4 @@
-"""The fast forms are the plain ones: GELU in blocks, sums as products, the sums of attention."""
+"""The fast forms are the plain ones: GELU in pieces, sums as products, the sums of attention."""
 
 import math
 from contextlib import contextmanager
@@ -12,55 +12,55 @@ from minivit import gradcheck
 from minivit.backend import to_host
 from minivit.layers import Attention, Gelu, Mlp
 from minivit.layers.attention import by_head, softmax
-from minivit.layers.blocks import BLOCK, blocks
+from minivit.layers.pieces import PIECE, pieces
 from minivit.layers.sums import feature_mean, feature_sum, token_sum
 
-SMALL = 5  # numbers in a block; the sizes are below, at and beyond the edges of one and of several
+SMALL = 5  # numbers in a piece; the sizes are below, at and beyond the edges of one and of several
 sizes = pytest.mark.parametrize("size", [1, 4, 5, 6, 9, 10, 11, 23])
 keys = pytest.mark.parametrize("key", [None, KEY], ids=["evaluation", "training"])
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 @contextmanager
-def block_of(numbers):
-    """Meanwhile, blocks of so many numbers."""
+def piece_of(numbers):
+    """Meanwhile, pieces of so many numbers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minivit.layers.blocks.BLOCK", numbers)
+        patch.setattr("minivit.layers.pieces.PIECE", numbers)
         yield
 
 
-# blocks
+# pieces
 
 
 @sizes
-def test_blocks_are_views_of_every_number_once_and_in_order(size):
+def test_pieces_are_views_of_every_number_once_and_in_order(size):
     one, other = np.arange(size), np.zeros(size)
-    with block_of(SMALL):
-        pieces = list(blocks(one, other))
-    assert [len(piece) for piece, _ in pieces[:-1]] == [SMALL] * ((size - 1) // SMALL)
-    assert np.concatenate([piece for piece, _ in pieces]).tolist() == list(range(size))
-    for piece, out in pieces:
+    with piece_of(SMALL):
+        found = list(pieces(one, other))
+    assert [len(piece) for piece, _ in found[:-1]] == [SMALL] * ((size - 1) // SMALL)
+    assert np.concatenate([piece for piece, _ in found]).tolist() == list(range(size))
+    for piece, out in found:
         out += piece + 1
     assert other.tolist() == list(range(1, size + 1))
 
 
-@pytest.mark.parametrize("beyond", [-1, 0, 1, BLOCK + 1])
-def test_blocks_of_the_size_that_is_used(beyond):
-    x = np.zeros((BLOCK + beyond, 1), np.float32)
-    lengths = [len(piece) for (piece,) in blocks(x)]
-    assert sum(lengths) == len(x) and lengths[:-1] == [BLOCK] * ((len(x) - 1) // BLOCK)
+@pytest.mark.parametrize("beyond", [-1, 0, 1, PIECE + 1])
+def test_pieces_of_the_size_that_is_used(beyond):
+    x = np.zeros((PIECE + beyond, 1), np.float32)
+    lengths = [len(piece) for (piece,) in pieces(x)]
+    assert sum(lengths) == len(x) and lengths[:-1] == [PIECE] * ((len(x) - 1) // PIECE)
 
 
 def test_a_strided_array_is_cut_in_its_own_order():
     x = np.arange(12).reshape(3, 4).T
-    with block_of(SMALL):
-        assert np.concatenate([piece for (piece,) in blocks(x)]).tolist() == x.ravel().tolist()
+    with piece_of(SMALL):
+        assert np.concatenate([piece for (piece,) in pieces(x)]).tolist() == x.ravel().tolist()
 
 
-def test_no_numbers_no_blocks_and_on_a_device_only_one():
-    assert list(blocks(np.zeros((0, 3)))) == []
-    with block_of(SMALL):
-        ((piece,),) = blocks(strict_cupy.zeros((4, 6)))
+def test_no_numbers_no_pieces_and_on_a_device_only_one():
+    assert list(pieces(np.zeros((0, 3)))) == []
+    with piece_of(SMALL):
+        ((piece,),) = pieces(strict_cupy.zeros((4, 6)))
     assert piece.shape == (24,)
 
 
@@ -88,9 +88,9 @@ def there_and_back(x, dy, key):
 @sizes
 @dtypes
 @keys
-def test_gelu_in_blocks_is_the_plain_formula(xp, size, dtype, key):
+def test_gelu_in_pieces_is_the_plain_formula(xp, size, dtype, key):
     x, dy = (2 * draw((1, size), xp, seed, dtype) for seed in (0, 1))
-    with block_of(SMALL):
+    with piece_of(SMALL):
         answers = there_and_back(x, dy, key)
     atol = 1e-13 if dtype is np.float64 else 2e-6
     for got, want in zip(answers, plain_gelu(to_host(x), to_host(dy)), strict=True):
@@ -99,11 +99,11 @@ def test_gelu_in_blocks_is_the_plain_formula(xp, size, dtype, key):
 
 @dtypes
 @keys
-def test_gelu_has_the_same_bits_whatever_the_block(dtype, key):
+def test_gelu_has_the_same_bits_whatever_the_piece(dtype, key):
     x, dy = (draw((B, T, 50), seed=seed, dtype=dtype) for seed in (0, 1))
     whole = there_and_back(x, dy, key)
     for numbers in (1, 7, 64, 999, 1000, 1001):
-        with block_of(numbers):
+        with piece_of(numbers):
             for got, want in zip(there_and_back(x, dy, key), whole, strict=True):
                 assert np.array_equal(got, want)
 
@@ -111,7 +111,7 @@ def test_gelu_has_the_same_bits_whatever_the_block(dtype, key):
 @dtypes
 def test_gelu_has_the_same_bits_with_a_key_and_without(xp, dtype):
     x, dy = (draw((B, T, M), xp, seed, dtype) for seed in (0, 1))
-    with block_of(SMALL):
+    with piece_of(SMALL):
         evaluation, training = there_and_back(x, dy, None), there_and_back(x, dy, KEY)
     assert all(np.array_equal(a, b) for a, b in zip(evaluation, training, strict=True))
 
@@ -120,7 +120,7 @@ def test_gelu_has_the_same_bits_with_a_key_and_without(xp, dtype):
 def test_gelu_of_strided_arrays(xp, key):
     base = draw((M, 2 * T, B), xp)
     repeated = xp.broadcast_to(base[:, :1, :1], (M, T, B))
-    with block_of(SMALL):
+    with piece_of(SMALL):
         for x in (base.transpose(), base[:, ::2], base[::-1], repeated):
             assert not x.flags.c_contiguous
             dy = draw(x.shape[::-1], xp, seed=1).transpose()
@@ -142,8 +142,8 @@ def test_gelu_keeps_its_slope_in_training_and_its_input_in_evaluation(xp):
 
 
 @keys
-def test_gelu_gradient_across_the_edges_of_blocks(key):
-    with block_of(SMALL):
+def test_gelu_gradient_across_the_edges_of_pieces(key):
+    with piece_of(SMALL):
         (check,) = gradcheck.check_layer(Gelu(), draw((B, T, M)), key=key)
     assert check.error <= gradcheck.LAYER_TOLERANCE
 
