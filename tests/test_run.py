@@ -300,12 +300,12 @@ def test_best_is_kept_and_the_first_of_equals(make):
     recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 4})
     started = make(recipe=recipe)
     accuracies = [0.25, 0.75, 0.75, 0.5]
-    started.validate = lambda: (1.0, accuracies[started.epochs_done])
+    started.validate = lambda: (1.0, accuracies[started.record.epochs_done])
     at_step(started, 10, interrupt)
     with pytest.raises(Interrupted):
         started.train()
     again = resumed(make, recipe=recipe)
-    again.validate = lambda: (1.0, accuracies[again.epochs_done])
+    again.validate = lambda: (1.0, accuracies[again.record.epochs_done])
     again.train()
     done = [checkpoint.load(path)[1]["position"]["epochs_done"]
             for path in (again.directory.best, again.directory.last)]  # fmt: skip
@@ -417,7 +417,7 @@ def test_the_same_pictures_under_another_name_are_the_same_data(make, whole):
 
 def test_resuming_from_the_best_drops_what_came_after(make):
     started = make()
-    started.validate = lambda: (1.0, 1.0 - started.epochs_done)
+    started.validate = lambda: (1.0, 1.0 - started.record.epochs_done)
     started.train()
     again = make()
     again.resume(again.directory.best)

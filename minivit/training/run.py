@@ -1,6 +1,5 @@
 """A run: epochs of steps, measured on validation images, saved, and resumed bit for bit."""
 
-import hashlib
 import math
 import shlex
 import signal
@@ -15,9 +14,9 @@ from ..data.augment import channel_statistics
 from ..errors import ConfigError, DivergedError
 from ..layers import Patchify
 from ..starts import whitening
-from . import checkpoint, curves
+from . import curves
 from .progress import Progress, clock
-from .saved import SavedRun
+from .record import Record, describe
 from .signals import Interrupted, Interrupts
 from .trainer import Trainer
 
@@ -54,9 +53,8 @@ class Run:
             self.whiten()
         self.images = to_device(dataset.train_images, xp)
         self.labels = to_device(dataset.train_labels, xp)
-        self.epochs_done, self.elapsed, self.best = 0, 0.0, None
         self.log_every = 10 if xp is np else 50
-        self.description = self.describe()
+        self.record = Record(directory, self.trainer, describe(self))
 
     def whiten(self):
         """Start the patch embedding from the training images' own patches."""
@@ -69,59 +67,16 @@ class Run:
         for params in (trainer.params, trainer.measured):
             params["patch"]["w"][...] = to_device(w.astype(np.float32), trainer.xp)
 
-    def describe(self):
-        """What the run is, as JSON values: config.json, and part of every checkpoint."""
-        return {
-            "preset": self.preset,
-            "source": self.source,
-            "model": self.config.to_dict(),
-            "recipe": self.recipe.to_dict(),
-            "dataset": {
-                "name": self.dataset.name,
-                "classes": list(self.dataset.classes),
-                "mean": self.mean,
-                "std": self.std,
-                "sha256": fingerprint(self.dataset),
-            },
-        }
-
-    def save(self, path=None):
-        """Write a checkpoint (last.npz): weights, optimizer, position, description."""
-        position = {
-            "epochs_done": self.epochs_done,
-            "step": self.trainer.step,
-            "sums": self.trainer.read_sums(),
-            "elapsed_s": self.elapsed,
-            "best_val_accuracy": self.best,
-        }
-        meta = {**self.description, "position": position}
-        checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
-
     def resume(self, path):
-        """Take up the run at the checkpoint `path`, which must be of this model, recipe and data.
-
-        Raises CheckpointError if it is of others, or damaged; nothing is changed then.
-        """
-        SavedRun.read(path).refuse_others(self.description)
-        arrays = self.trainer.arrays()
-        expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
-        arrays, meta = checkpoint.load(path, expected)
-        position = meta["position"]
-        self.trainer.restore(arrays, position["step"])
-        sums = position["sums"]
-        self.trainer.reset_sums(sums["loss"], sums["correct"], sums["count"])
-        self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]
-        self.best = position["best_val_accuracy"]
-        self.directory.keep_rows(self.epochs_done)
+        """Go on from the checkpoint `path`. Raises CheckpointError if it is not of this run."""
+        self.record.resume(path)
 
     def train(self):
         """Train to the end, test once -> (test loss, test accuracy).
 
         Raises DivergedError when the loss is no longer finite, Interrupted after Ctrl-C.
         """
-        self.directory.tidy()
-        self.save()  # a directory that cannot be written to fails now, not after an epoch
-        self.directory.write_config(self.description)
+        self.record.begin()
         with Interrupts() as stop:
             try:
                 self.epochs(stop)
@@ -134,10 +89,10 @@ class Run:
 
     def epochs(self, stop):
         """All epochs that are left. Raises Interrupted once `stop.number` is set."""
-        trainer, began = self.trainer, time.monotonic() - self.elapsed
+        trainer, began = self.trainer, time.monotonic() - self.record.elapsed
         progress = Progress(trainer.steps, trainer.step, self.recipe.batch_size)
         try:
-            while self.epochs_done < self.recipe.epochs:
+            while self.record.epochs_done < self.recipe.epochs:
                 self.epoch(progress, stop, began)
                 if stop.number:
                     self.interrupted(stop)
@@ -146,8 +101,9 @@ class Run:
 
     def epoch(self, progress, stop, began):
         """The steps of one epoch, or what is left of it; then validation, metrics, checkpoint."""
-        trainer, recipe, number = self.trainer, self.recipe, self.epochs_done + 1
-        first = trainer.step - self.epochs_done * self.steps_per_epoch
+        trainer, recipe, record = self.trainer, self.recipe, self.record
+        number = record.epochs_done + 1
+        first = trainer.step - record.epochs_done * self.steps_per_epoch
         prepared = batches.epoch(
             self.images, self.labels, self.training, recipe.batch_size, recipe.seed,
             number, first, recipe.preparation(self.config.classes),
@@ -158,8 +114,8 @@ class Run:
                 trainer.train_step(images, labels)
                 if stop.number:
                     self.read_sums()
-                    self.elapsed = time.monotonic() - began
-                    self.save()
+                    record.elapsed = time.monotonic() - began
+                    record.save()
                     self.interrupted(stop)
                 if trainer.step % self.log_every == 0:
                     sums = self.read_sums()
@@ -169,7 +125,7 @@ class Run:
         val_loss, val_accuracy = self.validate()
         if not math.isfinite(val_loss or 0):
             raise self.diverged(trainer.step)
-        self.elapsed = time.monotonic() - began
+        record.elapsed = time.monotonic() - began
         row = {
             "epoch": number,
             "step": trainer.step,
@@ -179,31 +135,19 @@ class Run:
             "val_accuracy": val_accuracy,
             "lr": trainer.lr(),
             "images_per_second": (sums["count"] - done_before) / max(speed_time, 1e-9),
-            "elapsed_s": self.elapsed,
+            "elapsed_s": record.elapsed,
         }
-        self.close_epoch(row, progress)
+        record.close_epoch(row)
+        progress.line(self.in_words(row))
 
-    def close_epoch(self, row, progress):
-        """Write the row, best.npz if this epoch is, and last.npz.
-
-        In this order a run that is killed in between does the epoch again and writes the same.
-        Where nothing is held out to decide by, the best is the last.
-        """
-        self.epochs_done, accuracy = row["epoch"], row["val_accuracy"]
-        self.trainer.reset_sums()
-        self.directory.append(row)
-        if accuracy is None or self.best is None or accuracy > self.best:
-            self.best = accuracy
-            self.save(self.directory.best)
-            checkpoint.copy(self.directory.best, self.directory.last)
-        else:
-            self.save()
+    def in_words(self, row):
+        """The line that an epoch prints."""
         parts = [f"epoch {row['epoch']:{len(str(self.recipe.epochs))}}/{self.recipe.epochs}"]
         for part in ("train", "val"):
             if row[f"{part}_loss"] is not None:
                 loss, accuracy = row[f"{part}_loss"], row[f"{part}_accuracy"]
                 parts.append(f"{part} loss {loss:.3f} acc {accuracy:7.2%}")
-        progress.line("  ".join([*parts, f"{clock(row['elapsed_s']):>7}"]))
+        return "  ".join([*parts, f"{clock(row['elapsed_s']):>7}"])
 
     def validate(self):
         """Loss and accuracy on the validation images; (None, None) if there are none."""
@@ -223,7 +167,7 @@ class Run:
         """The error that says at which step the loss was lost, and what is left."""
         return DivergedError(
             f"the loss is no longer finite at step {step} of {self.trainer.steps} (epoch "
-            f"{self.epochs_done + 1}); the last good checkpoint is {self.directory.last}. "
+            f"{self.record.epochs_done + 1}); the last good checkpoint is {self.directory.last}. "
             "Try a lower --lr or a longer --warmup."
         )
 
@@ -251,12 +195,3 @@ class Run:
         if problem:
             print(problem)
         return loss, accuracy
-
-
-def fingerprint(dataset):
-    """SHA-256 over all images and labels: the same for any file they came from."""
-    digest = hashlib.sha256()
-    for split in ("train", "test"):
-        digest.update(getattr(dataset, f"{split}_images"))
-        digest.update(getattr(dataset, f"{split}_labels"))
-    return digest.hexdigest()

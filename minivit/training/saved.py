@@ -17,7 +17,7 @@ PARTS = {  # what has to be there, besides the model and the recipe
 
 @dataclass(frozen=True)
 class SavedRun:
-    """The run that the checkpoint `path` belongs to, as `Run.describe` wrote it down."""
+    """The run that the checkpoint `path` belongs to, as `describe` wrote it down."""
 
     path: Path
     config: Config

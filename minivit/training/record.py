@@ -1,0 +1,95 @@
+"""Record: what a run leaves behind as it goes, and takes up again when it is resumed."""
+
+import hashlib
+
+from . import checkpoint
+from .saved import SavedRun
+
+
+class Record:
+    """How far a run has come, and its rows and checkpoints in `directory`.
+
+    trainer: whose weights and sums are saved; description: what the run is, as `describe` has it.
+    epochs_done: whole epochs; elapsed: seconds; best: the best validation accuracy, None at first.
+    """
+
+    def __init__(self, directory, trainer, description):
+        self.directory, self.trainer, self.description = directory, trainer, description
+        self.epochs_done, self.elapsed, self.best = 0, 0.0, None
+
+    def begin(self):
+        """Save at once: a directory that cannot be written to fails now, not after an epoch."""
+        self.directory.tidy()
+        self.save()
+        self.directory.write_config(self.description)
+
+    def save(self, path=None):
+        """Write a checkpoint (last.npz): weights, optimizer, position, description."""
+        position = {
+            "epochs_done": self.epochs_done,
+            "step": self.trainer.step,
+            "sums": self.trainer.read_sums(),
+            "elapsed_s": self.elapsed,
+            "best_val_accuracy": self.best,
+        }
+        meta = {**self.description, "position": position}
+        checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
+
+    def resume(self, path):
+        """Take up the run at the checkpoint `path`, which must be of this model, recipe and data.
+
+        Raises CheckpointError if it is of others, or damaged; nothing is changed then.
+        """
+        SavedRun.read(path).refuse_others(self.description)
+        arrays = self.trainer.arrays()
+        expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
+        arrays, meta = checkpoint.load(path, expected)
+        position = meta["position"]
+        self.trainer.restore(arrays, position["step"])
+        sums = position["sums"]
+        self.trainer.reset_sums(sums["loss"], sums["correct"], sums["count"])
+        self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]
+        self.best = position["best_val_accuracy"]
+        self.directory.keep_rows(self.epochs_done)
+
+    def close_epoch(self, row):
+        """Write the row, best.npz if this epoch is, and last.npz.
+
+        In this order a run that is killed in between does the epoch again and writes the same.
+        Where nothing is held out to decide by, the best is the last.
+        """
+        self.epochs_done, accuracy = row["epoch"], row["val_accuracy"]
+        self.trainer.reset_sums()
+        self.directory.append(row)
+        if accuracy is None or self.best is None or accuracy > self.best:
+            self.best = accuracy
+            self.save(self.directory.best)
+            checkpoint.copy(self.directory.best, self.directory.last)
+        else:
+            self.save()
+
+
+def describe(run):
+    """What a `Run` is, as JSON values: config.json, and part of every checkpoint."""
+    return {
+        "preset": run.preset,
+        "source": run.source,
+        "model": run.config.to_dict(),
+        "recipe": run.recipe.to_dict(),
+        "dataset": {
+            "name": run.dataset.name,
+            "classes": list(run.dataset.classes),
+            "mean": run.mean,
+            "std": run.std,
+            "sha256": fingerprint(run.dataset),
+        },
+    }
+
+
+def fingerprint(dataset):
+    """SHA-256 over all images and labels: the same for any file they came from."""
+    digest = hashlib.sha256()
+    for split in ("train", "test"):
+        digest.update(getattr(dataset, f"{split}_images"))
+        digest.update(getattr(dataset, f"{split}_labels"))
+    return digest.hexdigest()
