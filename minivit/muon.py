@@ -29,6 +29,7 @@ class Muon:
     """
 
     momentum: float = 0.95
+    whole = True  # it needs whole matrices
 
     def update(self, vector, gradient, state, lr, step, decay):
         """One step in place of a matrix (rows, columns); of `state` only m is used."""

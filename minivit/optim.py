@@ -39,6 +39,7 @@ class AdamW:
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    whole = False  # each number by itself: any piece of a vector will do
 
     def init(self, vector):
         """m and v, zeros like `vector`."""
@@ -78,6 +79,7 @@ class SGD:
     """
 
     momentum: float = 0.9
+    whole = False
 
     def init(self, vector):
         """m, zeros like `vector`."""

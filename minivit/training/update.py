@@ -45,7 +45,7 @@ class Update:
             decayed = tree.is_decayed(name)
             matrix = decayed and name.startswith("block")
             rule = self.matrix_rule if matrix else self.rule
-            if isinstance(rule, Muon):
+            if rule.whole:
                 regions.append([rule, start, stop, shape, decayed])
             elif regions and regions[-1][0] is rule and regions[-1][-1] == decayed:
                 regions[-1][2] = stop  # one region with the leaf before
@@ -53,7 +53,7 @@ class Update:
                 regions.append([rule, start, stop, -1, decayed])
         tasks = []
         for rule, start, stop, shape, decayed in regions:
-            step = stop - start if isinstance(rule, Muon) else size
+            step = stop - start if rule.whole else size
             for a in range(start, stop, step):
                 tasks.append((rule, slice(a, min(a + step, stop)), shape, decayed))
         return tasks
