@@ -154,3 +154,10 @@ def test_trivial_is_one_operation_at_any_of_31_magnitudes(monkeypatch):
 def test_what_cannot_be_meant_is_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         rand_augment(pictures(), np.random.default_rng(0), **wrong)
+
+
+@pytest.mark.parametrize("policy", [rand_augment, trivial_augment])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_pictures_neither_grey_nor_coloured_are_refused(policy, channels):
+    with pytest.raises(ConfigError, match=f"1 or 3 channels.*got {channels}"):
+        policy(np.zeros((2, 4, 4, channels), np.uint8), np.random.default_rng(0))

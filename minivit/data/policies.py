@@ -57,7 +57,7 @@ def rand_augment(images, rng, count=2, magnitude=9):
     images (B, H, W, C) uint8 with C 1 or 3, rng a NumPy Generator -> the same shape, a new array.
     magnitude is on the scale 0..30, where 30 is AutoAugment's limit; for a 9 on a scale 0..10,
     give 27. The operations of a picture are drawn anew each time; the same one may come twice.
-    Raises ConfigError for a magnitude outside 0..30 and a count below 0.
+    Raises ConfigError for a magnitude outside 0..30, a count below 0 and another C.
 
     Source: Cubuk et al. 2020, arXiv:1909.13719, section 3.
     """
@@ -75,7 +75,7 @@ def trivial_augment(images, rng):
     """One random operation for each picture, at a magnitude of its own, drawn from 0, 1, .. 30.
 
     images (B, H, W, C) uint8 with C 1 or 3, rng a NumPy Generator -> the same shape, a new array.
-    The limits are the wide ones of the paper.
+    The limits are the wide ones of the paper. Raises ConfigError for another C.
 
     Source: Mueller & Hutter 2021, arXiv:2103.10158 (its "wide" space).
     """
@@ -102,6 +102,10 @@ def _one_each(planes, level, rng, scale):
 
 def _planes(images):
     """(B, H, W, C) -> (C, B, H, W): each colour in one piece, where NumPy is far faster."""
+    if images.shape[3] not in (1, 3):
+        raise ConfigError(
+            f"a policy needs pictures of 1 or 3 channels, grey or colour; got {images.shape[3]}"
+        )
     return array_module(images).ascontiguousarray(images.transpose(3, 0, 1, 2))
 
 
