@@ -5,7 +5,7 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from minivit import cli, data
+from minivit import cli, data, gpu
 from minivit.backend import select
 from minivit.bench.machine import blas_note
 from minivit.config import Config
@@ -30,6 +30,8 @@ def main(argv):
     """Train as the options say; print where everything is, and last the test accuracy."""
     args = options.parser().parse_args(argv)
     xp = select(args.device)
+    if args.device == "auto" and gpu.note():
+        print(gpu.note())
     saved = SavedRun.read(args.resume) if args.resume else None
     if saved:
         config, recipe, preset, directory, source = continued(args, saved)

@@ -6,11 +6,11 @@ fail. Importing minivit never imports CuPy.
 """
 
 import importlib
-import importlib.util
 import sys
 
 import numpy as np
 
+from . import gpu
 from .errors import BackendError, ConfigError, unknown
 
 
@@ -48,29 +48,9 @@ def select(device="auto"):
         raise ConfigError(unknown("device", device, ("auto", "cpu", "gpu")))
     if device == "cpu":
         return np
-    problem = _gpu_problem()
+    problem = gpu.problem()
     if problem is None:
         return importlib.import_module("cupy")
     if device == "gpu":
         raise BackendError(f"no GPU can be used: {problem}")
     return np
-
-
-def _gpu_problem():
-    """None when CuPy can compute on a GPU, else the sentence saying what is missing."""
-    if importlib.util.find_spec("cupy") is None:
-        return (
-            "CuPy is not installed; pip install cupy-cuda13x (or cupy-cuda12x, whichever CUDA "
-            "`nvidia-smi` names), or use --device cpu"
-        )
-    try:
-        import cupy
-    except Exception as error:  # a wheel for another CUDA fails in many ways
-        return f"CuPy is installed but does not import ({error}); install the wheel for your CUDA"
-    if not cupy.cuda.is_available():
-        return "CuPy is installed but finds no CUDA device; check `nvidia-smi`, or use --device cpu"
-    try:  # a driver that is too old shows only when something runs
-        proof = int(cupy.arange(3).sum())
-    except Exception as error:
-        return f"CuPy found a device but cannot compute on it ({error})"
-    return None if proof == 3 else "the device computes wrong sums"

@@ -200,11 +200,28 @@ def run(main, argv=None):
     except MinivitError as error:
         return _end(f"error: {error}", 1)
     except MemoryError as error:
-        reason = f" ({error})" if str(error) else ""
-        return _end(f"error: out of memory{reason}; try smaller sizes or a smaller batch", 1)
+        return _end(f"error: {_out_of_memory(error)}", 1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _end(f"error: {place}{error.strerror or error}", 1)
+    except Exception as error:
+        if not _from_cupy(error):  # a mistake of ours: its traceback is what helps
+            raise
+        advice = "try a lower --batch-size; `nvidia-smi` shows what else runs there"
+        return _end(f"error: the GPU gave up ({type(error).__name__}: {error}); {advice}", 1)
+
+
+def _from_cupy(error):
+    """Did CuPy raise this, or the CUDA libraries below it?"""
+    return type(error).__module__.partition(".")[0] in ("cupy", "cupy_backends", "cupyx")
+
+
+def _out_of_memory(error):
+    """The sentence for a MemoryError; CuPy's is one too."""
+    place = " on the GPU" if _from_cupy(error) else ""
+    reason = str(error).removeprefix("Out of memory ").rstrip(".")
+    reason = f" {reason};" if reason else ""
+    return f"out of memory{place}:{reason} try smaller sizes, a lower --batch-size or --micro-batch"
 
 
 def _end(sentence, status):

@@ -138,8 +138,8 @@ def raiser(error):
         (ConfigError("dim must be 3"), 2, "error: dim must be 3\n"),
         (PermissionError(13, "Permission denied", "runs"), 1, "error: runs: Permission denied\n"),
         (OSError(28, "No space left on device"), 1, "error: No space left on device\n"),
-        (MemoryError(), 1, "error: out of memory; try smaller sizes or a smaller batch\n"),
-        (MemoryError("9 TiB"), 1, "error: out of memory (9 TiB); try smaller sizes or a smaller b"),
+        (MemoryError(), 1, "error: out of memory: try smaller sizes, a lower --batch-size or"),
+        (MemoryError("9 TiB"), 1, "error: out of memory: 9 TiB; try smaller sizes, a lower --ba"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )
