@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from minivit import cli
-from minivit.data import shapes
+from minivit.data import cifar, published, shapes
 from minivit.training import checkpoint
 
 ROOT = Path(__file__).parent.parent
@@ -379,3 +379,25 @@ def test_help_fits_80_columns(capsys):
     status, out, _ = run(capsys, "--help")
     assert status == 0 and max(map(len, out.splitlines())) <= 80
     assert "examples:" in out and "presets:" in out and "(default: the data's)" in out
+
+
+@pytest.mark.parametrize(("name", "classes"), [("cifar10", 10), ("cifar100", 100)])
+def test_either_cifar_trains_by_the_same_command(capsys, here, monkeypatch, name, classes):
+    """The classes follow from the data; every ingredient of the recipes finds its way."""
+    form = next(f for f in published.FORMS if f.dataset == name and f.label_bytes)
+    monkeypatch.setattr(cifar, "RECORDS", 20)
+    folder = here / "data" / form.folder
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for index, file in enumerate(form.files):
+        n = 100 if classes == 100 and index == 0 else 20
+        labels = np.repeat(np.arange(n)[:, None] % classes, form.label_bytes, axis=1)
+        labels[:, :-1] //= 5  # CIFAR-100 has the coarse label first
+        pixels = rng.integers(0, 256, (n, 3072))
+        (folder / file).write_bytes(np.hstack([labels, pixels]).astype(np.uint8).tobytes())
+    varied = ["--policy", "rand", "--mixup", "0.8", "--cutmix", "1", "--erasing", "0.25"]
+    words = [*SMALL, *varied, "--epochs", "1", "--batch-size", "10", "--dataset", name]
+    status, out, err = run(capsys, *words, "--out", "run")
+    assert status == 0, err
+    assert f"{classes} classes" in out and f"{name} test accuracy" in out
+    assert checkpoint.load(here / "run/last.npz")[0]["model/head.w"].shape == (8, classes)
