@@ -5,7 +5,7 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from minivit import cli, data, gpu
+from minivit import cli, data, ending, gpu
 from minivit.backend import select
 from minivit.bench.machine import blas_note
 from minivit.config import Config
@@ -30,8 +30,8 @@ def main(argv):
     """Train as the options say; print where everything is, and last the test accuracy."""
     args = options.parser().parse_args(argv)
     xp = select(args.device)
-    if args.device == "auto" and gpu.note():
-        print(gpu.note())
+    if args.device == "auto" and xp.__name__ == "numpy" and (note := gpu.note()):
+        print(note)
     saved = SavedRun.read(args.resume) if args.resume else None
     if saved:
         config, recipe, preset, directory, source = continued(args, saved)
@@ -154,4 +154,4 @@ def introduce(run, workers, xp):
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main))
+    sys.exit(ending.run(main))

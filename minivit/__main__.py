@@ -3,7 +3,8 @@
 import importlib
 import sys
 
-from .cli import Parser, run
+from .cli import Parser
+from .ending import run
 from .errors import ConfigError, unknown
 
 # name: (module with add_arguments(parser) and main(args), what it does)

@@ -19,7 +19,7 @@ from minivit.bench import command, machine, memory, peak, profile, step, table
 from minivit.bench.results import Result
 from minivit.bench.sizes import SIZES, Size
 from minivit.bench.stopwatch import Stopwatch, watching
-from minivit.cli import run
+from minivit.ending import run
 from minivit.layers import Linear
 from minivit.summary import flops, parameters
 from minivit.training.workers import Workers

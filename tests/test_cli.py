@@ -12,7 +12,8 @@ import pytest
 from minivit import Config, ConfigError, DataError
 from minivit.__main__ import COMMANDS
 from minivit.__main__ import main as minivit
-from minivit.cli import Parser, add_model_arguments, choice, model_config, number, path, run, whole
+from minivit.cli import Parser, add_model_arguments, choice, model_config, number, path, whole
+from minivit.ending import run
 from minivit.errors import BackendError
 from minivit.layers import Gelu, LayerNorm, Linear, gelu
 
@@ -248,7 +249,7 @@ def test_a_reader_that_goes_away_is_no_error():
 def script(source, **settings):
     """A Python program that runs `source`, with the repository importable -> what it left."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings.pop("env", {})}
-    line = [sys.executable, "-c", "import sys\nfrom minivit.cli import run\n" + source]
+    line = [sys.executable, "-c", "import sys\nfrom minivit.ending import run\n" + source]
     return subprocess.run(line, capture_output=True, text=True, env=environment, **settings)
 
 

@@ -5,29 +5,22 @@ a driver that are pretended too.
 """
 
 import ctypes
-import importlib.util
 import os
 import subprocess
 import sys
 import types
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import strict_cupy
+from program import ROOT, few_shapes, train
 
 from minivit import gpu
 from minivit.__main__ import main as minivit
 from minivit.backend import select
-from minivit.cli import run
-from minivit.data import shapes
+from minivit.ending import run
 from minivit.errors import BackendError
-
-ROOT = Path(__file__).parent.parent
-SPEC = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-train = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(train)
 
 FOUND = "class cuda:\n    is_available = staticmethod(lambda: True)\n"
 NOT_FOUND = FOUND.replace("True", "False")
@@ -226,8 +219,7 @@ def test_a_run_that_may_take_the_cpu_says_why_it_does(
     pretend, monkeypatch, capsys, tmp_path, source, notes
 ):
     """Not to those who have no CuPy: they do not wait for a GPU."""
-    load = shapes.load
-    monkeypatch.setattr(shapes, "load", lambda seed: load(seed, train=20, test=4))
+    few_shapes(monkeypatch, train=20, test=4)
     pretend(source, ["cupy-cuda12x"] if source else ())
     small = ["--dim", "8", "--depth", "1", "--heads", "1", "--mlp-dim", "8", "--epochs", "1"]
     main, arguments = COMMANDS["train"]
@@ -295,8 +287,7 @@ def test_memory_that_runs_out_is_told_in_a_line_too(
     small_gpu, monkeypatch, capsys, tmp_path, name, tasks
 ):
     main, arguments = COMMANDS[name]
-    load = shapes.load
-    monkeypatch.setattr(shapes, "load", lambda seed: load(seed, train=200, test=12))
+    few_shapes(monkeypatch, train=200, test=12)
     monkeypatch.delenv("MINIVIT_DEBUG", raising=False)
     small_gpu(tasks)
     out = ["--out", str(tmp_path / "run")] if name == "train" else []

@@ -4,16 +4,16 @@ import importlib.util
 import json
 import signal
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import strict_cupy
-from runs import left_behind
+from program import few_shapes, train
+from runs import data, left_behind
 
-from minivit import Config, cli, starts
+from minivit import Config, ending, starts
 from minivit.backend import to_device, to_host
-from minivit.data import Dataset, shapes
+from minivit.data import Dataset
 from minivit.data.augment import normalise
 from minivit.layers import Patchify
 from minivit.training import checkpoint, run
@@ -23,11 +23,6 @@ from minivit.training.run import Run
 from minivit.training.signals import Interrupted
 from minivit.training.trainer import Trainer, hits
 from minivit.training.workers import Workers
-
-ROOT = Path(__file__).parent.parent
-SPEC = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-train = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(train)
 
 SIZES = {"image_size": 8, "patch_size": 4, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
 MEAN, STD = [0.5, 0.4, 0.6], [0.2, 0.25, 0.3]
@@ -46,12 +41,6 @@ def workers(monkeypatch):
     monkeypatch.setattr(run.curves, "draw", lambda rows, path, title: "")
     with Workers(1) as entered:
         yield entered
-
-
-def data(count, xp=np, seed=0):
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
-    return to_device(images, xp), to_device(rng.integers(0, 10, count), xp)
 
 
 def trainer(workers, xp=np, sizes=CHANCE, **recipe):
@@ -301,15 +290,14 @@ OPTIONS = {  # option: its words, part of config.json, value there
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A directory to write in, and shapes of which there are few."""
-    load = shapes.load
-    monkeypatch.setattr(shapes, "load", lambda seed: load(seed, train=40, test=12))
+    few_shapes(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def described(here, *words):
     """config.json of a run so begun."""
-    assert cli.run(train.main, [*ON_SHAPES, *words, "--out", "run"]) == 0
+    assert ending.run(train.main, [*ON_SHAPES, *words, "--out", "run"]) == 0
     return json.loads((here / "run/config.json").read_text())
 
 
@@ -349,7 +337,7 @@ def test_what_is_not_asked_for_is_off(here):
     ],
 )
 def test_a_wrong_value_is_told_in_one_sentence(capsys, here, words, sentence):
-    assert cli.run(train.main, [*ON_SHAPES, *words]) == 2
+    assert ending.run(train.main, [*ON_SHAPES, *words]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1
     assert sentence in err and "Traceback" not in err
@@ -360,13 +348,13 @@ def test_a_wrong_value_is_told_in_one_sentence(capsys, here, words, sentence):
 def test_a_run_goes_on_as_it_was_begun(capsys, here, words):
     described(here, "--ema", "0.9", "--no-augment")
     capsys.readouterr()
-    assert cli.run(train.main, ["--resume", "run", *words]) == 2
+    assert ending.run(train.main, ["--resume", "run", *words]) == 2
     name = words[0].removeprefix("--")
     assert f"last.npz continues as it was begun: {name} is " in capsys.readouterr().err
 
 
 def test_help_names_every_option_within_80_columns(capsys):
-    assert cli.run(train.main, ["--help"]) == 0
+    assert ending.run(train.main, ["--help"]) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     for words, _, _ in OPTIONS.values():

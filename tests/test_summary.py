@@ -5,9 +5,9 @@ import pytest
 
 from minivit import Config, CrossEntropy, Key, ViT, tree
 from minivit.__main__ import main as minivit
-from minivit.cli import run
 from minivit.commands.summary import binary, decimal
 from minivit.config import POOLS
+from minivit.ending import run
 from minivit.summary import activation_bytes, flops, macs, parameters, rows
 
 SMALL = {

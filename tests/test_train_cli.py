@@ -1,6 +1,5 @@
 """`python train.py` as a user meets it: what it prints, what it refuses, how it ends."""
 
-import importlib.util
 import os
 import re
 import shlex
@@ -13,15 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from program import ROOT, few_shapes, train
 
-from minivit import cli
+from minivit import ending
 from minivit.data import cifar, published, shapes
 from minivit.training import checkpoint
-
-ROOT = Path(__file__).parent.parent
-SPEC = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-train = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(train)
 
 SIZES = ["--patch-size", "16", "--dim", "8", "--depth", "1", "--heads", "2", "--mlp-dim", "8"]
 SMALL = [*SIZES, "--preset", "smoke", "--device", "cpu", "--threads", "1"]
@@ -31,8 +26,7 @@ ON_SHAPES = [*SMALL, "--dataset", "shapes", "--epochs", "1", "--batch-size", "10
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     """A directory to write in, no data elsewhere, and shapes of which there are few."""
-    load = shapes.load
-    monkeypatch.setattr(shapes, "load", lambda seed: load(seed, train=40, test=12))
+    few_shapes(monkeypatch)
     monkeypatch.delenv("MINIVIT_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -42,10 +36,9 @@ def here(tmp_path, monkeypatch):
 def finished(tmp_path_factory):
     """A run that is done, to be copied."""
     with pytest.MonkeyPatch.context() as patch:
-        load = shapes.load
-        patch.setattr(shapes, "load", lambda seed: load(seed, train=40, test=12))
+        few_shapes(patch)
         out = tmp_path_factory.mktemp("runs") / "done"
-        assert cli.run(train.main, [*ON_SHAPES, "--out", str(out)]) == 0
+        assert ending.run(train.main, [*ON_SHAPES, "--out", str(out)]) == 0
     return out
 
 
@@ -58,7 +51,7 @@ def done(finished, here):
 def run(capsys, *words):
     """`train.py WORDS` -> status, stdout, stderr."""
     capsys.readouterr()
-    status = cli.run(train.main, [str(word) for word in words])
+    status = ending.run(train.main, [str(word) for word in words])
     return status, *capsys.readouterr()
 
 

@@ -27,172 +27,83 @@ def parser():
         description="Train a Vision Transformer, written from scratch in NumPy.",
         epilog=EXAMPLES + presets,
     )
-    group = p.add_argument_group("what to train on")
-    group.add_argument(
-        "--dataset",
-        type=data_name,
-        metavar="NAME|DIR",
-        help="auto, cifar10, cifar100, shapes or a directory of images "
-        "(default: auto, CIFAR-10 if it can be had, else shapes)",
-    )
-    group.add_argument(
-        "--data-dir",
-        type=cli.path,
-        metavar="DIR",
-        help="where CIFAR is, or goes (default: $MINIVIT_DATA or data)",
-    )
-    group.add_argument(
-        "--val-fraction",
-        type=cli.number(0, 0.9),
-        metavar="SHARE",
-        help=f"of the training images, held out (default: {default('val_fraction')})",
-    )
-    group = p.add_argument_group("how to train")
-    preset = cli.choice("preset", PRESETS)
-    group.add_argument(
-        "--preset",
-        type=preset,
-        metavar="{" + ",".join(PRESETS) + "}",
-        help="model and recipe (default: tiny, or base on a GPU)",
-    )
-    group.add_argument(
-        "--epochs",
-        type=cli.whole(),
-        metavar="N",
-        help=f"passes over the training images (default: {default('epochs')})",
-    )
-    group.add_argument(
-        "--batch-size",
-        type=cli.whole(),
-        metavar="N",
-        help=f"images a step (default: {default('batch_size')})",
-    )
-    group.add_argument(
-        "--lr",
-        type=cli.number(low_open=True),
-        metavar="RATE",
-        help=f"peak learning rate (default: {default('lr')})",
-    )
-    group.add_argument(
-        "--weight-decay",
-        type=cli.number(),
-        metavar="RATE",
-        help=f"pull of matrices towards 0 (default: {default('weight_decay')})",
-    )
-    group.add_argument(
-        "--warmup",
-        type=cli.number(0, 1),
-        metavar="SHARE",
-        help=f"of all steps, with rising rate (default: {default('warmup')})",
-    )
-    group.add_argument(
-        "--optimizer",
-        type=cli.choice("optimizer", OPTIMIZERS),
-        metavar="{" + ",".join(OPTIMIZERS) + "}",
-        help=f"update rule (default: {default('optimizer')})",
-    )
-    group.add_argument(
-        "--smoothing",
-        type=cli.number(0, 0.999),
-        metavar="SHARE",
-        help=f"label smoothing (default: {default('smoothing')})",
-    )
-    group.add_argument(
-        "--whiten",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="start the patch embedding as a whitening of the images' patches (default: the "
-        "preset's)",
-    )
-    group.add_argument(
-        "--first-size",
-        type=cli.whole(0),
-        metavar="PIXELS",
-        help="begin on images made so small (default: off)",
-    )
-    group.add_argument(
-        "--first-share",
-        type=cli.number(0, 1),
-        metavar="SHARE",
-        help=f"of all steps, on those (default: {default('first_share')})",
-    )
-    group.add_argument(
-        "--ema",
-        type=cli.number(0, 0.999999),
-        metavar="DECAY",
-        help="measure a running mean of the weights (default: off)",
-    )
-    group.add_argument(
-        "--micro-batch",
-        type=cli.whole(0),
-        metavar="N",
-        help="at most so many images through the model at once; gradients are summed (default: as "
-        "many as suit the device)",
-    )
-    group.add_argument(
-        "--seed",
-        type=cli.whole(0),
-        metavar="N",
-        help=f"of everything random (default: {default('seed')})",
-    )
+    _add_data(p.add_argument_group("what to train on"))
+    _add_training(p.add_argument_group("how to train"))
     _add_augmentation(p.add_argument_group("how to vary the images"))
-    group = p.add_argument_group("where to run and write")
-    group.add_argument(
-        "--device",
-        type=cli.choice("device", ("auto", "cpu", "gpu")),
-        default="auto",
-        metavar="{auto,cpu,gpu}",
-        help="NumPy or CuPy",
-    )
-    group.add_argument(
-        "--threads",
-        type=cli.whole(),
-        metavar="N",
-        help="workers, one a core (default: the cores this process may use)",
-    )
-    group.add_argument(
-        "--out",
-        type=cli.path,
-        metavar="DIR",
-        help="run directory (default: runs/DATASET-PRESET-1, -2, ...)",
-    )
-    group.add_argument(
-        "--resume",
-        type=cli.path,
-        metavar="DIR|FILE",
-        help="go on with a run, from its last.npz or the checkpoint given",
-    )
+    _add_places(p.add_argument_group("where to run and write"))
     cli.add_model_arguments(p, source="the preset's", data="the data's")
     return p
 
 
+def _add_data(group):
+    where = "where CIFAR is, or goes (default: $MINIVIT_DATA or data)"
+    what = "auto, cifar10, cifar100, shapes or a directory of images"
+    what += " (default: auto, CIFAR-10 if it can be had, else shapes)"
+    add(group, "--dataset", data_name, "NAME|DIR", what)
+    add(group, "--data-dir", cli.path, "DIR", where)
+    add(group, "--val-fraction", cli.number(0, 0.9), "SHARE", "of the training images, held out")
+
+
+def _add_training(group):
+    share, rate, whole = cli.number(0, 1), cli.number(), cli.whole(0)
+    preset = "model and recipe (default: tiny, or base on a GPU)"
+    whiten = "start the patch embedding as a whitening of the images' patches"
+    micro = "at most so many images through the model at once; gradients are summed"
+    micro += " (default: as many as suit the device)"
+    add(group, "--preset", cli.choice("preset", PRESETS), listed(PRESETS), preset)
+    add(group, "--epochs", cli.whole(), "N", "passes over the training images")
+    add(group, "--batch-size", cli.whole(), "N", "images a step")
+    add(group, "--lr", cli.number(low_open=True), "RATE", "peak learning rate")
+    add(group, "--weight-decay", rate, "RATE", "pull of matrices towards 0")
+    add(group, "--warmup", share, "SHARE", "of all steps, with rising rate")
+    optimizer = cli.choice("optimizer", OPTIMIZERS)
+    add(group, "--optimizer", optimizer, listed(OPTIMIZERS), "update rule")
+    add(group, "--smoothing", cli.number(0, 0.999), "SHARE", "label smoothing")
+    add_switch(group, "--whiten", whiten)
+    add(group, "--first-size", whole, "PIXELS", "begin on images made so small")
+    add(group, "--first-share", share, "SHARE", "of all steps, on those")
+    add(group, "--ema", cli.number(0, 0.999999), "DECAY", "measure a running mean of the weights")
+    add(group, "--micro-batch", whole, "N", micro)
+    add(group, "--seed", whole, "N", "of everything random")
+
+
 def _add_augmentation(group):
     """The options of `minivit.data.prepare`."""
-    group.add_argument(
-        "--augment",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="random crop and flip (default: on)",
-    )
-    group.add_argument(
-        "--policy",
-        type=cli.choice("policy", POLICIES),
-        metavar="{" + ",".join(POLICIES) + "}",
-        help=f"TrivialAugment or RandAugment (default: {default('policy')})",
-    )
-    group.add_argument(
-        "--erasing",
-        type=cli.number(0, 1),
-        metavar="SHARE",
-        help="of the images lose a rectangle (default: off)",
-    )
-    for name, words in (("mixup", "MixUp"), ("cutmix", "CutMix")):
-        group.add_argument(
-            f"--{name}",
-            type=cli.number(),
-            metavar="RATE",
-            help=f"{words} with a share from Beta(RATE, RATE) (default: off)",
-        )
+    policy = cli.choice("policy", POLICIES)
+    share = "with a share from Beta(RATE, RATE)"
+    add_switch(group, "--augment", "random crop and flip")
+    add(group, "--policy", policy, listed(POLICIES), "TrivialAugment or RandAugment")
+    add(group, "--erasing", cli.number(0, 1), "SHARE", "of the images lose a rectangle")
+    add(group, "--mixup", cli.number(), "RATE", f"MixUp {share}")
+    add(group, "--cutmix", cli.number(), "RATE", f"CutMix {share}")
+
+
+def _add_places(group):
+    devices = ("auto", "cpu", "gpu")
+    workers = "workers, one a core (default: the cores this process may use)"
+    out = "run directory (default: runs/DATASET-PRESET-1, -2, ...)"
+    again = "go on with a run, from its last.npz or the checkpoint given"
+    device = cli.choice("device", devices)
+    cli.add(group, "--device", device, listed(devices), "NumPy or CuPy", default="auto")
+    add(group, "--threads", cli.whole(), "N", workers)
+    add(group, "--out", cli.path, "DIR", out)
+    add(group, "--resume", cli.path, "DIR|FILE", again)
+
+
+def add(group, flag, kind, metavar, text):
+    """Add an option that takes a value; help says what it is when it is not given."""
+    cli.add(group, flag, kind, metavar, text if "(default" in text else text + default(flag))
+
+
+def add_switch(group, flag, text):
+    """Add --FLAG and --no-FLAG."""
+    action = argparse.BooleanOptionalAction
+    group.add_argument(flag, action=action, default=None, help=text + default(flag))
+
+
+def listed(names):
+    """Names to choose from, for help: "{one,two}"."""
+    return "{" + ",".join(names) + "}"
 
 
 def data_name(text):
@@ -201,7 +112,12 @@ def data_name(text):
     return small if small in data.NAMES else text
 
 
-def default(name):
-    """What an option that is not given becomes, in words: the recipe's value or "the preset's"."""
+def default(flag):
+    """What a recipe's option that is not given becomes, for help; "" for other options."""
+    name = flag.removeprefix("--").replace("-", "_")
+    if not hasattr(Recipe, name):
+        return ""
     values = {preset.recipe.get(name, getattr(Recipe, name)) for preset in PRESETS.values()}
-    return values.pop() if len(values) == 1 else "the preset's"
+    value = values.pop() if len(values) == 1 else "the preset's"
+    words = {True: "on", False: "off"} if name != "seed" else {}
+    return f" (default: {words.get(value, value)})"

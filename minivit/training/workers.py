@@ -20,9 +20,7 @@ import numpy as np
 
 from ..errors import WorkerError
 from .memory import keep_memory
-from .order import ABANDONED, Abandoned, OrderedSum, counter
-
-__all__ = ["OrderedSum", "Workers", "available_cores", "cut"]
+from .order import ABANDONED, Abandoned, counter
 
 
 def available_cores():
