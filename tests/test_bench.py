@@ -8,6 +8,7 @@ import sys
 import time
 import types
 from argparse import Namespace
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -27,8 +28,10 @@ from minivit.training.workers import Workers
 ROOT = pathlib.Path(__file__).parent.parent
 TINY = Size(Config(image_size=8, dim=32, depth=2, heads=2, mlp_dim=64), 8)
 ROW = [
-    *("train_images_per_second", "forward_images_per_second", "peak_share", "optimizer_share"),
+    *("train_images_per_second", "half_patches_images_per_second", "forward_images_per_second"),
     *(
+        "peak_share",
+        "optimizer_share",
         "data_share",
         "varied_data_share",
         "peak_memory_bytes",
@@ -105,6 +108,7 @@ def test_table_fits_the_page(bench, capsys):
     assert max(map(len, text.splitlines())) <= 80
     for words in (
         "training step",
+        "half the patches",
         "forward only",
         "optimizer",
         "crop and flip",
@@ -211,6 +215,7 @@ def test_rates_shares_and_ratios():
     medians = {
         "ours": {
             "train": 0.5,
+            "fewer": 0.25,
             "forward": 0.1,
             "optimizer_share": 0.01,
             "data_share": -0.02,
@@ -221,11 +226,26 @@ def test_rates_shares_and_ratios():
     row = Result(TINY, medians, {"ours": 100, "torch": 200}, peak=2.0).row()
     assert list(row) == ROW
     assert row["train_images_per_second"] == 16 and row["forward_images_per_second"] == 80
+    assert row["half_patches_images_per_second"] == 32
     assert row["torch_train_images_per_second"] == 8
     assert row["train_ratio"] == 2 and row["forward_ratio"] == pytest.approx(3)
     assert row["peak_share"] == 16 * flops(TINY.config, training=True) / 2e9
     assert row["data_share"] == 0 and row["varied_data_share"] == 0.03
     assert row["peak_memory_bytes"] == 100
+
+
+def test_half_of_the_patches_are_left_out_where_the_table_says_so_alone(monkeypatch):
+    with Workers(1) as workers, closing(step.Bench(TINY, workers, pictures=8)) as bench:
+        trainer, rates = bench.trainer, []
+
+        def train_step(images, labels):
+            trainer.step += 1
+            rates.append(trainer.model_at(trainer.step).config.patch_dropout)
+
+        monkeypatch.setattr(trainer, "train_step", train_step)
+        for work in (bench.fewer, bench.train, bench.run, bench.fewer, bench.run_varied):
+            work()
+    assert rates == [0.5, 0, 0, 0.5, 0]
 
 
 def test_peak_counts_two_operations_a_multiplication(monkeypatch):

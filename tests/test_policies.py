@@ -1,11 +1,11 @@
-"""RandAugment and TrivialAugment: each operation against Pillow, and who gets which."""
+"""RandAugment: each operation against Pillow, and who gets which."""
 
 import numpy as np
 import pytest
 
 from minivit.backend import to_device, to_host
 from minivit.data import policies
-from minivit.data.policies import OPERATIONS, Operation, rand_augment, trivial_augment
+from minivit.data.policies import OPERATIONS, Operation, rand_augment
 from minivit.errors import ConfigError
 
 TABLES_OF_THEIR_OWN = ("autocontrast", "equalize")  # what strength 0 does not make harmless
@@ -13,7 +13,6 @@ GREY = (128, 128, 128)
 POLICIES = {
     "rand": rand_augment,
     "rand, once, to the limit": lambda images, rng: rand_augment(images, rng, 1, 30),
-    "trivial": trivial_augment,
 }
 
 
@@ -29,7 +28,7 @@ def pictures(count=9, shape=(32, 28, 3), seed=0):
 def strengths(name, count):
     """From one end of what is published to the other."""
     operation = OPERATIONS[name]
-    return np.linspace(-1 if operation.signed else 0, 1, count) * operation.wide
+    return np.linspace(-1 if operation.signed else 0, 1, count) * operation.limit
 
 
 def apply(name, images, strength):
@@ -124,7 +123,7 @@ def marked(monkeypatch):
     seen = [[] for _ in range(14)]
 
     def operation(k, signed):
-        return Operation(lambda p, s: (seen[k].extend(s), p + (k + 1))[1], 30, 60, signed)
+        return Operation(lambda p, s: (seen[k].extend(s), p + (k + 1))[1], 30, signed)
 
     table = {str(k): operation(k, k >= 7) for k in range(14)}
     monkeypatch.setattr(policies, "OPERATIONS", table)
@@ -141,23 +140,13 @@ def test_operations_and_sides_come_up_equally_often(monkeypatch):
     assert abs(np.mean(np.concatenate(seen[7:]) > 0) - 0.5) < 0.03
 
 
-def test_trivial_is_one_operation_at_any_of_31_magnitudes(monkeypatch):
-    seen = marked(monkeypatch)
-    out = trivial_augment(np.zeros((7000, 1, 1, 1), np.uint8), np.random.default_rng(0))
-    assert set(out.ravel()) == set(range(1, 15))
-    values, counts = np.unique(np.abs(np.concatenate(seen)).round(9), return_counts=True)
-    np.testing.assert_array_equal(values, np.arange(31) * 2)  # thirtieths of the wide limit, 60
-    np.testing.assert_allclose(counts / 7000, 1 / 31, rtol=0.25)
-
-
 @pytest.mark.parametrize("wrong", [{"magnitude": 31}, {"magnitude": -1}, {"count": -1}])
 def test_what_cannot_be_meant_is_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         rand_augment(pictures(), np.random.default_rng(0), **wrong)
 
 
-@pytest.mark.parametrize("policy", [rand_augment, trivial_augment])
 @pytest.mark.parametrize("channels", [2, 4])
-def test_pictures_neither_grey_nor_coloured_are_refused(policy, channels):
+def test_pictures_neither_grey_nor_coloured_are_refused(channels):
     with pytest.raises(ConfigError, match=f"1 or 3 channels.*got {channels}"):
-        policy(np.zeros((2, 4, 4, channels), np.uint8), np.random.default_rng(0))
+        rand_augment(np.zeros((2, 4, 4, channels), np.uint8), np.random.default_rng(0))

@@ -8,7 +8,7 @@ from minivit.data.augment import augment
 from minivit.data.batches import epoch
 from minivit.data.erase import random_erasing
 from minivit.data.mix import mix
-from minivit.data.policies import rand_augment, trivial_augment
+from minivit.data.policies import rand_augment
 from minivit.data.prepare import POLICIES, Preparation
 from minivit.errors import ConfigError
 from minivit.training.recipe import Recipe
@@ -17,7 +17,7 @@ B, CLASSES = 24, 5
 OFF = {"augment": False, "classes": CLASSES}
 MIXING = {"mixup": 0.8, "cutmix": 1.0}
 ALL = {"augment": True, "policy": "rand", "erasing": 0.5, **MIXING, "classes": CLASSES}
-STEPS = [{"augment": True}, {"policy": "trivial"}, {"policy": "rand"}, {"erasing": 0.5}, MIXING]
+STEPS = [{"augment": True}, {"policy": "rand"}, {"erasing": 0.5}, MIXING]
 
 
 def batch(xp=np, count=B, channels=3):
@@ -40,7 +40,7 @@ def test_crop_and_flip_then_policy_then_erasing_then_mixing(policy):
     (images, labels), rng = batch(), np.random.default_rng(1)
     images = augment(images, rng)
     if policy != "none":
-        images = {"trivial": trivial_augment, "rand": rand_augment}[policy](images, rng)
+        images = rand_augment(images, rng)
     images = random_erasing(images, rng, 0.5)
     images, targets = mix(images, labels, CLASSES, rng, 0.8, 1.0)
     got = prepared({**ALL, "policy": policy})
@@ -61,7 +61,6 @@ def test_a_step_alone_is_that_step_and_no_other(alone):
     images, labels = batch()
     functions = {
         "augment": lambda rng: (augment(images, rng), labels),
-        "trivial": lambda rng: (trivial_augment(images, rng), labels),
         "rand": lambda rng: (rand_augment(images, rng), labels),
         "erasing": lambda rng: (random_erasing(images, rng, 0.5), labels),
         "mixup": lambda rng: mix(images, labels, CLASSES, rng, 0.8, 1.0),
@@ -126,10 +125,21 @@ def test_a_recipe_hands_on_each_of_its_values():
     assert Recipe(**values).preparation(7) == Preparation(**values, classes=7)
 
 
+@pytest.mark.parametrize(("plain", "first"), [(0, 11), (1, 10), (3, 8), (10, 1), (99, 1)])
+def test_the_last_passes_may_be_plain(plain, first):
+    """Crops and flips stay, if they are on at all."""
+    values = {"policy": "rand", "erasing": 0.1, "mixup": 0.2, "cutmix": 0.3}
+    for crops in (True, False):
+        recipe = Recipe(epochs=10, plain_epochs=plain, augment=crops, **values)
+        for number in range(1, 11):
+            used = {} if number >= first else values
+            assert recipe.preparation(7, number) == Preparation(crops, **used, classes=7)
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"policy": "rnd"}, "unknown policy 'rnd'; did you mean 'rand'? Valid: none, trivial, ran"),
+        ({"policy": "rnd"}, "unknown policy 'rnd'; did you mean 'rand'? Valid: none, rand"),
         ({"policy": None}, "unknown policy 'None'"),
         ({"erasing": 1.1}, "erasing must be a number from 0 to 1; got 1.1"),
         ({"erasing": -0.1}, "erasing must be a number from 0 to 1; got -0.1"),

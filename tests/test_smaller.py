@@ -1,18 +1,13 @@
-"""SmallerViT: images and positions made smaller, gradients at full size; a run that begins so."""
+"""SmallerViT: images and positions made smaller, gradients at full size."""
 
 import numpy as np
 import pytest
 from cases import KEY, B, close, draw, redrawn, tiny
-from runs import data
 
-from minivit import Config, ConfigError, CrossEntropy, ViT, gradcheck, tree
+from minivit import ConfigError, CrossEntropy, gradcheck, tree
 from minivit.backend import to_device, to_host
 from minivit.config import POOLS
 from minivit.smaller import SmallerViT, resampling, resized
-from minivit.training.recipe import Recipe
-from minivit.training.trainer import Trainer
-
-SIZES = {"image_size": 8, "patch_size": 2, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
 
 
 def smaller(size=4, **changes):
@@ -101,42 +96,3 @@ def test_float32_stays_float32(xp):
 def test_sizes_that_cannot_be(size):
     with pytest.raises(ConfigError, match=f"first_size.*multiple of patch_size 2.*6; got {size}"):
         smaller(size)
-
-
-def trainer(workers, **recipe):
-    recipe = Recipe(**{"warmup": 0, "lr": 0.01, "first_size": 4, **recipe})
-    return Trainer(Config(**SIZES), recipe, 8, [0.5] * 3, [0.2] * 3, workers)
-
-
-def test_a_run_begins_on_small_images_and_ends_on_full_ones(workers):
-    trained = trainer(workers, first_share=0.5)
-    kinds = [type(trained.model_at(step)) for step in range(1, 9)]
-    assert kinds == [SmallerViT] * 4 + [ViT] * 4
-    assert trainer(workers, first_size=0, first_share=1).model_at(1).config.image_size == 8
-    assert trainer(workers, first_share=0).model_at(1).config.image_size == 8
-
-
-def test_the_steps_learn_by_the_model_of_their_size(workers):
-    images, labels = data(9)
-    small, full = trainer(workers), trainer(workers, first_size=0)
-    small.train_step(images, labels), full.train_step(images, labels)
-    assert not np.allclose(small.vector, full.vector)
-    x = (images / 255 - 0.5) / 0.2
-    start = trainer(workers)
-    logits, cache = start.first.forward(start.params, x.astype(np.float32))
-    _, cache_of_loss = CrossEntropy(0.1).forward(logits, labels)
-    _, grads = start.first.backward(CrossEntropy(0.1).backward(1.0, cache_of_loss), cache)
-    for name, gradient in tree.walk(grads):
-        got = dict(tree.walk(small.gradients))[name]
-        np.testing.assert_allclose(got, gradient, rtol=1e-3, atol=1e-6, err_msg=name)
-    small.step = 7  # what follows is the last step, of full images
-    small.train_step(images, labels)
-    assert small.read_sums()["bad_step"] is None
-
-
-def test_small_images_go_through_in_larger_pieces(workers):
-    trained = Trainer(
-        Config(), Recipe(first_size=16, batch_size=64), 8, [0.5] * 3, [0.2] * 3, workers
-    )
-    small = trained.micro_batches(64, trained.model_at(1).config)
-    assert 1 <= len(small) < len(trained.micro_batches(64))

@@ -41,6 +41,7 @@ class Result:
         """The entry of this size in the JSON of `bench --json`."""
         return {
             "train_images_per_second": self.rate("train"),
+            "half_patches_images_per_second": self.rate("fewer"),
             "forward_images_per_second": self.rate("forward"),
             "peak_share": self.share("train"),
             "optimizer_share": self.medians["ours"]["optimizer_share"],

@@ -19,7 +19,8 @@ from .stopwatch import Stopwatch, watching
 from .timing import SECONDS, average, synchronizer
 
 PICTURES = 50_000  # as many as CIFAR-10 has: batches are gathered from all over them
-WORK = ("train", "run", "run_varied", "forward", "prepare", "prepare_varied")
+WORK = ("train", "fewer", "run", "run_varied", "forward", "prepare", "prepare_varied")
+STEPS = 20_000  # of a run that has half of the patches in its first half
 VARIED = Preparation(policy="rand", erasing=0.25, mixup=0.8, cutmix=1.0)  # all there is
 
 
@@ -35,9 +36,10 @@ class Bench:
         shape = (max(pictures, batch), c.image_size, c.image_size, c.channels)
         images = xp.asarray(rng.integers(0, 256, shape, np.uint8))
         labels = xp.asarray(rng.integers(0, c.classes, len(images)))
-        recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0)
+        recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, first_drop=0.5)
         mean, std = [0.5] * c.channels, [0.25] * c.channels
-        self.trainer = Trainer(c, recipe, 10_000, mean, std, workers, xp)
+        self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp)
+        self.trainer.step = STEPS // 2
         whole = np.arange(len(images) // batch * batch)  # no ragged batch among those timed
 
         def endless(prepare):
@@ -58,6 +60,12 @@ class Bench:
     def train(self):
         """A training step on the same batch every time: normalise, both ways, clip, update."""
         self.trainer.train_step(self.images, self.labels)
+
+    def fewer(self):
+        """The same on half of the patches, as in a run's first steps (`Recipe.first_drop`)."""
+        now, self.trainer.step = self.trainer.step, 0
+        self.train()
+        self.trainer.step = now
 
     def run(self):
         """A step of a real run: its batch comes from the thread that prepares them ahead."""

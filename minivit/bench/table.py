@@ -61,6 +61,7 @@ def size(name, result):
     lines = [
         (f"size {name}", "images/s", "ms", "share", "PyTorch", "ms", "ratio"),
         _timed("training step", result, "train", result.share("train")),
+        _timed("half the patches", result, "fewer"),
         _timed("forward only", result, "forward", result.share("forward")),
         ("optimizer", "", f"{update:.1f}", f"{optimizer:.1%}", "", "", ""),
         _timed("crop and flip", result, "prepare", result.data_share()),
@@ -79,7 +80,7 @@ def size(name, result):
     return "\n".join([*head, *(line.rstrip() for line in lines)])
 
 
-def _timed(label, result, work, share):
+def _timed(label, result, work, share=None):
     """The cells of a piece of work: ours, and the opponent's where it does the same."""
     cells = [label]
     for side in ("ours", "torch"):
@@ -87,7 +88,7 @@ def _timed(label, result, work, share):
         cells += (
             [f"{result.rate(work, side):,.0f}", f"{1e3 * seconds:.1f}"] if seconds else [""] * 2
         )
-        cells += [f"{share:.1%}"] if side == "ours" else []
+        cells += ["" if share is None else f"{share:.1%}"] if side == "ours" else []
     compared = work in result.medians.get("torch", {})
     return (*cells, f"{result.ratio(work):.2f}" if compared else "")
 

@@ -1,6 +1,6 @@
-"""RandAugment and TrivialAugment: a few random operations on every picture.
+"""RandAugment: a few random operations on every picture.
 
-Both draw from one table of fourteen operations and know nothing of the data: no policy is searched
+It draws from a table of fourteen operations and knows nothing of the data: no policy is searched
 for. A batch is treated operation by operation, each on the group of pictures that drew it, so the
 work is a few dozen calls on arrays however large the batch. Random numbers come from a host
 generator and positions are whole numbers, so NumPy and CuPy give the same bytes.
@@ -21,14 +21,12 @@ LEVELS = 30  # magnitudes are 0..30
 class Operation(NamedTuple):
     """What one operation does: apply(planes (C, B, H, W), strength (B,) on the host) -> planes.
 
-    limit   the strength at magnitude 30 in RandAugment: AutoAugment's own limit
-    wide    the same in TrivialAugment
+    limit   the strength at magnitude 30: AutoAugment's own limit
     signed  whether the strength goes to either side, by the toss of a coin
     """
 
     apply: Callable
     limit: float = 0.0
-    wide: float = 0.0
     signed: bool = False
 
 
@@ -36,18 +34,18 @@ OPERATIONS = {
     "identity": Operation(colour.identity),
     "autocontrast": Operation(colour.autocontrast),
     "equalize": Operation(colour.equalize),
-    "rotate": Operation(geometry.rotate, 30, 135, signed=True),  # degrees
-    "solarize": Operation(colour.solarize, 1, 1),  # share of the levels
-    "color": Operation(colour.color, 0.9, 0.99, signed=True),  # change of the factor 1
-    "posterize": Operation(colour.posterize, 4, 6),  # bits cleared
-    "contrast": Operation(colour.contrast, 0.9, 0.99, signed=True),
-    "brightness": Operation(colour.brightness, 0.9, 0.99, signed=True),
-    "sharpness": Operation(colour.sharpness, 0.9, 0.99, signed=True),
-    "shear_x": Operation(geometry.shear_x, 0.3, 0.99, signed=True),  # slope
-    "shear_y": Operation(geometry.shear_y, 0.3, 0.99, signed=True),
-    # share of the side: 150 of 331 pixels, as published, is 14.5 of 32; the wide limit 32 of 32
-    "translate_x": Operation(geometry.translate_x, 150 / 331, 1, signed=True),
-    "translate_y": Operation(geometry.translate_y, 150 / 331, 1, signed=True),
+    "rotate": Operation(geometry.rotate, 30, signed=True),  # degrees
+    "solarize": Operation(colour.solarize, 1),  # share of the levels
+    "color": Operation(colour.color, 0.9, signed=True),  # change of the factor 1
+    "posterize": Operation(colour.posterize, 4),  # bits cleared
+    "contrast": Operation(colour.contrast, 0.9, signed=True),
+    "brightness": Operation(colour.brightness, 0.9, signed=True),
+    "sharpness": Operation(colour.sharpness, 0.9, signed=True),
+    "shear_x": Operation(geometry.shear_x, 0.3, signed=True),  # slope
+    "shear_y": Operation(geometry.shear_y, 0.3, signed=True),
+    # share of the side: 150 of 331 pixels, as published, is 14.5 of 32
+    "translate_x": Operation(geometry.translate_x, 150 / 331, signed=True),
+    "translate_y": Operation(geometry.translate_y, 150 / 331, signed=True),
 }
 
 
@@ -67,32 +65,20 @@ def rand_augment(images, rng, count=2, magnitude=9):
         raise ConfigError(f"count must not be negative; got {count!r}")
     planes = _planes(images)
     for _ in range(count):
-        planes = _one_each(planes, np.full(len(images), magnitude / LEVELS), rng, "limit")
+        planes = _one_each(planes, magnitude / LEVELS, rng)
     return _images(planes)
 
 
-def trivial_augment(images, rng):
-    """One random operation for each picture, at a magnitude of its own, drawn from 0, 1, .. 30.
-
-    images (B, H, W, C) uint8 with C 1 or 3, rng a NumPy Generator -> the same shape, a new array.
-    The limits are the wide ones of the paper. Raises ConfigError for another C.
-
-    Source: Mueller & Hutter 2021, arXiv:2103.10158 (its "wide" space).
-    """
-    level = rng.integers(0, LEVELS + 1, len(images)) / LEVELS
-    return _images(_one_each(_planes(images), level, rng, "wide"))
-
-
-def _one_each(planes, level, rng, scale):
-    """A random operation on each picture at `level` (B,) in 0..1 of the limit called `scale`."""
-    xp = array_module(planes)
-    drawn = rng.integers(0, len(OPERATIONS), len(level))
-    sign = 1 - 2 * rng.integers(0, 2, len(level))
+def _one_each(planes, level, rng):
+    """A random operation on each picture of (C, B, H, W) at `level`, in 0..1 of its limit."""
+    xp, count = array_module(planes), planes.shape[1]
+    drawn = rng.integers(0, len(OPERATIONS), count)
+    sign = 1 - 2 * rng.integers(0, 2, count)
     out = xp.empty_like(planes)
     for k, operation in enumerate(OPERATIONS.values()):
         group = np.flatnonzero(drawn == k)
         if len(group):
-            strength = level[group] * getattr(operation, scale)
+            strength = np.full(len(group), level * operation.limit)
             if operation.signed:
                 strength *= sign[group]
             group = to_device(group, xp)

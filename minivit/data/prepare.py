@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from .augment import augment
 from .erase import random_erasing
 from .mix import mix
-from .policies import rand_augment, trivial_augment
+from .policies import rand_augment
 
 POLICIES = {
     "none": lambda images, rng: images,
-    "trivial": trivial_augment,
     "rand": rand_augment,
 }
 

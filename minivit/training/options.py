@@ -60,8 +60,10 @@ def _add_training(group):
     add(group, "--optimizer", optimizer, listed(OPTIMIZERS), "update rule")
     add(group, "--smoothing", cli.number(0, 0.999), "SHARE", "label smoothing")
     add_switch(group, "--whiten", whiten)
-    add(group, "--first-size", whole, "PIXELS", "begin on images made so small")
-    add(group, "--first-share", share, "SHARE", "of all steps, on those")
+    drop = cli.number(0, 0.99)
+    add(group, "--first-drop", drop, "SHARE", "of the patches, left out in the first steps")
+    add(group, "--first-size", whole, "PIXELS", "in the first steps, make images so small")
+    add(group, "--first-share", share, "SHARE", "of all steps, the first ones")
     add(group, "--ema", cli.number(0, 0.999999), "DECAY", "measure a running mean of the weights")
     add(group, "--micro-batch", whole, "N", micro)
     add(group, "--seed", whole, "N", "of everything random")
@@ -72,10 +74,11 @@ def _add_augmentation(group):
     policy = cli.choice("policy", POLICIES)
     share = "with a share from Beta(RATE, RATE)"
     add_switch(group, "--augment", "random crop and flip")
-    add(group, "--policy", policy, listed(POLICIES), "TrivialAugment or RandAugment")
+    add(group, "--policy", policy, listed(POLICIES), "none or RandAugment")
     add(group, "--erasing", cli.number(0, 1), "SHARE", "of the images lose a rectangle")
     add(group, "--mixup", cli.number(), "RATE", f"MixUp {share}")
     add(group, "--cutmix", cli.number(), "RATE", f"CutMix {share}")
+    add(group, "--plain-epochs", cli.whole(0), "N", "last passes without these four")
 
 
 def _add_places(group):

@@ -1,6 +1,7 @@
 """Trainer: one model learning, a step at a time. It knows nothing of epochs, files or printing."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from .. import tree
 from ..backend import to_device, to_host
 from ..chance import Key, generator
 from ..data.augment import normalise
-from ..layers import CrossEntropy
+from ..layers import CrossEntropy, PatchDropout
 from ..optim import warmup_cosine
 from ..smaller import SmallerViT
 from ..vit import ViT
@@ -36,7 +37,7 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.model, self.loss = ViT(config), CrossEntropy(recipe.smoothing)
-        self.first = SmallerViT(config, recipe.first_size) if recipe.first_size else self.model
+        self.first = first_model(config, recipe)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -53,7 +54,7 @@ class Trainer:
         workers.enlist(self.gradients_of, self.measure, *self.update.shares)
 
     def model_at(self, step):
-        """The model that learns in a step: the one for the first, smaller images, or the whole."""
+        """The model that learns in a step: that of the first steps, on fewer tokens, or all."""
         return self.first if step <= self.recipe.first_share * self.steps else self.model
 
     def micro_batches(self, batch, config=None):
@@ -66,8 +67,9 @@ class Trainer:
         if self.xp is not np:
             return [(0, batch)]
         c = config or self.config
-        widest = max(c.mlp_dim, 3 * c.dim, c.heads * c.tokens)
-        images = max(CACHE / (4 * c.tokens * widest), TOKENS / c.tokens)
+        tokens = PatchDropout(c.patch_dropout, c.tokens - c.patches).count(c.tokens)
+        widest = max(c.mlp_dim, 3 * c.dim, c.heads * tokens)
+        images = max(CACHE / (4 * tokens * widest), TOKENS / tokens)
         return cut(batch, max(1, round(images)))
 
     def lr(self):
@@ -179,6 +181,13 @@ class Trainer:
                 leaf[...] = arrays[f"{group}/{name}"]
             vector[...] = to_device(host, self.xp)
         self.step = step
+
+
+def first_model(config, recipe):
+    """The model that learns in the first steps of a run, by the parameters of `ViT(config)`."""
+    if recipe.first_drop:
+        config = replace(config, patch_dropout=recipe.first_drop)
+    return SmallerViT(config, recipe.first_size) if recipe.first_size else ViT(config)
 
 
 def hits(logits, labels):
