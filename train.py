@@ -7,13 +7,12 @@ from pathlib import Path
 
 from minivit import cli, data, ending, gpu
 from minivit.backend import select
-from minivit.bench.machine import blas_note
 from minivit.config import Config
 from minivit.data.published import TITLES
 from minivit.errors import ConfigError, DataError
 from minivit.layers.gelu import special
 from minivit.smaller import SmallerViT
-from minivit.training import options
+from minivit.training import blas, options
 from minivit.training.directory import RunDirectory
 from minivit.training.recipe import PRESETS, Recipe
 from minivit.training.run import Run
@@ -22,8 +21,8 @@ from minivit.training.workers import Workers
 from minivit.words import counted
 
 # What is said at the start where it is not as `Config` and `Recipe` have it.
-EXTRAS = """dropout drop_path patch_dropout erasing mixup cutmix first_size ema policy whiten
-    init""".split()
+EXTRAS = """dropout drop_path patch_dropout policy erasing mixup cutmix plain_epochs first_drop
+    first_size ema whiten init""".split()
 
 
 def main(argv):
@@ -130,7 +129,7 @@ def fit_to_data(args, config, dataset):
 def introduce(run, workers, xp):
     """Say what is about to happen."""
     dataset, c = run.dataset, run.config
-    for note in (dataset.note, blas_note(threads=False) or workers.note):
+    for note in (dataset.note, "" if xp.__name__ != "numpy" else blas.note(threads=False)):
         if note:
             print(note)
     print(

@@ -1,6 +1,6 @@
 """How fast the training step is, and against what: `python -m minivit bench`.
 
-machine.py         what computes here, and whether something holds it back
+machine.py         what computes here, and whether others keep it busy
 peak.py            the fastest that matrix products get on it: the ceiling
 step.py            the real Trainer's step and its parts, timed
 torch_opponent.py  the same model in PyTorch, the way most people would write it

@@ -9,6 +9,7 @@ import numpy as np
 from ..backend import select
 from ..cli import choice, whole
 from ..errors import ConfigError
+from ..training import blas
 from ..training.workers import Workers
 from . import machine, memory, peak, step, table
 from .profile import profile
@@ -80,7 +81,7 @@ def main(args, sizes=SIZES, pictures=step.PICTURES, seconds=SECONDS):
     if torch:
         facts |= {"torch": torch.__version__, "torch_threads": torch.get_num_threads()}
     say = printer(args.json)
-    facts["notes"] = [note for note in (machine.blas_note(), machine.busy_note()) if note]
+    facts["notes"] = [note for note in (blas.note(), machine.busy_note()) if note]
     for note in facts["notes"]:
         print(f"note: {note}", file=sys.stderr, flush=True)
     say(table.machine(facts))

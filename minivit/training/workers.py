@@ -35,19 +35,14 @@ class Workers:
 
     The caller is the first of them; the others are processes or threads (`processes`, by default
     what the system allows). Without threadpoolctl the matrix library cannot be held back, so it
-    keeps all cores to itself and one worker feeds it; `note` then says so.
+    keeps all cores to itself and one worker feeds it; `blas.note` then says so.
     """
 
     def __init__(self, count=None, processes=None):
-        self.count, self.note = count or available_cores(), ""
+        self.count = count or available_cores()
         try:
             import threadpoolctl
         except ImportError:
-            if self.count > 1:
-                self.note = (
-                    "one worker: threadpoolctl is not installed (pip install threadpoolctl for "
-                    "several)"
-                )
             self.count, self._hold = 1, contextlib.nullcontext
         else:
             blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
