@@ -37,7 +37,7 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.model, self.loss = ViT(config), CrossEntropy(recipe.smoothing)
-        self.first = first_model(config, recipe)
+        self.first = first_model(self.model, recipe)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -183,11 +183,13 @@ class Trainer:
         self.step = step
 
 
-def first_model(config, recipe):
-    """The model that learns in the first steps of a run, by the parameters of `ViT(config)`."""
+def first_model(whole, recipe):
+    """The model of a run's first steps, by the parameters of `whole`; as a rule `whole` itself."""
+    config, model = whole.config, whole
     if recipe.first_drop:
         config = replace(config, patch_dropout=recipe.first_drop)
-    return SmallerViT(config, recipe.first_size) if recipe.first_size else ViT(config)
+        model = ViT(config)
+    return SmallerViT(config, recipe.first_size) if recipe.first_size else model
 
 
 def hits(logits, labels):
