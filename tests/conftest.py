@@ -3,6 +3,8 @@
 And `workers`, where one worker will do.
 """
 
+import signal
+
 import numpy as np
 import pytest
 import strict_cupy
@@ -10,6 +12,9 @@ import strict_cupy
 from minivit.backend import select
 from minivit.errors import BackendError
 from minivit.training.workers import Workers
+
+# Tests press Ctrl-C, which a shell has its background jobs ignore.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["numpy", "strict", "cupy"])
