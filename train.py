@@ -5,6 +5,8 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
+
 from minivit import cli, data, ending, gpu
 from minivit.backend import select
 from minivit.config import Config
@@ -21,15 +23,16 @@ from minivit.training.workers import Workers
 from minivit.words import counted
 
 # What is said at the start where it is not as `Config` and `Recipe` have it.
-EXTRAS = """dropout drop_path patch_dropout policy erasing mixup cutmix plain_epochs first_drop
-    first_size ema whiten init""".split()
+EXTRAS = """dropout drop_path patch_dropout policy erasing mixup cutmix plain_epochs
+    first_drop first_size ema whiten init""".split()
 
 
 def main(argv):
     """Train as the options say; print where everything is, and last the test accuracy."""
     args = options.parser().parse_args(argv)
     xp = select(args.device)
-    if args.device == "auto" and xp.__name__ == "numpy" and (note := gpu.note()):
+    on_cpu = xp is np
+    if args.device == "auto" and on_cpu and (note := gpu.note()):
         print(note)
     saved = SavedRun.read(args.resume) if args.resume else None
     if saved:
@@ -45,7 +48,7 @@ def main(argv):
                 "there: say with --dataset DIR where they are."
             )
     else:
-        preset = args.preset or ("tiny" if xp.__name__ == "numpy" else "base")
+        preset = args.preset or ("tiny" if on_cpu else "base")
         config = cli.model_config(args, **PRESETS[preset].model)
         recipe = replace(Recipe(**PRESETS[preset].recipe), **given(args, Recipe))
         directory = RunDirectory.new(args.out) if args.out else None
@@ -59,11 +62,11 @@ def main(argv):
         SmallerViT(config, recipe.first_size)  # one that cannot be fails before anything is written
     source = record(source, dataset)
     directory = directory or RunDirectory.numbered("runs", f"{dataset.name}-{preset}")
-    with Workers(args.threads if xp.__name__ == "numpy" else 1) as workers:
+    with Workers(args.threads if on_cpu else 1) as workers:
         run = Run(config, recipe, dataset, directory, workers, xp, preset, source)
         if saved:
             run.resume(saved.path)
-        introduce(run, workers, xp)
+        introduce(run, counted(workers.count, "CPU worker") if on_cpu else "GPU")
         run.train()
     return conclude(dataset.name, directory)
 
@@ -126,10 +129,10 @@ def fit_to_data(args, config, dataset):
     return replace(config, **sizes)
 
 
-def introduce(run, workers, xp):
-    """Say what is about to happen."""
+def introduce(run, device):
+    """Say what is about to happen, and on which device."""
     dataset, c = run.dataset, run.config
-    for note in (dataset.note, "" if xp.__name__ != "numpy" else blas.note(threads=False)):
+    for note in (dataset.note, "" if device == "GPU" else blas.note(threads=False)):
         if note:
             print(note)
     print(
@@ -147,7 +150,6 @@ def introduce(run, workers, xp):
     if extras:
         words = [name if chosen[name] is True else f"{name} {chosen[name]}" for name in extras]
         print(f"with {', '.join(words).replace('_', ' ')}")
-    device = "GPU" if xp.__name__ != "numpy" else counted(workers.count, "CPU worker")
     epochs, steps = counted(run.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
     print(f"{epochs} of {steps} on {device}, writing to {run.directory.path}", flush=True)
 
