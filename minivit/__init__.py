@@ -17,7 +17,8 @@ Read it in this order:
     layers/attention.py      queries, keys, values and softmax, and all of it backwards
     layers/gelu.py, mlp.py   what happens to each token on its own
     layers/block.py          how layers compose
-    layers/patchify.py, tokens.py, pool.py    from image to tokens, from tokens to one vector
+    layers/patchify.py, overlapping.py, tokens.py, pool.py
+                             from image to tokens, from tokens to one vector
     vit.py                   the whole model
     layers/cross_entropy.py  where the gradient begins
     gradcheck.py             how we know that all of it is right

@@ -35,6 +35,7 @@ from .layers import (
     Linear,
     MeanPool,
     Mlp,
+    OverlappingPatches,
     PatchDropout,
     Patchify,
     PositionEmbedding,
@@ -50,6 +51,7 @@ DROPOUT = 0.3
 LAYERS = {
     "Linear": (Linear(D, M), (B, T, D)),
     "Patchify": (Patchify(2), (B, 4, 6, 3)),
+    "OverlappingPatches": (OverlappingPatches(2, 1), (B, 4, 6, 3)),
     "ClassToken": (ClassToken(D), (B, T, D)),
     "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
     "LayerNorm": (LayerNorm(D), (B, T, D)),

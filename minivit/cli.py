@@ -138,6 +138,11 @@ def add_model_arguments(parser, source=None, data=None):
     options = {
         "image_size": (size, "N", "side of the images, in pixels"),
         "patch_size": (size, "N", "side of a patch; divides the image's"),
+        "patch_overlap": (
+            whole(0, 1_000_000),
+            "N",
+            "pixels by which patches reach over their sides",
+        ),
         "channels": (size, "N", "colours of a pixel"),
         "classes": (size, "N", "classes to tell apart"),
         "dim": (size, "N", "width D of a token"),

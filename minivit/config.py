@@ -24,8 +24,9 @@ INITS = ("xavier", "normal", "mimetic")
 class Config:
     """The sizes of a model. Raises ConfigError, naming sizes that work, if they cannot be.
 
-    image_size and patch_size are pixels a side, `dim` is the width D of a token, `mlp_dim` the
-    hidden width M; `pool` is "class", "mean" or "sequence", `gelu` "tanh" or "erf".
+    image_size and patch_size are pixels a side, patch_overlap the pixels by which a patch reaches
+    over each of its sides; `dim` is the width D of a token, `mlp_dim` the hidden width M; `pool` is
+    "class", "mean" or "sequence", `gelu` "tanh" or "erf".
 
     `dropout`, `drop_path` and `patch_dropout` are rates in [0, 1): the shares of numbers, branches
     and patches left out in training. drop_path is the last block's rate; from 0 in the first block
@@ -35,6 +36,7 @@ class Config:
 
     image_size: int = 32
     patch_size: int = 4
+    patch_overlap: int = 0
     channels: int = 3
     classes: int = 10
     dim: int = 192
@@ -51,8 +53,10 @@ class Config:
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type is int and (type(value) is not int or value < 1):
-                raise ConfigError(f"{field.name} must be a whole number above 0; got {value!r}")
+            least = 0 if field.name == "patch_overlap" else 1
+            if field.type is int and (type(value) is not int or value < least):
+                words = "not negative" if least == 0 else "above 0"
+                raise ConfigError(f"{field.name} must be a whole number {words}; got {value!r}")
             number = isinstance(value, (int, float))
             if field.type is float and not (number and 0 <= value < 1):
                 raise ConfigError(f"{field.name} must be a number in [0, 1); got {value!r}")
@@ -82,6 +86,11 @@ class Config:
     def patches(self):
         """N, the number of patches of an image."""
         return (self.image_size // self.patch_size) ** 2
+
+    @property
+    def patch_numbers(self):
+        """How many numbers a patch has: its pixels' colours."""
+        return (self.patch_size + 2 * self.patch_overlap) ** 2 * self.channels
 
     @property
     def tokens(self):

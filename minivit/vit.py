@@ -29,6 +29,7 @@ from .layers import (
     LayerNorm,
     Linear,
     MeanPool,
+    OverlappingPatches,
     PatchDropout,
     Patchify,
     PositionEmbedding,
@@ -55,12 +56,15 @@ class ViT:
         c = self.config
         gelu = {"tanh": Gelu, "erf": GeluErf}[c.gelu]()
         pool = {"class": ClassPool(), "mean": MeanPool(), "sequence": SequencePool(c.dim)}[c.pool]
+        patchify = Patchify(c.patch_size)
+        if c.patch_overlap:
+            patchify = OverlappingPatches(c.patch_size, c.patch_overlap)
         spare = c.tokens - c.patches  # the class token is no patch
         paths = [c.drop_path * i / max(1, c.depth - 1) for i in range(c.depth)]
         blocks = [TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu, p) for p in paths]
         return {
-            "patchify": Patchify(c.patch_size),
-            "patch": Linear(c.patch_size**2 * c.channels, c.dim),
+            "patchify": patchify,
+            "patch": Linear(c.patch_numbers, c.dim),
             **({"class_token": ClassToken(c.dim)} if c.pool == "class" else {}),
             "position": PositionEmbedding(c.tokens, c.dim),
             **({"patch_dropout": PatchDropout(c.patch_dropout, spare)} if c.patch_dropout else {}),

@@ -53,6 +53,18 @@ TABLE = {
             "return grid.reshape(-1, h, w, c), {}",
         ),
     ],
+    # the image in a corner of its border; rows for columns; patches too far apart; what another
+    # patch said of a pixel forgotten; the border handed back as if it were the image
+    "minivit/layers/overlapping.py": [
+        ("padded[:, o : o + h, o : o + w] = x", "padded[:, :h, :w] = x"),
+        (
+            "y[:, i, j] = padded[:, self.span(i), self.span(j)]",
+            "y[:, i, j] = padded[:, self.span(j), self.span(i)]",
+        ),
+        ("start = i * self.patch_size", "start = i * (self.patch_size + self.overlap)"),
+        ("+= dy[:, i, j]", "= dy[:, i, j]"),
+        ("return dpadded[:, o : o + h, o : o + w], {}", "return dpadded[:, :h, :w], {}"),
+    ],
     # the class token last, taken from the wrong end, or its gradient a mean; float64 from an
     # array without dtype; the position's gradient missing (never trained), zero, one image's
     "minivit/layers/tokens.py": [

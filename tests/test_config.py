@@ -72,6 +72,8 @@ def test_counting_the_largest_model_takes_no_memory():
         ({"image_size": 4, "patch_size": 8}, ("image_size", "4", "patch_size", "8")),
         ({"depth": 0}, ("depth", "0")),
         ({"dim": -192}, ("dim", "-192")),
+        ({"patch_overlap": -1}, ("patch_overlap", "-1", "not negative")),
+        ({"patch_overlap": 0.5}, ("patch_overlap", "0.5")),
         ({"classes": 10.0}, ("classes", "10.0")),
         ({"heads": True}, ("heads", "True")),
         ({"mlp_dim": "768"}, ("mlp_dim", "'768'")),

@@ -34,6 +34,7 @@ from minivit.layers import (
     Linear,
     MeanPool,
     Mlp,
+    OverlappingPatches,
     Patchify,
     PositionEmbedding,
 )
@@ -91,6 +92,33 @@ def test_patchify_backward_is_its_inverse(xp):
     assert patches.shape == (B, 6, 18)
     back, grads = Patchify(3).backward(patches, cache)
     assert (to_host(back) == to_host(images)).all() and grads == {}
+
+
+# OverlappingPatches
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 4])
+def test_overlapping_patches_and_linear_are_a_padded_convolution(xp, overlap):
+    p, k, images = 3, 3 + 2 * overlap, draw((B, 6, 9, 2))
+    kernel = draw((k, k, 2, D), seed=1)  # rows, columns, channels in, channels out
+    patches = run(OverlappingPatches(p, overlap), {}, images, xp)
+    y = patches @ kernel.reshape(-1, D)
+    for b, i, j in np.ndindex(B, 2, 3):
+        want = np.zeros(D)
+        for r, s, c in np.ndindex(k, k, 2):
+            u, v = i * p + r - overlap, j * p + s - overlap
+            if 0 <= u < 6 and 0 <= v < 9:
+                want += images[b, u, v, c] * kernel[r, s, c]
+        close(y[b, i * 3 + j], want)
+
+
+def test_overlapping_patches_backward_adds_up_what_the_patches_of_a_pixel_say(xp):
+    layer, images = OverlappingPatches(3, 1), draw((B, 6, 9, 2), xp)
+    patches, cache = layer.forward({}, images)
+    back, grads = layer.backward(patches, cache)  # each pixel times the patches it lies in
+    rows, columns = [1, 1, 2, 2, 1, 1], [1, 1, 2, 2, 1, 2, 2, 1, 1]
+    close(to_host(back), to_host(images) * np.outer(rows, columns)[:, :, None])
+    assert grads == {}
 
 
 # LayerNorm

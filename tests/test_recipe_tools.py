@@ -15,7 +15,7 @@ from minivit import Config, ending, starts
 from minivit.backend import to_device, to_host
 from minivit.data import Dataset
 from minivit.data.augment import normalise
-from minivit.layers import Patchify
+from minivit.layers import OverlappingPatches
 from minivit.training import checkpoint, run
 from minivit.training.directory import RunDirectory
 from minivit.training.recipe import Recipe
@@ -27,7 +27,7 @@ from minivit.training.workers import Workers
 SIZES = {"image_size": 8, "patch_size": 4, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
 MEAN, STD = [0.5, 0.4, 0.6], [0.2, 0.25, 0.3]
 CHANCE = {"dropout": 0.3, "drop_path": 0.5, "patch_dropout": 0.5}
-EVERYTHING = Config(**SIZES, **CHANCE, classes=3, pool="sequence", init="mimetic")
+EVERYTHING = Config(**SIZES, **CHANCE, classes=3, pool="sequence", init="mimetic", patch_overlap=1)
 RECIPE = Recipe(epochs=2, batch_size=5, val_fraction=0.2, lr=0.01)  # 4 steps an epoch, one short
 WITH_ALL = replace(
     RECIPE, optimizer="muon", policy="rand", erasing=0.5, mixup=0.8, cutmix=1.0, ema=0.9,
@@ -190,8 +190,8 @@ def test_a_run_starts_from_patches_all_over_its_training_images(make, xp, monkey
     images = started.dataset.train_images[started.training[::every]]
     assert len(images) == most
     x = normalise(images, np.array(started.mean), np.array(started.std))
-    patches, _ = Patchify(4).forward({}, x)
-    want = starts.whitening(patches.reshape(-1, 48), 8)
+    patches, _ = OverlappingPatches(4, 1).forward({}, x)
+    want = starts.whitening(patches.reshape(-1, 108), 8)
     arrays = started.trainer.arrays()
     for group in ("model", "optimizer/ema"):  # the running mean starts so, too
         np.testing.assert_allclose(arrays[f"{group}/patch.w"], want, rtol=1e-4, atol=1e-5)
@@ -282,6 +282,7 @@ OPTIONS = {  # option: its words, part of config.json, value there
     "augment": (["--no-augment"], "recipe", False),
     "drop_path": (["--drop-path", "0.1"], "model", 0.1),
     "patch_dropout": (["--patch-dropout", "0.25"], "model", 0.25),
+    "patch_overlap": (["--patch-overlap", "2"], "model", 2),
     "plain_epochs": (["--plain-epochs", "1"], "recipe", 1),
     "first_drop": (["--first-drop", "0.5"], "recipe", 0.5),
     "first_size": (["--first-size", "16"], "recipe", 16),

@@ -16,6 +16,7 @@ SMALL = {
 CONFIGS = [
     Config(**SMALL),
     Config(**SMALL, pool="mean"),
+    Config(**SMALL, pool="mean", patch_overlap=2),
     Config(**SMALL, dropout=0.3),
     Config(**SMALL, dropout=0.3, pool="mean", gelu="erf"),
     Config(**SMALL, pool="sequence"),

@@ -9,6 +9,7 @@ from .gelu import Gelu, GeluErf
 from .layernorm import LayerNorm
 from .linear import Linear
 from .mlp import Mlp
+from .overlapping import OverlappingPatches
 from .patch_dropout import PatchDropout
 from .patchify import Patchify
 from .pool import ClassPool, MeanPool, SequencePool
@@ -27,6 +28,7 @@ __all__ = [
     "Linear",
     "MeanPool",
     "Mlp",
+    "OverlappingPatches",
     "PatchDropout",
     "Patchify",
     "PositionEmbedding",

@@ -12,7 +12,6 @@ from ..backend import to_device
 from ..data import batches
 from ..data.augment import channel_statistics
 from ..errors import ConfigError, DivergedError
-from ..layers import Patchify
 from ..starts import whitening
 from . import curves
 from .progress import Progress, clock
@@ -62,7 +61,7 @@ class Run:
         # from all over the set: a folder's images are sorted by class
         some = self.training[:: -(-len(self.training) // WHITENED)]
         images = self.dataset.train_images[some] / 255
-        patches, _ = Patchify(c.patch_size).forward({}, (images - self.mean) / self.std)
+        patches, _ = trainer.model.parts["patchify"].forward({}, (images - self.mean) / self.std)
         w = whitening(patches.reshape(-1, patches.shape[-1]), c.dim)
         for params in (trainer.params, trainer.measured):
             params["patch"]["w"][...] = to_device(w.astype(np.float32), trainer.xp)
