@@ -1,6 +1,7 @@
 """A Vision Transformer on smaller images, by the parameters it has for its full ones.
 
-A step on fewer patches costs less, so a run may begin on small images and end on full ones.
+A step on fewer patches costs less, so a run may begin on small images, or on some of the patches,
+and end on all.
 
 Sources: Howard 2018, "Training Imagenet in 3 hours for 25 minutes" (small images first);
 Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 (positions interpolated to another size).
@@ -56,6 +57,17 @@ class SmallerViT:
         dsmall, grads = self.model.backward(dlogits, cache)
         position = {"pos": places.T @ grads["position"]["pos"]}
         return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
+
+
+def first_model(whole, drop=0.0, size=0):
+    """A ViT's stand-in in the first steps of a run, by the same parameters; with 0 and 0 itself.
+
+    drop: the share of patches left out; size: the pixels a side of smaller images, 0 for all.
+    """
+    config = replace(whole.config, patch_dropout=drop) if drop else whole.config
+    if size:
+        return SmallerViT(config, size)
+    return ViT(config) if drop else whole
 
 
 def resampling(old, new):

@@ -1,7 +1,6 @@
 """Trainer: one model learning, a step at a time. It knows nothing of epochs, files or printing."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from ..chance import Key, generator
 from ..data.augment import normalise
 from ..layers import CrossEntropy, PatchDropout
 from ..optim import warmup_cosine
-from ..smaller import SmallerViT
+from ..smaller import first_model
 from ..vit import ViT
 from .order import OrderedSum, in_order
 from .update import Update
@@ -37,7 +36,7 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.model, self.loss = ViT(config), CrossEntropy(recipe.smoothing)
-        self.first = first_model(self.model, recipe)
+        self.first = first_model(self.model, recipe.first_drop, recipe.first_size)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -181,15 +180,6 @@ class Trainer:
                 leaf[...] = arrays[f"{group}/{name}"]
             vector[...] = to_device(host, self.xp)
         self.step = step
-
-
-def first_model(whole, recipe):
-    """The model of a run's first steps, by the parameters of `whole`; as a rule `whole` itself."""
-    config, model = whole.config, whole
-    if recipe.first_drop:
-        config = replace(config, patch_dropout=recipe.first_drop)
-        model = ViT(config)
-    return SmallerViT(config, recipe.first_size) if recipe.first_size else model
 
 
 def hits(logits, labels):
