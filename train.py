@@ -23,8 +23,8 @@ from minivit.training.workers import Workers
 from minivit.words import counted
 
 # What is said at the start where it is not as `Config` and `Recipe` have it.
-EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix plain_epochs
-    first_drop first_size ema whiten init""".split()
+EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix first_drop
+    first_size ema whiten init""".split()
 
 
 def main(argv):

@@ -125,17 +125,6 @@ def test_a_recipe_hands_on_each_of_its_values():
     assert Recipe(**values).preparation(7) == Preparation(**values, classes=7)
 
 
-@pytest.mark.parametrize(("plain", "first"), [(0, 11), (1, 10), (3, 8), (10, 1), (99, 1)])
-def test_the_last_passes_may_be_plain(plain, first):
-    """Crops and flips stay, if they are on at all."""
-    values = {"policy": "rand", "erasing": 0.1, "mixup": 0.2, "cutmix": 0.3}
-    for crops in (True, False):
-        recipe = Recipe(epochs=10, plain_epochs=plain, augment=crops, **values)
-        for number in range(1, 11):
-            used = {} if number >= first else values
-            assert recipe.preparation(7, number) == Preparation(crops, **used, classes=7)
-
-
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -31,7 +31,7 @@ EVERYTHING = Config(**SIZES, **CHANCE, classes=3, pool="sequence", init="mimetic
 RECIPE = Recipe(epochs=2, batch_size=5, val_fraction=0.2, lr=0.01)  # 4 steps an epoch, one short
 WITH_ALL = replace(
     RECIPE, optimizer="muon", policy="rand", erasing=0.5, mixup=0.8, cutmix=1.0, ema=0.9,
-    micro_batch=2, whiten=True, first_drop=0.5, first_size=4, first_share=0.3, plain_epochs=1,
+    micro_batch=2, whiten=True, first_drop=0.5, first_size=4, first_share=0.3,
 )  # fmt: skip
 
 
@@ -214,8 +214,7 @@ def stopped(started, step):
     train_step = started.trainer.train_step
 
     def then(images, labels):
-        mixed = started.trainer.step < 4  # the second epoch's are plain
-        assert labels.shape == ((len(images), 3) if mixed else (len(images),))
+        assert labels.shape == (len(images), 3)
         train_step(images, labels)
         if started.trainer.step == step:
             signal.raise_signal(signal.SIGINT)
@@ -283,7 +282,6 @@ OPTIONS = {  # option: its words, part of config.json, value there
     "drop_path": (["--drop-path", "0.1"], "model", 0.1),
     "patch_dropout": (["--patch-dropout", "0.25"], "model", 0.25),
     "patch_overlap": (["--patch-overlap", "2"], "model", 2),
-    "plain_epochs": (["--plain-epochs", "1"], "recipe", 1),
     "first_drop": (["--first-drop", "0.5"], "recipe", 0.5),
     "first_size": (["--first-size", "16"], "recipe", 16),
     "first_share": (["--first-share", "0.25"], "recipe", 0.25),
@@ -338,10 +336,6 @@ def test_what_is_not_asked_for_is_off(here):
         (
             ["--first-drop", "1"],
             "--first-drop: must be a finite number of at least 0 and at most 0.99",
-        ),
-        (
-            ["--plain-epochs", "-1"],
-            "--plain-epochs: must be a whole number of at least 0; got '-1'",
         ),
         (["--init", "mimetc"], "unknown init 'mimetc'; did you mean 'mimetic'?"),
         (["--whiten", "yes"], "unexpected argument 'yes'"),

@@ -78,7 +78,6 @@ def _add_augmentation(group):
     add(group, "--erasing", cli.number(0, 1), "SHARE", "of the images lose a rectangle")
     add(group, "--mixup", cli.number(), "RATE", f"MixUp {share}")
     add(group, "--cutmix", cli.number(), "RATE", f"CutMix {share}")
-    add(group, "--plain-epochs", cli.whole(0), "N", "last passes without these four")
 
 
 def _add_places(group):

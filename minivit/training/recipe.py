@@ -16,12 +16,12 @@ class Recipe:
     rate. warmup: the share of all steps spent climbing to it. clip: the longest gradient.
     smoothing: the share of each target spread over all classes. val_fraction: the share of the
     training images held out for decisions. augment: random crops and flips. policy, erasing,
-    mixup, cutmix: see `minivit.data.prepare`. plain_epochs: the last passes, which do without
-    those four. first_drop, first_size: in the first first_share of all steps, the share of patches
-    left out, and the pixels a side to which images are made smaller. ema: the decay of the running
-    mean of the weights, which is then what is measured; 0 for none. micro_batch: the most images
-    taken through the model at once, as gradients are summed; 0 for what suits the device. whiten:
-    whether the patch embedding starts as a whitening (see `minivit.starts`). seed: of everything.
+    mixup, cutmix: see `minivit.data.prepare`. first_drop, first_size: in the first first_share of
+    all steps, the share of patches left out, and the pixels a side to which images are made
+    smaller. ema: the decay of the running mean of the weights, which is then what is measured; 0
+    for none. micro_batch: the most images taken through the model at once, as gradients are summed;
+    0 for what suits the device. whiten: whether the patch embedding starts as a whitening (see
+    `minivit.starts`). seed: of everything.
     """
 
     epochs: int = 10
@@ -38,7 +38,6 @@ class Recipe:
     erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
-    plain_epochs: int = 0
     first_drop: float = 0.0
     first_size: int = 0
     first_share: float = 0.5
@@ -62,7 +61,6 @@ class Recipe:
             "batch_size": (1, math.inf, "above 0"),
             "seed": (0, 2**63 - 1, "not negative"),
             "micro_batch": (0, math.inf, "not negative"),
-            "plain_epochs": (0, math.inf, "not negative"),
             "first_drop": (0, 0.99, "from 0 to 0.99"),
             "first_size": (0, math.inf, "not negative"),
             "first_share": (0, 1, "from 0 to 1"),
@@ -82,10 +80,8 @@ class Recipe:
             if not number or not low <= value <= high or not math.isfinite(value):
                 raise ConfigError(f"{name} must be a number {words}; got {value!r}")
 
-    def preparation(self, classes, epoch=1):
-        """What is done in an epoch (from 1) to each batch of pictures of so many classes."""
-        if epoch > self.epochs - self.plain_epochs:
-            return Preparation(augment=self.augment, classes=classes)
+    def preparation(self, classes):
+        """What is done to each batch of pictures of so many classes."""
         names = {field.name for field in fields(Preparation)} - {"classes"}
         return Preparation(**{name: getattr(self, name) for name in names}, classes=classes)
 

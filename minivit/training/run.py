@@ -105,7 +105,7 @@ class Run:
         first = trainer.step - record.epochs_done * self.steps_per_epoch
         prepared = batches.epoch(
             self.images, self.labels, self.training, recipe.batch_size, recipe.seed,
-            number, first, recipe.preparation(self.config.classes, number),
+            number, first, recipe.preparation(self.config.classes),
         )  # fmt: skip
         started, done_before = time.monotonic(), trainer.count
         with closing(batches.ahead(prepared)) as ready:
