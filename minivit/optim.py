@@ -8,7 +8,7 @@ holds only its hyper-parameters; its memory (`state`) is handed to it:
     rule.update(vector, gradient, state, lr, step, decay)
 
 The rules here treat each element on its own, so a vector may be updated in pieces, by several
-threads, with the same result.
+threads, with the same result. (Muon needs whole matrices; its m is one that AdamW's init makes.)
 """
 
 import math

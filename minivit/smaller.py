@@ -19,13 +19,13 @@ from .vit import ViT
 class SmallerViT:
     """The model of `config` at image_size `size`: full images and parameters in, logits out.
 
-        small   = A x A'            every channel of every image: (H, H) -> (S, S)
-        pos'    = R pos             R = A_grid kron A_grid, the class token's row left as it is
-        logits  = vit(small, params with pos')
+        small   = A x A^T           every channel of every image: (H, H) -> (S, S)
+        few     = R pos             R = A_grid kron A_grid, the class token's row left as it is
+        logits  = vit(small, params with few for pos)
 
-        dpos    = R' dpos'          dx = A' dsmall A
+        dpos    = R^T dfew          dx = A^T dsmall A
 
-    A is `resampling`, ' its transpose. Everything else of the parameters serves any size.
+    A is `resampling`. Everything else of the parameters serves any size.
     Raises ConfigError unless `size` is a multiple of patch_size and no more than image_size.
     """
 
@@ -60,9 +60,10 @@ class SmallerViT:
 
 
 def first_model(whole, drop=0.0, size=0):
-    """A ViT's stand-in in the first steps of a run, by the same parameters; with 0 and 0 itself.
+    """A ViT's stand-in in the first steps of a run, by the same parameters; itself with 0 and 0.
 
-    drop: the share of patches left out; size: the pixels a side of smaller images, 0 for all.
+    drop: the share of patches left out, whatever the model's own patch_dropout; size: the pixels a
+    side of smaller images, 0 for full ones.
     """
     config = replace(whole.config, patch_dropout=drop) if drop else whole.config
     if size:
@@ -83,7 +84,7 @@ def resampling(old, new):
 
 
 def resized(images, a):
-    """images (B, H, H, C), a (S, H) -> (B, S, S, C), every channel a x a'."""
+    """images (B, H, H, C), a (S, H) -> (B, S, S, C), every channel a x a^T."""
     (s, h), (b, _, _, c) = a.shape, images.shape
     rows = a @ images.reshape(b, h, h * c)  # (B, S, H*C)
     columns = rows.reshape(b * s, h, c).swapaxes(1, 2).reshape(-1, h) @ a.T  # (B*S*C, S)

@@ -27,8 +27,9 @@ def redraw(params, config, rng):
 def normal(params, rng):
     """Every matrix (`w`) normal with standard deviation 0.02, whatever its sizes -> params.
 
-    A head of zeros stays as it is. The source calls the distribution truncated, but cuts it at +-2,
-    a hundred standard deviations away: no number is ever cut, and none is here.
+    A head of zeros stays as it is, and so do positions and class token, which the source draws with
+    0.02 too. The source calls the distribution truncated, but cuts it at +-2, a hundred standard
+    deviations away: no number is ever cut, and none is here.
 
     Source: Touvron et al. 2021, arXiv:2012.12877, section 6, and its code; timm's ViT.
     """
@@ -96,18 +97,20 @@ def waves(side, dim):
 
 
 def whitening(patches, dim):
-    """The first weights of the patch embedding (P*P*C, D), for which all patterns are equally loud.
+    """The first weights of the patch embedding (numbers, D): all patterns become equally loud.
 
         covariance = patches^T patches / n = V diag(values) V^T
-        w          = V / sqrt(values + eps)        each column once, then negated, then again
+        w          = V / sqrt(values + eps)        each column once, then negated, then again, to D
 
     Neighbouring pixels are nearly equal, so most of what patches differ by is brightness and slow
     gradients; edges, which tell objects apart, are faint. The columns of w are the patterns that
-    make up patches, from the commonest on, each divided by how strong it usually is.
+    make up patches, from the commonest on, each divided by how strong it usually is. A narrow model
+    has no room for all: negated ones are left out first, then the faintest patterns.
 
-    patches (n, P*P*C), normalised as the model meets them.
+    patches (n, numbers of a patch), normalised as the model meets them.
     Source: Coates & Ng 2012, "Learning feature representations with k-means", section 3 (whitening
-    of patches); Jordan 2024, arXiv:2404.00498, section 3.2 (as a start that training then keeps).
+    of patches); Jordan 2024, arXiv:2404.00498, section 3.2 (frozen there; here
+    it is only the start).
     """
     values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
     w = (vectors / np.sqrt(values + FAINT))[:, ::-1]  # by falling strength

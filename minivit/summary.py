@@ -4,7 +4,7 @@ A MAC is one multiplication with its addition; FLOPs = 2 x MACs. Only matrix pro
 as is the custom: norms, softmax and GELU are a few per cent of the operations. For T tokens of
 width D, P x P patches of C colours and an MLP of hidden width M, one image costs
 
-    patch   N D P^2 C
+    patch   N D (P + 2 O)^2 C                  O: patch_overlap, as a rule 0
     block   T (4 D^2 + 2 D M) + 2 T^2 D        projections and MLP, then k q^T and p^T v
     pool    2 T D                              with pool "sequence"
     head    D classes

@@ -1,6 +1,6 @@
 """The Vision Transformer, whole: images in, logits out, and the way back.
 
-    x = patchify(images)                                (B, N, P*P*C)
+    x = patchify(images)                                (B, N, P*P*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        with pool "class"         (B, T, D), T = N + 1
     x = position(x)

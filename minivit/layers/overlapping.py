@@ -9,21 +9,21 @@ from ..backend import array_module
 
 @dataclass(frozen=True)
 class OverlappingPatches:
-    """Cut B x H x W x C images into N = (H/P)(W/P) patches of K*K*C numbers, K = P + 2 O.
+    """Cut B x H x W x C images into N = (H/P)(W/P) patches of S*S*C numbers, S = P + 2 O.
 
         y[b, (i, j), (r, s, c)]  = x[b, i*P + r - O, j*P + s - O, c]      0 outside of the image
 
         dx[b, u, v, c]           = sum of dy[b, (i, j), (r, s, c)] over all i, j, r, s
                                    with  i*P + r - O = u  and  j*P + s - O = v
 
-    (i, j) is the patch in row i and column j, (r, s, c) row, column and channel inside it. Each
-    patch is Patchify's with O pixels more on every side, so neighbours share pixels; a pixel that
-    lies in several patches gets the sum of what they hand back. Followed by a Linear this is a
-    convolution of size K, stride P and padding O.
+    O is the overlap in pixels, (i, j) the patch in row i and column j, (r, s, c) row, column and
+    channel inside it. Each patch is Patchify's with O pixels more on every side, so neighbours
+    share pixels; a pixel that lies in several patches gets the sum of what they hand back. Followed
+    by a Linear this is a convolution of size S, stride P and padding O.
 
     No parameters. Keeps the image's shape only.
 
-    Source: Wang et al. 2021, "PVT v2", arXiv:2106.13797, section 3.2 (overlapping patch embedding).
+    Source: Wang et al. 2021, "PVT v2", arXiv:2106.13797 (overlapping patch embedding).
     """
 
     patch_size: int
@@ -34,21 +34,21 @@ class OverlappingPatches:
         return {}
 
     def forward(self, params, x, rng=None):
-        """x (B, H, W, C) -> y (B, N, K*K*C), cache. H and W must be multiples of P."""
+        """x (B, H, W, C) -> y (B, N, S*S*C), cache. H and W must be multiples of P."""
         xp, (b, h, w, c) = array_module(x), x.shape
-        o, k, grid = self.overlap, self.patch_size + 2 * self.overlap, self.grid(h, w)
+        o, side, grid = self.overlap, self.patch_size + 2 * self.overlap, self.grid(h, w)
         padded = xp.zeros((b, h + 2 * o, w + 2 * o, c), dtype=x.dtype)
         padded[:, o : o + h, o : o + w] = x
-        y = xp.empty((b, *grid, k, k, c), dtype=x.dtype)
+        y = xp.empty((b, *grid, side, side, c), dtype=x.dtype)
         for i, j in np.ndindex(grid):
             y[:, i, j] = padded[:, self.span(i), self.span(j)]
-        return y.reshape(b, -1, k * k * c), (h, w, c)
+        return y.reshape(b, -1, side * side * c), (h, w, c)
 
     def backward(self, dy, cache):
-        """dy (B, N, K*K*C) -> dx (B, H, W, C), no gradients."""
+        """dy (B, N, S*S*C) -> dx (B, H, W, C), no gradients."""
         xp, (h, w, c) = array_module(dy), cache
-        o, k, grid = self.overlap, self.patch_size + 2 * self.overlap, self.grid(h, w)
-        dy = dy.reshape(-1, *grid, k, k, c)
+        o, side, grid = self.overlap, self.patch_size + 2 * self.overlap, self.grid(h, w)
+        dy = dy.reshape(-1, *grid, side, side, c)
         dpadded = xp.zeros((len(dy), h + 2 * o, w + 2 * o, c), dtype=dy.dtype)
         for i, j in np.ndindex(grid):
             dpadded[:, self.span(i), self.span(j)] += dy[:, i, j]

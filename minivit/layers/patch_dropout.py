@@ -13,11 +13,11 @@ class PatchDropout:
 
         dx[b, kept[b]]   = dy[b], zero elsewhere
 
-    Neighbouring patches say much the same, and what is left out costs nothing: half the patches
-    are half the products of every block. It belongs after the position embedding, so that each
-    token still says where it stands. The first `spare` tokens (a class token) always stay. Nothing
-    is scaled: attention and pooling are averages. With rng None, or nothing to drop, x passes as it
-    is.
+    Neighbouring patches say much the same, and what is left out costs nothing: with half the
+    patches, a block has less than half of its products. It belongs after the position embedding, so
+    that each token still says where it stands. The first `spare` tokens (a class token) always
+    stay. Nothing is scaled: attention and pooling are averages. With rng None, or nothing to drop,
+    x passes as it is.
 
     A patch is kept if its 16-bit random number is among the smallest of its image (of equals, the
     first one); the numbers come from the key and the image's index in the batch. backward draws

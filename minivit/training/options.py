@@ -63,7 +63,7 @@ def _add_training(group):
     drop = cli.number(0, 0.99)
     add(group, "--first-drop", drop, "SHARE", "of the patches, left out in the first steps")
     add(group, "--first-size", whole, "PIXELS", "in the first steps, make images so small")
-    add(group, "--first-share", share, "SHARE", "of all steps, the first ones")
+    add(group, "--first-share", share, "SHARE", "of all steps: where those two apply")
     add(group, "--ema", cli.number(0, 0.999999), "DECAY", "measure a running mean of the weights")
     add(group, "--micro-batch", whole, "N", micro)
     add(group, "--seed", whole, "N", "of everything random")

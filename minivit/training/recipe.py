@@ -12,8 +12,10 @@ from .update import OPTIMIZERS
 class Recipe:
     """How to train. Raises ConfigError for a value that cannot be meant.
 
-    epochs: passes over the training images. batch_size: images a step. lr: the peak learning
-    rate. warmup: the share of all steps spent climbing to it. clip: the longest gradient.
+    epochs: passes over the training images. batch_size: images a step. optimizer: the update rule.
+    lr: the peak learning rate. weight_decay: the pull of matrices towards 0, times the rate, a
+    step. warmup: the share of all steps spent climbing to the peak. clip: longer gradients are
+    scaled down to this length.
     smoothing: the share of each target spread over all classes. val_fraction: the share of the
     training images held out for decisions. augment: random crops and flips. policy, erasing,
     mixup, cutmix: see `minivit.data.prepare`. first_drop, first_size: in the first first_share of

@@ -53,7 +53,7 @@ class Trainer:
         workers.enlist(self.gradients_of, self.measure, *self.update.shares)
 
     def model_at(self, step):
-        """The model that learns in a step: that of the first steps, on fewer tokens, or all."""
+        """The model that learns in a step: at first the one on fewer tokens, then the whole one."""
         return self.first if step <= self.recipe.first_share * self.steps else self.model
 
     def micro_batches(self, batch, config=None):
