@@ -30,16 +30,22 @@ EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup c
 def main(argv):
     """Train as the options say; print where everything is, and last the test accuracy."""
     args = options.parser().parse_args(argv)
-    xp = select(args.device)
-    on_cpu = xp is np
-    if args.device == "auto" and on_cpu and (note := gpu.note()):
-        print(note)
     saved = SavedRun.read(args.resume) if args.resume else None
+    device = saved.device if saved and args.device == "auto" else args.device
+    xp = select(device)
+    on_cpu = xp is np
+    if device == "auto" and on_cpu and (note := gpu.note()):
+        print(note)
     if saved:
         config, recipe, preset, directory, source = continued(args, saved)
         if saved.complete and directory.result():
             print(f"{directory.path} is complete: {recipe.epochs} of {recipe.epochs} epochs done")
             return conclude(saved.meta["dataset"]["name"], directory)
+        if directory.result():
+            raise ConfigError(
+                f"{directory.path} is complete; going on from {saved.path} would take its result "
+                "away. Copy the checkpoint to a directory of its own and resume that."
+            )
         if not (
             args.dataset or source["dataset"] in data.NAMES or os.path.isdir(source["dataset"])
         ):

@@ -130,8 +130,8 @@ def add(group, flag, kind, metavar, text, default=None):
 def add_model_arguments(parser, source=None, data=None):
     """Add the sizes of a model, one option a field of `Config`, each None when not given.
 
-    `source` says in words where a size that is not given comes from ("the preset's"), `data` where
-    those come from that pictures have ("the data's"); without them help shows `Config`'s own.
+    `source` says in words where a size that is not given comes from ("the preset's"), `data` the
+    same for some of them, by name ({"classes": "the data's"}); else help shows `Config`'s own.
     """
     group = parser.add_argument_group("the model's sizes")
     size, rate = whole(1, 1_000_000), number(0, 1, high_open=True)
@@ -163,8 +163,7 @@ def add_model_arguments(parser, source=None, data=None):
     for field in fields(Config):
         value, metavar, text = options[field.name]
         flag = "--" + field.name.replace("_", "-")
-        pictures = field.name in ("image_size", "channels", "classes")
-        text += f" (default: {(pictures and data) or source or field.default})"
+        text += f" (default: {(data or {}).get(field.name) or source or field.default})"
         add(group, flag, value, metavar, text)
 
 

@@ -60,6 +60,11 @@ class Config:
             number = isinstance(value, (int, float))
             if field.type is float and not (number and 0 <= value < 1):
                 raise ConfigError(f"{field.name} must be a number in [0, 1); got {value!r}")
+        if self.patch_overlap >= self.image_size:
+            raise ConfigError(
+                f"patch_overlap must be below image_size {self.image_size}, beyond which there is "
+                f"nothing to see; got {self.patch_overlap}"
+            )
         _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
         _check_divides("heads", self.heads, "dim", self.dim)
         for name, valid in {"pool": POOLS, "gelu": GELUS, "init": INITS}.items():

@@ -1,4 +1,13 @@
-"""Words for people: how counts are spelt."""
+"""Words for people: how counts and paths are spelt."""
+
+import os
+import shlex
+import subprocess
+
+
+def shell(path):
+    """`path` as one word of a command line, in quotes where it needs them."""
+    return subprocess.list2cmdline([path]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def counted(number, noun):

@@ -73,6 +73,7 @@ def test_counting_the_largest_model_takes_no_memory():
         ({"depth": 0}, ("depth", "0")),
         ({"dim": -192}, ("dim", "-192")),
         ({"patch_overlap": -1}, ("patch_overlap", "-1", "not negative")),
+        ({"patch_overlap": 32}, ("patch_overlap", "32", "image_size")),
         ({"patch_overlap": 0.5}, ("patch_overlap", "0.5")),
         ({"classes": 10.0}, ("classes", "10.0")),
         ({"heads": True}, ("heads", "True")),

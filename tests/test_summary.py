@@ -121,7 +121,7 @@ def counted_macs(config, monkeypatch):
         lambda x: np.asarray(x).mean(axis=-1, keepdims=True).view(Counting),
     )
     monkeypatch.setattr("minivit.layers.gelu.array_module", lambda x: np)
-    for name in ("tokens", "pool", "dropout", "patch_dropout"):
+    for name in ("tokens", "pool", "dropout", "patch_dropout", "overlapping"):
         monkeypatch.setattr(f"minivit.layers.{name}.array_module", lambda x: np)
     params = tree.map(lambda p: p.view(Counting), ViT(config).init(np.random.default_rng(0)))
     ViT(config).forward(params, np.zeros((1, 12, 12, 3)).view(Counting), Key(0))
@@ -131,7 +131,8 @@ def counted_macs(config, monkeypatch):
 @pytest.mark.parametrize("patch_dropout", [0.0, 0.5])
 @pytest.mark.parametrize("pool", POOLS)
 def test_macs_are_the_products_that_are_computed(pool, patch_dropout, monkeypatch):
-    config = Config(**SMALL, pool=pool, patch_dropout=patch_dropout)
+    overlap = 1 if pool == "mean" else 0
+    config = Config(**SMALL, pool=pool, patch_dropout=patch_dropout, patch_overlap=overlap)
     assert macs(config) == counted_macs(config, monkeypatch)
 
 

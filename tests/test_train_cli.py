@@ -1,5 +1,6 @@
 """`python train.py` as a user meets it: what it prints, what it refuses, how it ends."""
 
+import json
 import os
 import re
 import shlex
@@ -217,6 +218,53 @@ def test_resuming_what_cannot_be_resumed(capsys, done, here):
     meta["model"]["depth"] = 2
     checkpoint.save(here / "other.npz", arrays, meta)
     refused(capsys, 1, "other.npz holds another model: missing", "--resume", "other.npz")
+
+
+def test_a_run_of_another_version_is_neither_gone_on_with_nor_written_over(capsys, done, here):
+    assert run(capsys, *ON_SHAPES, "--seed", 1, "--out", "other")[0] == 0
+    shutil.copy(here / "other/last.npz", done / "copy.npz")
+    config = json.loads((done / "config.json").read_text())
+    config["recipe"]["sharpness"] = 0.5
+    (done / "config.json").write_text(json.dumps(config))
+    refused(capsys, 2, "done holds another run than", "--resume", "done/copy.npz")
+    for name in ("last.npz", "best.npz"):
+        arrays, meta = checkpoint.load(done / name)
+        meta["recipe"]["sharpness"] = 0.5
+        checkpoint.save(done / name, arrays, meta)
+    sentence = "done/last.npz was made by another version of minivit, one with sharpness: go on"
+    assert "best.npz" not in refused(capsys, 1, sentence, "--resume", "done")
+
+
+def test_a_run_goes_on_where_it_was_begun(capsys, done, monkeypatch):
+    unfinish(done)
+    asked = []
+    select = train.select
+    monkeypatch.setattr(train, "select", lambda device: asked.append(device) or select("cpu"))
+    assert run(capsys, "--resume", "done")[0] == 0
+    assert asked == ["cpu"]
+    arrays, meta = checkpoint.load(done / "last.npz")
+    checkpoint.save(done / "last.npz", arrays, {**meta, "device": "gpu"})
+    for words in ([], ["--device", "cpu"]):
+        run(capsys, "--resume", "done", *words)
+    assert asked == ["cpu", "gpu", "cpu"]
+
+
+def test_a_result_is_not_thrown_away(capsys, done, here):
+    arrays, meta = checkpoint.load(done / "best.npz")
+    meta["position"]["epochs_done"] = 0  # as if of an earlier epoch
+    checkpoint.save(done / "best.npz", arrays, meta)
+    before = {path.name: path.read_bytes() for path in done.iterdir()}
+    sentence = "done is complete; going on from done/best.npz would take its result away. Copy"
+    refused(capsys, 2, sentence, "--resume", "done/best.npz")
+    assert {path.name: path.read_bytes() for path in done.iterdir()} == before
+
+
+def test_a_last_checkpoint_alone_is_measured_again(capsys, done, here):
+    (here / "alone").mkdir()
+    shutil.copy(done / "last.npz", here / "alone")
+    status, out, _ = run(capsys, "--resume", "alone")
+    assert status == 0 and "no curves drawn: metrics.jsonl holds no epochs" in out
+    assert (done / "metrics.jsonl").read_text().endswith((here / "alone/metrics.jsonl").read_text())
 
 
 def test_resuming_on_other_data(capsys, done, here, monkeypatch):

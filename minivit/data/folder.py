@@ -46,13 +46,14 @@ def load(path, image_size=32, seed=0):
         train, test, left_out = _drawn(root, seed)
     were = "was" if left_out == 1 else "were"
     files = counted(left_out, "file")
+    size = f"{path}: each image is made {image_size} x {image_size} pixels (--image-size)."
     note = f"{path}: {files} not named {', '.join(ENDINGS)} {were} left out."
     return Dataset(
         root.resolve().name,
         tuple(train),
         *_decode(train, image_size),
         *_decode(test, image_size),
-        note=note if left_out else "",
+        note=f"{size}\n{note}" if left_out else size,
     )
 
 

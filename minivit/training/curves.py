@@ -10,6 +10,8 @@ def draw(rows, path, title):
         from matplotlib.figure import Figure
     except ImportError:
         return "no curves drawn: matplotlib is not installed (pip install matplotlib)"
+    if not rows:
+        return "no curves drawn: metrics.jsonl holds no epochs"
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)  # no window system is touched
     panels = figure.subplots(1, 2)

@@ -1,11 +1,14 @@
 """A run's directory: config.json, metrics.jsonl, last.npz, best.npz, curves.png."""
 
+import contextlib
 import itertools
 import json
+from dataclasses import fields
 from pathlib import Path
 
 from ..config import Config
 from ..errors import CheckpointError, ConfigError
+from ..words import shell
 from . import atomic
 from .recipe import Recipe
 
@@ -13,6 +16,12 @@ from .recipe import Recipe
 EPOCH = (
     "epoch step train_loss train_accuracy val_loss val_accuracy lr images_per_second elapsed_s"
 ).split()
+
+
+def foreign(values):
+    """The fields of a run's model and recipe, as `describe` has them, that this version lacks."""
+    own = {field.name for kind in (Config, Recipe) for field in fields(kind)}
+    return sorted({*values["model"], *values["recipe"]} - own)
 
 
 class RunDirectory:
@@ -34,7 +43,7 @@ class RunDirectory:
         if taken:
             raise ConfigError(
                 f"--out {path} already holds a run ({taken[0]}); name another directory, or "
-                f"continue it with --resume {path}"
+                f"continue it with --resume {shell(path)}"
             )
         return run
 
@@ -44,26 +53,29 @@ class RunDirectory:
 
         So two runs that start in the same moment get two directories.
         """
-        for number in itertools.count(1):
-            path = Path(root) / f"{name}-{number}"
-            try:
-                path.mkdir(parents=True)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                raise CheckpointError(
-                    f"cannot make {path}: {error.strerror}; name another place with --out."
-                ) from error
-            return cls(path)
+        path = Path(root)
+        try:
+            path.mkdir(parents=True, exist_ok=True)  # here, where "it exists" is an error
+            for number in itertools.count(1):
+                path = Path(root) / f"{name}-{number}"
+                with contextlib.suppress(FileExistsError):
+                    path.mkdir()
+                    return cls(path)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot make {path}: {error.strerror}; name another place with --out."
+            ) from error
 
     def refuse_others(self, saved):
         """Raise ConfigError if another run than the checkpoint's is written down here."""
         try:
             here = json.loads(self.config.read_text(encoding="utf-8"))
-            model, recipe = Config(**here["model"]), Recipe(**here["recipe"])  # with newer fields
-            same = (model, recipe) == (saved.config, saved.recipe)
-            same = same and here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
+            same = here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
+            same = same and not foreign(here)
+            if same:  # with fields that are newer than the run
+                model, recipe = Config(**here["model"]), Recipe(**here["recipe"])
+                same = (model, recipe) == (saved.config, saved.recipe)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return  # nothing is written down, or nothing that can be read
         if not same:
             raise ConfigError(
@@ -88,7 +100,7 @@ class RunDirectory:
         except OSError as error:
             raise CheckpointError(
                 f"cannot write {self.metrics}: {error.strerror or error}; mend that, and "
-                f"continue with --resume {self.path}."
+                f"continue with --resume {shell(self.path)}"
             ) from error
 
     def result(self):

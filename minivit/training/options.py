@@ -31,7 +31,9 @@ def parser():
     _add_training(p.add_argument_group("how to train"))
     _add_augmentation(p.add_argument_group("how to vary the images"))
     _add_places(p.add_argument_group("where to run and write"))
-    cli.add_model_arguments(p, source="the preset's", data="the data's")
+    pictures = {"image_size": "the data's; 32 for a directory's"}
+    pictures |= dict.fromkeys(("channels", "classes"), "the data's")
+    cli.add_model_arguments(p, source="the preset's", data=pictures)
     return p
 
 

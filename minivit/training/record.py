@@ -2,6 +2,8 @@
 
 import hashlib
 
+import numpy as np
+
 from . import checkpoint
 from .saved import SavedRun
 
@@ -73,6 +75,7 @@ def describe(run):
     """What a `Run` is, as JSON values: config.json, and part of every checkpoint."""
     return {
         "preset": run.preset,
+        "device": "cpu" if run.trainer.xp is np else "gpu",
         "source": run.source,
         "model": run.config.to_dict(),
         "recipe": run.recipe.to_dict(),

@@ -1,7 +1,6 @@
 """A run: epochs of steps, measured on validation images, saved, and resumed bit for bit."""
 
 import math
-import shlex
 import signal
 import time
 from contextlib import closing
@@ -13,6 +12,7 @@ from ..data import batches
 from ..data.augment import channel_statistics
 from ..errors import ConfigError, DivergedError
 from ..starts import whitening
+from ..words import shell
 from . import curves
 from .progress import Progress, clock
 from .record import Record, describe
@@ -178,8 +178,7 @@ class Run:
 
     def way_on(self):
         """The words that say how to go on."""
-        place = shlex.quote(str(self.directory.path))
-        return f"continue with: python train.py --resume {place}"
+        return f"continue with: python train.py --resume {shell(self.directory.path)}"
 
     def finish(self):
         """Look at the test set, once, with the final weights; draw the curves -> loss, accuracy."""

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from ..config import Config
 from ..errors import CheckpointError, ConfigError
+from ..words import shell
 from . import checkpoint
+from .directory import foreign
 from .recipe import Recipe
 
 PARTS = {  # what has to be there, besides the model and the recipe
@@ -32,6 +34,11 @@ class SavedRun:
             return cls._last(path)
         meta = checkpoint.read_meta(path)
         try:
+            if other := foreign(meta):
+                raise CheckpointError(
+                    f"{path} was made by another version of minivit, one with {', '.join(other)}: "
+                    "go on with that one, or start a new run."
+                )
             config, recipe = Config(**meta["model"]), Recipe(**meta["recipe"])
             meta["preset"]
             for part, names in PARTS.items():
@@ -51,12 +58,18 @@ class SavedRun:
             return cls.read(directory / "last.npz")
         except CheckpointError as error:
             try:
-                done = checkpoint.load(best)[1]["position"]["epochs_done"]
-            except (CheckpointError, KeyError, TypeError):
+                done = cls.read(best).meta["position"]["epochs_done"]
+                checkpoint.load(best)  # and all of it can be read
+            except CheckpointError:
                 raise error from None
             raise CheckpointError(
-                f"{error} That of epoch {done} is good: --resume {best}"
+                f"{error} That of epoch {done} is good: --resume {shell(best)}"
             ) from None
+
+    @property
+    def device(self):
+        """Where it ran: "cpu" or "gpu", which round differently; "auto" where that is not known."""
+        return self.meta.get("device", "auto")
 
     @property
     def complete(self):
