@@ -16,6 +16,7 @@ from minivit.layers.gelu import special
 from minivit.smaller import SmallerViT
 from minivit.training import blas, options
 from minivit.training.directory import RunDirectory
+from minivit.training.lock import locked
 from minivit.training.recipe import PRESETS, Recipe
 from minivit.training.run import Run
 from minivit.training.saved import SavedRun
@@ -68,7 +69,7 @@ def main(argv):
         SmallerViT(config, recipe.first_size)  # one that cannot be fails before anything is written
     source = record(source, dataset)
     directory = directory or RunDirectory.numbered("runs", f"{dataset.name}-{preset}")
-    with Workers(args.threads if on_cpu else 1) as workers:
+    with locked(directory.path), Workers(args.threads if on_cpu else 1) as workers:
         run = Run(config, recipe, dataset, directory, workers, xp, preset, source)
         if saved:
             run.resume(saved.path)

@@ -18,6 +18,7 @@ from program import ROOT, few_shapes, train
 from minivit import ending
 from minivit.data import cifar, published, shapes
 from minivit.training import checkpoint
+from minivit.training.lock import locked
 
 SIZES = ["--patch-size", "16", "--dim", "8", "--depth", "1", "--heads", "2", "--mlp-dim", "8"]
 SMALL = [*SIZES, "--preset", "smoke", "--device", "cpu", "--threads", "1"]
@@ -257,6 +258,16 @@ def test_a_result_is_not_thrown_away(capsys, done, here):
     sentence = "done is complete; going on from done/best.npz would take its result away. Copy"
     refused(capsys, 2, sentence, "--resume", "done/best.npz")
     assert {path.name: path.read_bytes() for path in done.iterdir()} == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="directories cannot be locked there")
+def test_two_processes_never_train_in_one_directory(capsys, done):
+    unfinish(done)
+    before = {path.name: path.read_bytes() for path in done.iterdir()}
+    with locked(done):
+        refused(capsys, 1, "another process is training in done: let it", "--resume", "done")
+    assert {path.name: path.read_bytes() for path in done.iterdir()} == before
+    assert run(capsys, "--resume", "done")[0] == 0
 
 
 def test_a_last_checkpoint_alone_is_measured_again(capsys, done, here):
