@@ -332,6 +332,14 @@ def test_a_missing_library_is_said_before_anything_is_written(capsys, here, monk
     assert not (here / "runs").exists()
 
 
+def test_what_cannot_begin_leaves_nothing_behind(capsys, here):
+    write_pictures(here / "pets", count=2)
+    words = [*SMALL, "--dataset", "pets", "--image-size", 16, "--val-fraction", 0.9]
+    for place in ([], ["--out", "run"]):
+        refused(capsys, 2, "leaves none of the 2 training images", *words, *place)
+    assert not [*here.glob("run*/*")] and not (here / "run").exists()
+
+
 def test_capitals_and_counts_of_one(capsys, here):
     words = [*ON_SHAPES, "--batch-size", "100", "--dataset", "Shapes"]
     out = run(capsys, *words)[1]

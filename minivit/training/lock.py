@@ -9,10 +9,12 @@ from ..errors import CheckpointError
 
 @contextmanager
 def locked(path):
-    """Keep other processes from training in the directory `path`, which is made if need be.
+    """Keep other processes from training in the directory `path`.
 
-    The lock is the system's, on the directory itself, and ends with the process, however that
-    ends. Without such locks (Windows, some network file systems) nothing is kept from anyone.
+    It is made if need be, and removed again if nothing was written to it. The lock is the system's,
+    on the directory itself, and ends with the process, however that ends. Without such locks
+    (Windows, some network file systems) nothing is kept from anyone.
+
     Raises CheckpointError if another process holds it.
     """
     with suppress(OSError):  # whoever writes there says why not
@@ -21,6 +23,8 @@ def locked(path):
     try:
         yield
     finally:
+        with suppress(OSError):  # it holds something: good
+            Path(path).rmdir()
         if handle is not None:
             os.close(handle)
 
