@@ -25,7 +25,7 @@ Read it in this order:
     layers/dropout.py, drop_path.py, patch_dropout.py, chance.py
                              randomness that can be repeated
     starts.py                first weights that learn faster
-    smaller.py               smaller images first, by the same weights
+    smaller.py               fewer tokens first, by the same weights
     optim.py, muon.py, training/              how it learns
 
 Letters: B images of H x W x C pixels, P the side of a patch, N patches, T tokens (N, and one more
