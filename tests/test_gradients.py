@@ -88,8 +88,9 @@ def test_whole_model_in_evaluation(pool):
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_whole_model_that_leaves_out_branches_and_patches(xp, pool):
-    assert_whole_model(xp, tiny(pool=pool, dropout=0.2, drop_path=0.5, patch_dropout=0.4))
+def test_whole_model_that_leaves_out_branches_and_patches_that_overlap(xp, pool):
+    chance = {"dropout": 0.2, "drop_path": 0.5, "patch_dropout": 0.4}
+    assert_whole_model(xp, tiny(pool=pool, patch_overlap=1, **chance))
 
 
 def assert_whole_model(xp, model, key=KEY):

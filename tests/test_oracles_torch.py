@@ -21,7 +21,8 @@ class Plain(nn.Module):
         super().__init__()
         c = self.config = config
         approximate = {"tanh": "tanh", "erf": "none"}[c.gelu]
-        self.patch = nn.Conv2d(c.channels, c.dim, c.patch_size, stride=c.patch_size)
+        p, o = c.patch_size, c.patch_overlap
+        self.patch = nn.Conv2d(c.channels, c.dim, p + 2 * o, stride=p, padding=o)
         self.cls = nn.Parameter(torch.zeros(1, 1, c.dim))
         self.pos = nn.Parameter(torch.zeros(1, c.tokens, c.dim))
         self.blocks = nn.ModuleList(
@@ -56,7 +57,8 @@ def correspondence(model):
     c = model.config
 
     def kernel(w):
-        return w.reshape(c.patch_size, c.patch_size, c.channels, c.dim).transpose(3, 2, 0, 1)
+        side = c.patch_size + 2 * c.patch_overlap
+        return w.reshape(side, side, c.channels, c.dim).transpose(3, 2, 0, 1)
 
     def turned(w):
         return w.T
@@ -91,11 +93,14 @@ def correspondence(model):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("pool, gelu", [("class", "tanh"), ("mean", "tanh"), ("class", "erf")])
-def test_logits_and_gradients_are_those_of_pytorch(pool, gelu, smoothing):
+@pytest.mark.parametrize(
+    "pool, gelu, overlap",
+    [("class", "tanh", 0), ("mean", "tanh", 0), ("class", "erf", 0), ("mean", "tanh", 3)],
+)
+def test_logits_and_gradients_are_those_of_pytorch(pool, gelu, overlap, smoothing):
     if gelu == "erf":
         pytest.importorskip("scipy", reason="the exact (erf) GELU needs SciPy")
-    model = tiny(pool=pool, gelu=gelu)
+    model = tiny(pool=pool, gelu=gelu, patch_overlap=overlap)
     params, images, labels = redrawn(model), draw((B, 6, 6, 3)), np.arange(B)
     ours, pairs = dict(tree.walk(params)), correspondence(model)
     assert sorted(ours) == sorted(name for name, _ in pairs.values())  # none left out
