@@ -32,21 +32,11 @@ def main(argv):
     """Train as the options say; print where everything is, and last the test accuracy."""
     args = options.parser().parse_args(argv)
     saved = SavedRun.read(args.resume) if args.resume else None
-    device = saved.device if saved and args.device == "auto" else args.device
-    xp = select(device)
-    on_cpu = xp is np
-    if device == "auto" and on_cpu and (note := gpu.note()):
-        print(note)
     if saved:
         config, recipe, preset, directory, source = continued(args, saved)
         if saved.complete and directory.result():
             print(f"{directory.path} is complete: {recipe.epochs} of {recipe.epochs} epochs done")
             return conclude(saved.meta["dataset"]["name"], directory)
-        if directory.result():
-            raise ConfigError(
-                f"{directory.path} is complete; going on from {saved.path} would take its result "
-                "away. Copy the checkpoint to a directory of its own and resume that."
-            )
         if not (
             args.dataset or source["dataset"] in data.NAMES or os.path.isdir(source["dataset"])
         ):
@@ -54,7 +44,12 @@ def main(argv):
                 f"{directory.path} was begun with the images in {source['dataset']}, which is not "
                 "there: say with --dataset DIR where they are."
             )
-    else:
+    device = saved.device if saved and args.device == "auto" else args.device
+    xp = select(device)
+    on_cpu = xp is np
+    if device == "auto" and on_cpu and (note := gpu.note()):
+        print(note)
+    if not saved:
         preset = args.preset or ("tiny" if on_cpu else "base")
         config = cli.model_config(args, **PRESETS[preset].model)
         recipe = replace(Recipe(**PRESETS[preset].recipe), **given(args, Recipe))
@@ -81,7 +76,7 @@ def main(argv):
 def continued(args, saved):
     """What a saved run goes on with: config, recipe, preset, directory, source of the data.
 
-    Raises ConfigError if an option says otherwise.
+    Raises ConfigError if an option says otherwise, or if a result would be lost by going on.
     """
     preset = {"preset": args.preset} if args.preset else {}
     saved.refuse_options(**given(args, Config), **given(args, Recipe), **preset)
@@ -89,6 +84,11 @@ def continued(args, saved):
     if args.out and Path(args.out).resolve() != directory.path.resolve():
         raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {args.out}.")
     directory.refuse_others(saved)
+    if directory.result() and not saved.complete:
+        raise ConfigError(
+            f"{directory.path} is complete; going on from {saved.path} would take its result away. "
+            "Copy the checkpoint to a directory of its own and resume that."
+        )
     source = dict(saved.meta["source"])
     if source["data_dir"] and not Path(source["data_dir"]).exists():
         source["data_dir"] = None

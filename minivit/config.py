@@ -53,9 +53,9 @@ class Config:
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            least = 0 if field.name == "patch_overlap" else 1
+            # what is 0 where it is not given may be 0
+            least, words = (1, "above 0") if field.default else (0, "not negative")
             if field.type is int and (type(value) is not int or value < least):
-                words = "not negative" if least == 0 else "above 0"
                 raise ConfigError(f"{field.name} must be a whole number {words}; got {value!r}")
             number = isinstance(value, (int, float))
             if field.type is float and not (number and 0 <= value < 1):

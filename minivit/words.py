@@ -2,12 +2,15 @@
 
 import os
 import shlex
-import subprocess
 
 
 def shell(path):
     """`path` as one word of a command line, in quotes where it needs them."""
-    return subprocess.list2cmdline([path]) if os.name == "nt" else shlex.quote(str(path))
+    if os.name != "nt":
+        return shlex.quote(str(path))
+    import subprocess
+
+    return subprocess.list2cmdline([path])
 
 
 def counted(number, noun):

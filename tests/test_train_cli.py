@@ -236,6 +236,12 @@ def test_a_run_of_another_version_is_neither_gone_on_with_nor_written_over(capsy
     assert "best.npz" not in refused(capsys, 1, sentence, "--resume", "done")
 
 
+def on_a_gpu(directory):
+    """Have a run's last checkpoint say that a GPU made it."""
+    arrays, meta = checkpoint.load(directory / "last.npz")
+    checkpoint.save(directory / "last.npz", arrays, {**meta, "device": "gpu"})
+
+
 def test_a_run_goes_on_where_it_was_begun(capsys, done, monkeypatch):
     unfinish(done)
     asked = []
@@ -243,11 +249,17 @@ def test_a_run_goes_on_where_it_was_begun(capsys, done, monkeypatch):
     monkeypatch.setattr(train, "select", lambda device: asked.append(device) or select("cpu"))
     assert run(capsys, "--resume", "done")[0] == 0
     assert asked == ["cpu"]
-    arrays, meta = checkpoint.load(done / "last.npz")
-    checkpoint.save(done / "last.npz", arrays, {**meta, "device": "gpu"})
     for words in ([], ["--device", "cpu"]):
+        unfinish(done)
+        on_a_gpu(done)
         run(capsys, "--resume", "done", *words)
     assert asked == ["cpu", "gpu", "cpu"]
+
+
+def test_a_finished_run_is_told_where_its_device_is_not(capsys, done):
+    on_a_gpu(done)
+    status, out, _ = run(capsys, "--resume", "done")
+    assert status == 0 and "done is complete: 1 of 1 epochs done" in out
 
 
 def test_a_result_is_not_thrown_away(capsys, done, here):

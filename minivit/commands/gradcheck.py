@@ -8,7 +8,8 @@ from ..cli import choice, whole
 from ..errors import BackendError
 from ..gradcheck import LAYER_TOLERANCE, MODEL_TOLERANCE, STEP
 
-LINE = "{:<19}{:<19}{:>13}{:>9}  {:<13}{}"
+WIDTH = max(map(len, NAMES)) + 1  # of the column of layers
+LINE = f"{{:<{WIDTH}}}" + "{:<19}{:>13}{:>9}  {:<13}{}"
 
 
 def add_arguments(parser):
@@ -51,11 +52,11 @@ def main(args):
         except BackendError as error:
             if args.layer:
                 raise
-            print(f"{name:<19}skipped: {error}")
+            print(f"{name:<{WIDTH}}skipped: {error}")
             skipped += 1
             continue
         except AssertionError as error:
-            print(f"{name:<19}WRONG: {error}")
+            print(f"{name:<{WIDTH}}WRONG: {error}")
             checked, wrong = checked + 1, wrong + 1
             continue
         print_rows(rows)

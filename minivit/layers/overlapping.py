@@ -11,15 +11,18 @@ from ..backend import array_module
 class OverlappingPatches:
     """Cut B x H x W x C images into N = (H/P)(W/P) patches of S*S*C numbers, S = P + 2 O.
 
-        y[b, (i, j), (r, s, c)]  = x[b, i*P + r - O, j*P + s - O, c]      0 outside of the image
+        padded            = x with O rows and columns of zeros on every side
+        y[b, (i, j)]      = padded[b, i*P : i*P + S, j*P : j*P + S]
 
-        dx[b, u, v, c]           = sum of dy[b, (i, j), (r, s, c)] over all i, j, r, s
-                                   with  i*P + r - O = u  and  j*P + s - O = v
+        dpadded           = 0, then for every patch (i, j)
+        dpadded[b, i*P : i*P + S, j*P : j*P + S]  +=  dy[b, (i, j)]
+        dx                = dpadded without the O rows and columns on every side
 
-    O is the overlap in pixels, (i, j) the patch in row i and column j, (r, s, c) row, column and
-    channel inside it. Each patch is Patchify's with O pixels more on every side, so neighbours
-    share pixels; a pixel that lies in several patches gets the sum of what they hand back. Followed
-    by a Linear this is a convolution of size S, stride P and padding O.
+    O is the overlap in pixels, (i, j) the patch in row i and column j; its pixels become one axis,
+    row by row. Each patch is Patchify's with O pixels more on every side, so neighbours share
+    pixels; a pixel that lies in several patches gets the sum of what they hand back, as the chain
+    rule has it for what is used several times. Followed by a Linear this is a convolution of size
+    S, stride P and padding O.
 
     No parameters. Keeps the image's shape only.
 
@@ -29,6 +32,11 @@ class OverlappingPatches:
     patch_size: int
     overlap: int
 
+    @property
+    def side(self):
+        """S, the side of a patch with its overlap, in pixels."""
+        return self.patch_size + 2 * self.overlap
+
     def init(self, rng):
         """No parameters."""
         return {}
@@ -36,7 +44,7 @@ class OverlappingPatches:
     def forward(self, params, x, rng=None):
         """x (B, H, W, C) -> y (B, N, S*S*C), cache. H and W must be multiples of P."""
         xp, (b, h, w, c) = array_module(x), x.shape
-        o, side, grid = self.overlap, self.patch_size + 2 * self.overlap, self.grid(h, w)
+        o, side, grid = self.overlap, self.side, self.grid(h, w)
         padded = xp.zeros((b, h + 2 * o, w + 2 * o, c), dtype=x.dtype)
         padded[:, o : o + h, o : o + w] = x
         y = xp.empty((b, *grid, side, side, c), dtype=x.dtype)
@@ -47,7 +55,7 @@ class OverlappingPatches:
     def backward(self, dy, cache):
         """dy (B, N, S*S*C) -> dx (B, H, W, C), no gradients."""
         xp, (h, w, c) = array_module(dy), cache
-        o, side, grid = self.overlap, self.patch_size + 2 * self.overlap, self.grid(h, w)
+        o, side, grid = self.overlap, self.side, self.grid(h, w)
         dy = dy.reshape(-1, *grid, side, side, c)
         dpadded = xp.zeros((len(dy), h + 2 * o, w + 2 * o, c), dtype=dy.dtype)
         for i, j in np.ndindex(grid):
@@ -61,4 +69,4 @@ class OverlappingPatches:
     def span(self, i):
         """Where patch i begins and ends, in pixels of the padded image."""
         start = i * self.patch_size
-        return slice(start, start + self.patch_size + 2 * self.overlap)
+        return slice(start, start + self.side)

@@ -70,12 +70,13 @@ class RunDirectory:
         """Raise ConfigError if another run than the checkpoint's is written down here."""
         try:
             here = json.loads(self.config.read_text(encoding="utf-8"))
-            same = here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
-            same = same and not foreign(here)
-            if same:  # with fields that are newer than the run
-                model, recipe = Config(**here["model"]), Recipe(**here["recipe"])
-                same = (model, recipe) == (saved.config, saved.recipe)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            same = (
+                here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
+                and not foreign(here)
+                and Config(**here["model"]) == saved.config  # with fields newer than the run
+                and Recipe(**here["recipe"]) == saved.recipe
+            )
+        except (OSError, ValueError, KeyError, TypeError):
             return  # nothing is written down, or nothing that can be read
         if not same:
             raise ConfigError(
