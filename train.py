@@ -7,21 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from minivit import cli, data, ending, gpu
-from minivit.backend import select
+from minivit import data
+from minivit.arrays import gpu
+from minivit.arrays.backend import select
+from minivit.commands import arguments as cli
+from minivit.commands import exits as ending
+from minivit.commands import train_options as options
 from minivit.config import Config
-from minivit.data.published import TITLES
+from minivit.data.sources.published import TITLES
 from minivit.errors import ConfigError, DataError
 from minivit.layers.gelu import special
-from minivit.smaller import SmallerViT
-from minivit.training import blas, options
-from minivit.training.directory import RunDirectory
-from minivit.training.lock import locked
+from minivit.parallel import blas
+from minivit.parallel.workers import Workers
+from minivit.storage.directory import RunDirectory
+from minivit.storage.lock import locked
+from minivit.text import counted
+from minivit.training.early_steps import SmallerViT
 from minivit.training.recipe import PRESETS, Recipe
 from minivit.training.run import Run
-from minivit.training.saved import SavedRun
-from minivit.training.workers import Workers
-from minivit.words import counted
+from minivit.training.saved_run import SavedRun
 
 # What is said at the start where it is not as `Config` and `Recipe` have it.
 EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix first_drop

@@ -33,8 +33,9 @@ with a class token), D the width of a token, `heads` of K = D / heads numbers, M
 width. A token is one row of D numbers; "(..., D)" is any number of them.
 """
 
-from . import gradcheck, tree
-from .chance import Key
+from . import gradcheck
+from .arrays import tree
+from .arrays.keys import Key
 from .config import VARIANTS, Config
 from .errors import (
     BackendError,

@@ -3,13 +3,13 @@
 import importlib
 import sys
 
-from .cli import Parser
-from .ending import run
+from .commands.arguments import Parser
+from .commands.exits import run
 from .errors import ConfigError, unknown
 
 # name: (module with add_arguments(parser) and main(args), what it does)
 COMMANDS = {
-    "bench": ("minivit.bench.command", "how fast a training step is, and against PyTorch"),
+    "bench": ("minivit.commands.bench", "how fast a training step is, and against PyTorch"),
     "gradcheck": ("minivit.commands.gradcheck", "compare every gradient with finite differences"),
     "summary": ("minivit.commands.summary", "layers, shapes, parameters, MACs, memory of a model"),
 }

@@ -31,7 +31,7 @@ class Config:
     `dropout`, `drop_path` and `patch_dropout` are rates in [0, 1): the shares of numbers, branches
     and patches left out in training. drop_path is the last block's rate; from 0 in the first block
     it rises linearly. `init`, the parameters' start, is "xavier", "normal" or "mimetic" (see
-    `minivit.starts`).
+    `minivit.start`).
     """
 
     image_size: int = 32

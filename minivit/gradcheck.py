@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import tree
-from .backend import array_module, to_device, to_host
-from .chance import Key
+from .arrays import tree
+from .arrays.backend import array_module, to_device, to_host
+from .arrays.keys import Key
 
 STEP = 1e-5
 LAYER_TOLERANCE = 1e-7

@@ -16,8 +16,7 @@ Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words", arXiv:2010.119
 
 from functools import cached_property
 
-from . import starts
-from .chance import at
+from .arrays.keys import at
 from .config import Config
 from .errors import ConfigError
 from .layers import (
@@ -36,6 +35,7 @@ from .layers import (
     SequencePool,
     TransformerBlock,
 )
+from .start import redraw
 
 
 class ViT:
@@ -78,7 +78,7 @@ class ViT:
     def init(self, rng):
         """Parameters as float64 NumPy arrays (rng a NumPy Generator, or None for shapes only)."""
         params = {name: part.init(rng) for name, part in self.parts.items()}
-        return params if rng is None else starts.redraw(params, self.config, rng)
+        return params if rng is None else redraw(params, self.config, rng)
 
     def forward(self, params, images, rng=None):
         """images (B, H, W, C), floats -> logits (B, classes), cache. `rng` is a `Key`, or None."""

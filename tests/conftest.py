@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import strict_cupy
 
-from minivit.backend import select
+from minivit.arrays.backend import select
 from minivit.errors import BackendError
-from minivit.training.workers import Workers
+from minivit.parallel.workers import Workers
 
 # Tests press Ctrl-C, which a shell has its background jobs ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,8 +5,8 @@ import platform
 
 import numpy as np
 
-from ..training import blas
-from ..training.workers import available_cores
+from ..parallel import blas
+from ..parallel.workers import available_cores
 
 
 def busy_note():

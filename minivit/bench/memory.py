@@ -41,8 +41,8 @@ def measure(side, size, threads, device):
 
         opponent = Opponent(size, device)
         return _torch_gpu(opponent) if device == "gpu" else _host(opponent.train)
-    from ..backend import select
-    from ..training.workers import Workers
+    from ..arrays.backend import select
+    from ..parallel.workers import Workers
     from .step import Bench
 
     xp = select(device)

@@ -3,7 +3,7 @@
 Every layer's forward and backward is timed, on every thread, without the layers inside it. Matrix
 products are seen by giving the model parameters of a class of array that times `@`; what is
 computed from such an array is of that class too. The products' FLOPs are added up on the way, so
-that the formula of `minivit.summary` can be held against what was really multiplied (products with
+that the formula of `minivit.costs` can be held against what was really multiplied (products with
 ones, which sum, come on top of it).
 """
 
@@ -13,8 +13,9 @@ from dataclasses import dataclass, fields, is_dataclass
 
 import numpy as np
 
-from .. import layers, tree
-from ..summary import flops
+from .. import layers
+from ..arrays import tree
+from ..costs import flops
 from ..training import trainer as training
 from .step import Bench
 from .stopwatch import Stopwatch, Total, watching

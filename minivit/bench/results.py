@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..summary import flops
+from ..costs import flops
 from .sizes import Size
 
 

@@ -11,8 +11,8 @@ from statistics import median
 import numpy as np
 
 from ..data import batches
-from ..data.prepare import Preparation
-from ..training.order import OrderedSum
+from ..data.augment.prepare import Preparation
+from ..parallel.ordered_sum import OrderedSum
 from ..training.recipe import Recipe
 from ..training.trainer import Trainer
 from .stopwatch import Stopwatch, watching

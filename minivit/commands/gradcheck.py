@@ -2,11 +2,11 @@
 
 import time
 
-from ..backend import select
-from ..checks import NAMES, check
-from ..cli import choice, whole
+from ..arrays.backend import select
 from ..errors import BackendError
 from ..gradcheck import LAYER_TOLERANCE, MODEL_TOLERANCE, STEP
+from ..gradcheck_cases import NAMES, check
+from .arguments import choice, whole
 
 WIDTH = max(map(len, NAMES)) + 1  # of the column of layers
 LINE = f"{{:<{WIDTH}}}" + "{:<19}{:>13}{:>9}  {:<13}{}"

@@ -1,8 +1,8 @@
 """python -m minivit summary: layers, shapes, parameters, MACs and memory of a model, as a table."""
 
-from ..cli import add_model_arguments, model_config, model_sizes, whole
 from ..config import VARIANTS, Config
-from ..summary import activation_bytes, flops, macs, parameters, rows
+from ..costs import activation_bytes, flops, macs, parameters, rows
+from .arguments import add_model_arguments, model_config, model_sizes, whole
 
 LINE = "{:<24}{:<16}{:>13}{:>11}{:>14}"
 FLOAT = 4  # bytes of a float32

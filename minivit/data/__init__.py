@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, DataError, unknown
 from .dataset import Dataset
-from .published import TITLES
+from .sources.published import TITLES
 
 __all__ = ["NAMES", "Dataset", "directory", "load"]
 
@@ -45,14 +45,14 @@ def directory(data_dir=None):
 
 
 def _shapes(seed):
-    from . import shapes
+    from .sources import shapes
 
     return shapes.load(seed=seed)
 
 
 def _cifar(name, data_dir, say, otherwise=None):
     """CIFAR from disk, else downloaded, else `otherwise()` if there is one."""
-    from . import cifar, download
+    from .sources import cifar, download
 
     path = cifar.find(name, data_dir)
     if path is None:
@@ -67,7 +67,7 @@ def _cifar(name, data_dir, say, otherwise=None):
 
 
 def _folder(name, image_size, seed):
-    from . import cifar, folder
+    from .sources import cifar, folder
 
     path = Path(name).expanduser()
     if path.is_file():

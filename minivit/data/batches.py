@@ -5,9 +5,9 @@ import threading
 
 import numpy as np
 
-from ..backend import array_module, to_device
-from ..chance import generator
-from .prepare import Preparation
+from ..arrays.backend import array_module, to_device
+from ..arrays.keys import generator
+from .augment.prepare import Preparation
 
 
 def split(count, fraction, seed):

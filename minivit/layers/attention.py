@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from ..backend import array_module
+from ..arrays.backend import array_module
 from .linear import Linear
 from .sums import feature_sum
 

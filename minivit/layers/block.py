@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..chance import at
+from ..arrays.keys import at
 from .attention import Attention
 from .drop_path import DropPath
 from .dropout import Dropout

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backend import array_module
+from ..arrays.backend import array_module
 from ..errors import ConfigError, DataError
 
 

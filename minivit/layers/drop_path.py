@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..backend import array_module
+from ..arrays.backend import array_module
 from .dropout import Dropout
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..backend import array_module, to_device
+from ..arrays.backend import array_module, to_device
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Dropout:
 
     The scale makes y equal x on average, so evaluation needs no change: with rng None, or rate 0, x
     itself passes through. Which numbers are dropped depends on the key and on each image's index
-    in the batch (see `minivit.chance`), so it is the same however the batch is cut. The mask
+    in the batch (see `minivit.arrays.keys`), so it is the same however the batch is cut. The mask
     compares 16-bit numbers with a threshold: the rate is rounded to a multiple of 1/65536.
 
     Keeps the mask, one byte a number.

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ..backend import array_module, special
+from ..arrays.backend import array_module, special
 from .pieces import pieces
 
 ROOT = math.sqrt(2 / math.pi)

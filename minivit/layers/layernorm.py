@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..backend import array_module
-from .init import ones, zeros
+from ..arrays.backend import array_module
+from .draws import ones, zeros
 from .sums import feature_mean, token_sum
 
 

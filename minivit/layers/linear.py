@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .init import xavier, zeros
+from .draws import xavier, zeros
 from .sums import token_sum
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..chance import at
+from ..arrays.keys import at
 from .dropout import Dropout
 from .gelu import Gelu, GeluErf
 from .linear import Linear

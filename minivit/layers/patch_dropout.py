@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..backend import array_module, to_device
+from ..arrays.backend import array_module, to_device
 
 
 @dataclass(frozen=True)

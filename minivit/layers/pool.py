@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ..backend import array_module
+from ..arrays.backend import array_module
 from .attention import softmax
-from .init import xavier
+from .draws import xavier
 
 
 @dataclass(frozen=True)

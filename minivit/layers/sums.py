@@ -5,7 +5,7 @@ does either at the speed of memory. Weights in place of the ones cost nothing mo
 ends with the plain form.
 """
 
-from ..backend import array_module
+from ..arrays.backend import array_module
 
 
 def token_sum(x):

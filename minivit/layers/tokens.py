@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..backend import array_module
-from .init import normal, zeros
+from ..arrays.backend import array_module
+from .draws import normal, zeros
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PositionEmbedding:
     about as large as the patches' own embeddings, where the paper's code has 0.02: a small model
     then need not first make them loud, which gained 2.4 points after a first pass over 25,000
     CIFAR-10 images. Config's init "mimetic" puts two-dimensional sines and cosines in their place
-    (`minivit.starts.waves`), which learn faster still in short runs.
+    (`minivit.start.mimetic.waves`), which learn faster still in short runs.
 
     Keeps nothing.
 

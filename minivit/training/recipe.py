@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass, fields
 
-from ..data.prepare import POLICIES, Preparation
+from ..data.augment.prepare import POLICIES, Preparation
 from ..errors import ConfigError, unknown
 from .update import OPTIMIZERS
 
@@ -12,18 +12,17 @@ from .update import OPTIMIZERS
 class Recipe:
     """How to train. Raises ConfigError for a value that cannot be meant.
 
-    epochs: passes over the training images. batch_size: images a step. optimizer: the update rule.
-    lr: the peak learning rate. weight_decay: the pull of matrices towards 0, times the rate, a
-    step. warmup: the share of all steps spent climbing to the peak. clip: longer gradients are
-    scaled down to this length.
-    smoothing: the share of each target spread over all classes. val_fraction: the share of the
-    training images held out for decisions. augment: random crops and flips. policy, erasing,
-    mixup, cutmix: see `minivit.data.prepare`. first_drop, first_size: in the first first_share of
-    all steps, the share of patches left out, and the pixels a side to which images are made
-    smaller. ema: the decay of the running mean of the weights, which is then what is measured; 0
-    for none. micro_batch: the most images taken through the model at once, as gradients are summed;
-    0 for what suits the device. whiten: whether the patch embedding starts as a whitening (see
-    `minivit.starts`). seed: of everything.
+    epochs: passes over the training images. batch_size: images a step. optimizer: the update
+    rule. lr: the peak learning rate. weight_decay: the pull of matrices towards 0, times the
+    rate, a step. warmup: the share of all steps spent climbing to the peak. clip: longer
+    gradients are scaled down to this length. smoothing: the share of each target spread over all
+    classes. val_fraction: the share of the training images held out for decisions. augment:
+    random crops and flips. policy, erasing, mixup, cutmix: see `minivit.data.augment.prepare`.
+    first_drop, first_size: in the first first_share of all steps, the share of patches left out,
+    and the pixels a side to which images are made smaller. ema: the decay of the running mean of
+    the weights, which is then what is measured; 0 for none. micro_batch: the most images taken
+    through the model at once, as gradients are summed; 0 for what suits the device. whiten:
+    whether the patch embedding starts as a whitening (see `minivit.start`). seed: of everything.
     """
 
     epochs: int = 10

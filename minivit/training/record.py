@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from . import checkpoint
-from .saved import SavedRun
+from ..storage import checkpoint
+from .saved_run import SavedRun
 
 
 class Record:

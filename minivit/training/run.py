@@ -7,12 +7,12 @@ from contextlib import closing
 
 import numpy as np
 
-from ..backend import to_device
+from ..arrays.backend import to_device
 from ..data import batches
-from ..data.augment import channel_statistics
+from ..data.normalise import channel_statistics
 from ..errors import ConfigError, DivergedError
-from ..starts import whitening
-from ..words import shell
+from ..start.whitening import whitening
+from ..text import shell
 from . import curves
 from .progress import Progress, clock
 from .record import Record, describe

@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 
-from .. import tree
-from ..backend import to_device, to_host
-from ..chance import Key, generator
-from ..data.augment import normalise
+from ..arrays import tree
+from ..arrays.backend import to_device, to_host
+from ..arrays.keys import Key, generator
+from ..data.normalise import normalise
 from ..layers import CrossEntropy, PatchDropout
-from ..optim import warmup_cosine
-from ..smaller import first_model
+from ..optim.schedule import warmup_cosine
+from ..parallel.ordered_sum import OrderedSum, in_order
+from ..parallel.workers import cut
 from ..vit import ViT
-from .order import OrderedSum, in_order
+from .early_steps import first_model
 from .update import Update
-from .workers import cut
 
 NEVER = 2**62  # a step that no run reaches
 # Bytes of the widest activation of a micro-batch: what one layer writes is still in the cache when

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from .. import tree
-from ..muon import Muon
-from ..optim import SGD, AdamW, average, clip_scale, sum_of_squares
-from .order import in_order
+from ..arrays import tree
+from ..optim import SGD, AdamW, Muon, average, clip_scale, sum_of_squares
+from ..parallel.ordered_sum import in_order
 
 PIECE = 1 << 16  # numbers a task updates at once: few enough for its arrays to stay in the cache
 
@@ -45,7 +44,7 @@ class Update:
             decayed = tree.is_decayed(name)
             matrix = decayed and name.startswith("block")
             rule = self.matrix_rule if matrix else self.rule
-            if rule.whole:
+            if rule.whole_matrices:
                 regions.append([rule, start, stop, shape, decayed])
             elif regions and regions[-1][0] is rule and regions[-1][-1] == decayed:
                 regions[-1][2] = stop  # one region with the leaf before
@@ -53,7 +52,7 @@ class Update:
                 regions.append([rule, start, stop, -1, decayed])
         tasks = []
         for rule, start, stop, shape, decayed in regions:
-            step = stop - start if rule.whole else size
+            step = stop - start if rule.whole_matrices else size
             for a in range(start, stop, step):
                 tasks.append((rule, slice(a, min(a + step, stop)), shape, decayed))
         return tasks

@@ -1,0 +1,37 @@
+"""Crop and flip: the same picture, moved a little, so that the model cannot learn it by heart.
+
+Whole batches at once, on bytes; the random numbers come from a host generator, so that NumPy and
+CuPy meet the same ones.
+"""
+
+import numpy as np
+
+from ...arrays.backend import array_module, to_device
+
+
+def random_crop(images, rng, padding=4):
+    """Shift each picture by up to `padding` pixels each way; black comes in at the edges.
+
+    images (B, H, W, C) uint8, rng a NumPy Generator -> the same shape.
+    """
+    xp = array_module(images)
+    b, h, w, c = images.shape
+    padded = xp.zeros((b, h + 2 * padding, w + 2 * padding, c), dtype=images.dtype)
+    padded[:, padding : padding + h, padding : padding + w] = images
+    windows = xp.lib.stride_tricks.sliding_window_view(padded, (h, w), axis=(1, 2))
+    top, left = to_device(rng.integers(0, 2 * padding + 1, (2, b)), xp)
+    return windows[xp.arange(b), top, left].transpose(0, 2, 3, 1)  # (B, C, H, W) to channels last
+
+
+def random_flip(images, rng):
+    """Mirror each picture left to right with probability 1/2."""
+    flip = to_device(np.flatnonzero(rng.random(len(images)) < 0.5), array_module(images))
+    out, mirrored = images.copy(), images[flip]
+    for channel in range(images.shape[-1]):  # a plane at a time: long rows are quick to copy
+        out[flip, :, :, channel] = mirrored[:, :, ::-1, channel]
+    return out
+
+
+def crop_and_flip(images, rng):
+    """Random crop with 4 pixels of padding, then random horizontal flip."""
+    return random_flip(random_crop(images, rng), rng)

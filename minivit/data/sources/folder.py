@@ -1,0 +1,140 @@
+"""A directory of pictures as a data set: one subdirectory for each class.
+
+    DIR/train/CLASS/*.png with DIR/test/CLASS/*.png (or DIR/val/...)       the split is given
+    DIR/CLASS/*.png                                                        the split is drawn
+
+In the second case each class's files, sorted by name, are shuffled by the seed, and one in five
+(at least one) goes to the test set: keep the seed to keep the test set. Classes are the sorted
+names of the directories. PNG, JPEG, WEBP and BMP files count; hidden ones do not, and files with
+other endings are left out and counted in `note`.
+
+Every picture becomes RGB: turned as its EXIF tag says, transparency dropped, 16-bit grey cut to
+its upper 8 bits, the first frame of an animation. Its shorter side is brought to `image_size`
+pixels (bicubic) and the square in the middle is kept.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import ConfigError, DataError
+from ...text import counted
+from ..dataset import Dataset
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
+
+
+def load(path, image_size=32, seed=0):
+    """The pictures under the directory `path`, `image_size` pixels square, as a Dataset.
+
+    Raises DataError naming the directory or file that has no image, is empty, alone, unlike its
+    counterpart or unreadable; ConfigError if `image_size` is not positive or Pillow is missing.
+    """
+    if image_size < 1:
+        raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
+    try:
+        import PIL  # noqa: F401
+    except ImportError:
+        raise DataError(f"reading the images in {path} needs Pillow: pip install pillow") from None
+    root = Path(path)
+    if (root / "train").is_dir() and _directories(root / "train"):
+        train, test, left_out = _given(root)
+    else:
+        train, test, left_out = _drawn(root, seed)
+    were = "was" if left_out == 1 else "were"
+    files = counted(left_out, "file")
+    size = f"{path}: each image is made {image_size} x {image_size} pixels (--image-size)."
+    note = f"{path}: {files} not named {', '.join(ENDINGS)} {were} left out."
+    return Dataset(
+        root.resolve().name,
+        tuple(train),
+        *_decode(train, image_size),
+        *_decode(test, image_size),
+        note=f"{size}\n{note}" if left_out else size,
+    )
+
+
+def _given(root):
+    other = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
+    if other is None:
+        raise DataError(f"{root} has train/ but neither test/ nor val/; expected {LAYOUT}.")
+    (train, left_out_train), (test, left_out_test) = _classes(root / "train"), _classes(other)
+    unlike = sorted(train.keys() ^ test.keys())
+    if unlike:
+        has, lacks = (root / "train", other) if unlike[0] in train else (other, root / "train")
+        raise DataError(f"{has} has the class {unlike[0]!r} and {lacks} has not.")
+    return train, test, left_out_train + left_out_test
+
+
+def _drawn(root, seed):
+    classes, left_out = _classes(root)
+    train, test = {}, {}
+    for index, (name, files) in enumerate(classes.items()):
+        if len(files) < 2:
+            raise DataError(
+                f"{root / name} has a single image; a split into train and test needs two."
+            )
+        order = np.random.default_rng([seed, index]).permutation(len(files))
+        count = max(1, round(len(files) / 5))
+        test[name] = [files[i] for i in sorted(order[:count])]
+        train[name] = [files[i] for i in sorted(order[count:])]
+    return train, test, left_out
+
+
+def _classes(directory):
+    """{class: its image files, sorted}, and the number of visible files left out."""
+    classes, left_out = {}, 0
+    for folder in _directories(directory):
+        files = [f for f in sorted(folder.iterdir()) if not f.name.startswith(".")]
+        images = [f for f in files if f.suffix.lower() in ENDINGS]
+        if not images:
+            raise DataError(f"{folder} has no images ({', '.join(ENDINGS)}); expected {LAYOUT}.")
+        classes[folder.name] = images
+        left_out += len(files) - len(images)
+    if not classes:
+        raise DataError(f"{directory} has no images in class directories; expected {LAYOUT}.")
+    if len(classes) == 1:
+        raise DataError(f"{directory} has a single class, {next(iter(classes))!r}; two are needed.")
+    return classes, left_out
+
+
+def _directories(directory):
+    return [d for d in sorted(directory.iterdir()) if d.is_dir() and not d.name.startswith(".")]
+
+
+def _decode(classes, size):
+    """{class: files} as images (N, size, size, 3) uint8 and labels (N,) int64."""
+    images = np.empty((sum(map(len, classes.values())), size, size, 3), np.uint8)
+    labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
+    files = [file for files in classes.values() for file in files]
+    with warnings.catch_warnings():
+        from PIL import Image
+
+        # Pillow only warns of a picture between its limit and twice that; here it is an error.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for index, file in enumerate(files):
+            images[index] = _picture(file, size)
+    return images, labels.astype(np.int64)
+
+
+def _picture(file, size):
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        if file.exists() and not file.is_file():  # opening a pipe would wait for ever
+            raise OSError("it is not a file")
+        with Image.open(file, formats=FORMATS) as image:
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I"):
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            return ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
+    except Exception as error:  # a damaged picture can raise nearly anything
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "it is none of these"
+        raise DataError(
+            f"{file} cannot be read as {', '.join(FORMATS)} ({reason}); remove or replace it."
+        ) from None

@@ -1,0 +1,53 @@
+"""AdamW: each number moves by about the learning rate, whatever the size of its gradient."""
+
+import math
+from dataclasses import dataclass
+
+from ..arrays.backend import array_module
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay; written over `vector`, m and v.
+
+        m = beta1 * m + (1 - beta1) * g            running mean of the gradient g
+        v = beta2 * v + (1 - beta2) * g^2          and of its square
+        change  = lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+        vector -= lr * decay * vector
+        vector -= change
+
+    t is the number of this step, from 1. The divisions by 1 - beta^t make up for m and v starting
+    at 0. m / sqrt(v) has no units: each element moves by about lr, whatever the size of its
+    gradient. Decay shrinks the weights directly: added to the gradient, it would be divided by
+    sqrt(v) too, and act least on the weights with the largest gradients.
+
+    Source: Kingma & Ba 2015, arXiv:1412.6980, alg. 1; Loshchilov & Hutter 2019, arXiv:1711.05101,
+    alg. 2 (lr multiplies the decay here, as in PyTorch).
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    whole_matrices = False  # each number by itself: any slice of a vector will do
+
+    def init(self, vector):
+        """m and v, zeros like `vector`."""
+        xp = array_module(vector)
+        return {"m": xp.zeros_like(vector), "v": xp.zeros_like(vector)}
+
+    def update(self, vector, gradient, state, lr, step, decay):
+        """One step in place. `decay` is the weight decay of all numbers in `vector`."""
+        m, v = state["m"], state["v"]
+        m *= self.beta1
+        m += (1 - self.beta1) * gradient
+        v *= self.beta2
+        square = gradient * gradient
+        square *= 1 - self.beta2
+        v += square
+        denominator = array_module(vector).sqrt(v)
+        denominator /= math.sqrt(1 - self.beta2**step)
+        denominator += self.eps
+        change = m / denominator
+        change *= lr / (1 - self.beta1**step)
+        vector *= 1 - lr * decay
+        vector -= change

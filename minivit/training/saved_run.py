@@ -1,0 +1,108 @@
+"""A saved run: what a checkpoint says of the run it was made in, and what may not change since."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import Config
+from ..errors import CheckpointError, ConfigError
+from ..storage import checkpoint
+from ..storage.directory import foreign
+from ..text import shell
+from .recipe import Recipe
+
+PARTS = {  # what has to be there, besides the model and the recipe
+    "source": ("dataset", "data_dir"),
+    "dataset": ("name", "sha256"),
+    "position": ("epochs_done", "step", "sums", "elapsed_s", "best_val_accuracy"),
+}
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """The run that the checkpoint `path` belongs to, as `describe` wrote it down."""
+
+    path: Path
+    config: Config
+    recipe: Recipe
+    meta: dict
+
+    @classmethod
+    def read(cls, path):
+        """Of a checkpoint, or of the last one in a run's directory. Raises CheckpointError."""
+        path = Path(path)
+        if path.is_dir():
+            return cls._last(path)
+        meta = checkpoint.read_meta(path)
+        try:
+            if other := foreign(meta):
+                raise CheckpointError(
+                    f"{path} was made by another version of minivit, one with {', '.join(other)}: "
+                    "go on with that one, or start a new run."
+                )
+            config, recipe = Config(**meta["model"]), Recipe(**meta["recipe"])
+            meta["preset"]
+            for part, names in PARTS.items():
+                for name in names:
+                    meta[part][name]
+        except (KeyError, TypeError, ConfigError) as error:
+            raise CheckpointError(
+                f"{path} holds no run to go on with ({type(error).__name__}: {error})."
+            ) from None
+        return cls(path, config, recipe, meta)
+
+    @classmethod
+    def _last(cls, directory):
+        """Of directory/last.npz; where that is lost, the error names best.npz if it is good."""
+        best = directory / "best.npz"
+        try:
+            return cls.read(directory / "last.npz")
+        except CheckpointError as error:
+            try:
+                done = cls.read(best).meta["position"]["epochs_done"]
+                checkpoint.load(best)  # and all of it can be read
+            except CheckpointError:
+                raise error from None
+            raise CheckpointError(
+                f"{error} That of epoch {done} is good: --resume {shell(best)}"
+            ) from None
+
+    @property
+    def device(self):
+        """Where it ran: "cpu" or "gpu", which round differently; "auto" where that is not known."""
+        return self.meta.get("device", "auto")
+
+    @property
+    def complete(self):
+        """Whether all of its epochs were done."""
+        return self.meta["position"]["epochs_done"] >= self.recipe.epochs
+
+    def refuse_options(self, **options):
+        """Raise ConfigError if an option is not what the run was begun with."""
+        begun = {**self.config.to_dict(), **self.recipe.to_dict(), "preset": self.meta["preset"]}
+        changed = [
+            f"{name} is {begun[name]}, not {value}"
+            for name, value in options.items()
+            if begun[name] != value
+        ]
+        if changed:
+            raise ConfigError(
+                f"{self.path} continues as it was begun: {'; '.join(changed)}. "
+                "Leave the option out, or start a new run."
+            )
+
+    def refuse_others(self, description):
+        """Raise CheckpointError if a run so described has other data, another model or recipe."""
+        was, now = self.meta["dataset"], description["dataset"]
+        if was["sha256"] != now["sha256"]:
+            what = f"the images or labels of {now['name']} have changed since"
+            if was["name"] != now["name"]:
+                what = f"the data given now is {now['name']}"
+            raise CheckpointError(
+                f"{self.path} was trained on {was['name']}, and {what}: give it the data it was "
+                "begun with, or start a new run."
+            )
+        wanted = {name: description[name] for name in ("model", "recipe")}
+        held = {"model": self.config.to_dict(), "recipe": self.recipe.to_dict()}  # new fields too
+        other = checkpoint.differences(held, wanted)
+        if other:
+            raise CheckpointError(f"{self.path} is of another run: {'; '.join(other)}.")

@@ -1,0 +1,100 @@
+"""Augmentation against loops over pictures, the statistics, and normalising by them."""
+
+import numpy as np
+import pytest
+
+from minivit.arrays.backend import to_device, to_host
+from minivit.data.augment.crop_flip import crop_and_flip, random_crop, random_flip
+from minivit.data.normalise import channel_statistics, normalise
+
+
+def pictures(shape=(7, 6, 5, 3), seed=0):
+    return np.random.default_rng(seed).integers(1, 256, shape, dtype=np.uint8)  # 0 is padding
+
+
+def cropped(images, rng, padding):
+    """Every pixel looked up on its own, and black beyond the edges."""
+    b, h, w, _ = images.shape
+    top, left = rng.integers(0, 2 * padding + 1, (2, b))
+    out = np.zeros_like(images)
+    for i in range(b):
+        for y in range(h):
+            for x in range(w):
+                from_y, from_x = y + top[i] - padding, x + left[i] - padding
+                if 0 <= from_y < h and 0 <= from_x < w:
+                    out[i, y, x] = images[i, from_y, from_x]
+    return out
+
+
+def flipped(images, rng):
+    mirror = rng.random(len(images)) < 0.5
+    return np.stack([im[:, ::-1] if m else im for im, m in zip(images, mirror, strict=True)])
+
+
+@pytest.mark.parametrize("padding", [0, 1, 4])
+def test_crop_equals_the_loop(xp, syncs, padding):
+    images = pictures()
+    on_device = to_device(images, xp)
+    syncs.clear()
+    out = random_crop(on_device, np.random.default_rng(3), padding)
+    assert not syncs
+    np.testing.assert_array_equal(to_host(out), cropped(images, np.random.default_rng(3), padding))
+
+
+def test_flip_equals_the_loop(xp, syncs):
+    images = pictures()
+    on_device = to_device(images, xp)
+    syncs.clear()
+    out = random_flip(on_device, np.random.default_rng(4))
+    assert not syncs
+    np.testing.assert_array_equal(to_host(out), flipped(images, np.random.default_rng(4)))
+
+
+def test_augment_is_crop_by_four_then_flip(xp):
+    images = pictures()
+    rng = np.random.default_rng(5)
+    expected = flipped(cropped(images, rng, 4), rng)
+    out = crop_and_flip(to_device(images, xp), np.random.default_rng(5))
+    assert out.dtype == np.uint8 and out.shape == images.shape
+    np.testing.assert_array_equal(to_host(out), expected)
+    np.testing.assert_array_equal(images, pictures())  # the originals are left as they were
+
+
+def test_every_shift_and_both_sides_come_up():
+    """On pictures of a single bright pixel the place of the pixel tells what was done."""
+    images = np.zeros((2000, 9, 9, 1), np.uint8)
+    images[:, 4, 3] = 255
+    out = crop_and_flip(images, np.random.default_rng(0))
+    _, y, x, _ = np.nonzero(out)
+    assert set(y) == set(range(9))
+    assert set(x) == set(range(9))  # columns -1..7 are out of sight on one side, as 9 - 1 - x
+    seen = out.any(axis=(1, 2, 3)).mean()
+    assert 0.85 < seen < 0.93  # a shift by 4 to the left, one in nine, loses the pixel
+
+
+def test_statistics_are_those_of_all_pixels():
+    images = pictures((50, 6, 5, 3))
+    mean, deviation = channel_statistics(images)
+    pixels = images.reshape(-1, 3) / 255
+    np.testing.assert_allclose(mean, pixels.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(deviation, pixels.std(axis=0), rtol=1e-12)
+    assert mean.dtype == deviation.dtype == np.float64
+
+
+def test_normalised_pictures_have_mean_0_and_deviation_1(xp):
+    images = pictures((50, 6, 5, 3))
+    mean, std = (to_device(s.astype(np.float32), xp) for s in channel_statistics(images))
+    x = to_host(normalise(to_device(images, xp), mean, std))
+    assert x.dtype == np.float32
+    np.testing.assert_allclose(x.reshape(-1, 3).mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(x.reshape(-1, 3).std(axis=0), 1, atol=1e-5)
+    first = (images[0, 0, 0] / 255 - to_host(mean)) / to_host(std)
+    np.testing.assert_allclose(x[0, 0, 0], first, atol=1e-6)
+
+
+def test_a_channel_that_never_changes_stays_finite():
+    images = pictures((4, 6, 5, 2))
+    images[..., 1] = 77
+    mean, std = channel_statistics(images)
+    x = normalise(images, mean, std)
+    assert np.isfinite(x).all() and not x[..., 1].round(9).any()

@@ -1,0 +1,151 @@
+"""Preparation: what a batch goes through, in which order, and what it leaves alone."""
+
+import numpy as np
+import pytest
+
+from minivit.arrays.backend import to_device, to_host
+from minivit.data.augment.crop_flip import crop_and_flip
+from minivit.data.augment.erase import random_erasing
+from minivit.data.augment.mix import mix
+from minivit.data.augment.policies import rand_augment
+from minivit.data.augment.prepare import POLICIES, Preparation
+from minivit.data.batches import epoch
+from minivit.errors import ConfigError
+from minivit.training.recipe import Recipe
+
+B, CLASSES = 24, 5
+OFF = {"augment": False, "classes": CLASSES}
+MIXING = {"mixup": 0.8, "cutmix": 1.0}
+ALL = {"augment": True, "policy": "rand", "erasing": 0.5, **MIXING, "classes": CLASSES}
+STEPS = [{"augment": True}, {"policy": "rand"}, {"erasing": 0.5}, MIXING]
+
+
+def batch(xp=np, count=B, channels=3):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 10, 8, channels), dtype=np.uint8)
+    return to_device(images, xp), to_device(rng.integers(0, CLASSES, count), xp)
+
+
+def prepared(options, seed=1, xp=np, **sizes):
+    """A batch made ready -> images and labels or targets, on the host."""
+    images, labels = Preparation(**{**OFF, **options})(
+        *batch(xp, **sizes), np.random.default_rng(seed)
+    )
+    return to_host(images), to_host(labels)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_crop_and_flip_then_policy_then_erasing_then_mixing(policy):
+    """One generator goes through them all."""
+    (images, labels), rng = batch(), np.random.default_rng(1)
+    images = crop_and_flip(images, rng)
+    if policy != "none":
+        images = rand_augment(images, rng)
+    images = random_erasing(images, rng, 0.5)
+    images, targets = mix(images, labels, CLASSES, rng, 0.8, 1.0)
+    got = prepared({**ALL, "policy": policy})
+    np.testing.assert_array_equal(got[0], images)
+    np.testing.assert_array_equal(got[1], targets)
+
+
+def test_all_off_hands_back_the_batch_itself_and_draws_nothing(xp):
+    images, labels = batch(xp)
+    rng = np.random.default_rng(1)
+    got = Preparation(**OFF)(images, labels, rng)
+    assert got[0] is images and got[1] is labels
+    assert rng.random() == np.random.default_rng(1).random()
+
+
+@pytest.mark.parametrize("alone", STEPS)
+def test_a_step_alone_is_that_step_and_no_other(alone):
+    images, labels = batch()
+    functions = {
+        "augment": lambda rng: (crop_and_flip(images, rng), labels),
+        "rand": lambda rng: (rand_augment(images, rng), labels),
+        "erasing": lambda rng: (random_erasing(images, rng, 0.5), labels),
+        "mixup": lambda rng: mix(images, labels, CLASSES, rng, 0.8, 1.0),
+    }
+    want = functions[alone.get("policy", next(iter(alone)))](np.random.default_rng(1))
+    for one, other in zip(prepared(alone), want, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (want[0] != images).any()
+
+
+def test_by_default_pictures_are_cropped_and_flipped_and_labels_stay_labels():
+    images, labels = batch()
+    got = Preparation()(images, labels, np.random.default_rng(1))
+    np.testing.assert_array_equal(got[0], crop_and_flip(images, np.random.default_rng(1)))
+    assert got[1] is labels
+
+
+@pytest.mark.parametrize("options", [ALL, {"mixup": 0.8}, {"cutmix": 1.0}])
+def test_mixed_pictures_come_with_rows_of_probabilities(xp, options):
+    images, targets = prepared(options, xp=xp)
+    assert images.shape == (B, 10, 8, 3) and images.dtype == np.uint8
+    assert targets.shape == (B, CLASSES) and targets.dtype == np.float32
+    np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=0, atol=1e-6)
+    assert ((targets > 0).sum(axis=1) == 2).any()  # two labels, where partners have another
+    assert (targets[np.arange(B), batch()[1]] > 0).mean() > 0.8
+
+
+@pytest.mark.parametrize("options", [ALL, *STEPS])
+def test_a_generator_decides_everything_wherever_the_batch_lies(xp, syncs, options):
+    want = prepared(options)
+    (images, labels), ready = batch(xp), Preparation(**{**OFF, **options})
+    syncs.clear()
+    got = ready(images, labels, np.random.default_rng(1))
+    assert not syncs
+    for one, other in zip(got, want, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(to_host(one), other)
+    np.testing.assert_array_equal(to_host(images), batch()[0])  # the originals stay
+    assert (prepared(options, seed=2)[0] != want[0]).any()
+
+
+@pytest.mark.parametrize("sizes", [{"count": 1}, {"count": 2}, {"channels": 1}])
+def test_short_batches_and_pictures_in_grey(xp, sizes):
+    images, targets = prepared(ALL, xp=xp, **sizes)
+    assert images.shape == batch(**sizes)[0].shape
+    assert targets.shape == (len(images), CLASSES) and np.isfinite(targets).all()
+
+
+def test_an_epoch_that_is_taken_up_later_meets_the_same_batches():
+    """The last one is shorter."""
+    everything, indices = Preparation(**ALL), np.arange(B)
+    whole = list(epoch(*batch(), indices, 7, 3, 1, prepare=everything))
+    rest = list(epoch(*batch(), indices, 7, 3, 1, 2, everything))
+    assert [targets.shape for _, targets in whole] == 3 * [(7, CLASSES)] + [(3, CLASSES)]
+    for one, other in zip(whole[2:], rest, strict=True):
+        assert [a.tobytes() for a in one] == [a.tobytes() for a in other]
+
+
+def test_a_recipe_hands_on_each_of_its_values():
+    assert Recipe().preparation(10) == Preparation()
+    values = {"augment": False, "policy": "rand", "erasing": 0.1, "mixup": 0.2, "cutmix": 0.3}
+    assert Recipe(**values).preparation(7) == Preparation(**values, classes=7)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"policy": "rnd"}, "unknown policy 'rnd'; did you mean 'rand'? Valid: none, rand"),
+        ({"policy": None}, "unknown policy 'None'"),
+        ({"erasing": 1.1}, "erasing must be a number from 0 to 1; got 1.1"),
+        ({"erasing": -0.1}, "erasing must be a number from 0 to 1; got -0.1"),
+        ({"erasing": True}, "erasing must be a number from 0 to 1; got True"),
+        ({"mixup": -1}, "mixup must be a number finite and not negative; got -1"),
+        ({"mixup": "0.8"}, "mixup must be a number finite and not negative; got '0.8'"),
+        ({"mixup": float("nan")}, "mixup must be a number finite and not negative; got nan"),
+        ({"cutmix": float("inf")}, "cutmix must be a number finite and not negative; got inf"),
+        ({"ema": 1}, "ema must be a number from 0 to 0.999999; got 1"),
+        ({"ema": -0.5}, "ema must be a number from 0 to 0.999999; got -0.5"),
+        ({"micro_batch": -1}, "micro_batch must be a whole number not negative; got -1"),
+        ({"micro_batch": 2.0}, "micro_batch must be a whole number not negative; got 2.0"),
+        ({"whiten": "yes"}, "whiten must be True or False; got 'yes'"),
+        ({"augment": 1}, "augment must be True or False; got 1"),
+    ],
+)
+def test_a_recipe_refuses_what_cannot_be_meant(wrong, sentence):
+    with pytest.raises(ConfigError) as refused:
+        Recipe(**wrong)
+    assert sentence in str(refused.value) and "\n" not in str(refused.value)

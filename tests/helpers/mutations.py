@@ -1,0 +1,320 @@
+"""Mistakes to plant: {file: (code as it stands, broken code), ...}, one small lie each.
+
+Most of them were found in other people's Vision Transformers, or nearly made in this one. Each is
+patched into a copy of the real source, where `test_mutations.py` wants it caught.
+"""
+
+TABLE = {
+    # a bias not added, or its gradient averaged or from one token; another name
+    "minivit/layers/linear.py": [
+        ('y += params["b"]', "pass"),
+        ("dx = rows @ w.T", "dx = rows @ w.T * 1.00001"),
+        ('"b": token_sum(rows)}', '"b": rows.mean(axis=0)}'),
+        ('"b": token_sum(rows)}', '"b": rows[-1].copy()}'),
+        ('{"w": dw, "b"', '{"weight": dw, "b"'),
+    ],
+    # the range of q, k, v drawn as one matrix of their joint width; gains of 0
+    "minivit/layers/draws.py": [
+        ("limit = math.sqrt(6 / (fan_in + fan_out))", "limit = math.sqrt(6 / fan_in)"),
+        ("rng is None else np.ones(shape)", "rng is None else np.zeros(shape)"),
+    ],
+    # float64 creeping into a float32 model
+    "minivit/layers/sums.py": [
+        ("ones(len(rows), dtype=x.dtype)", "ones(len(rows))"),
+        ("ones(d, dtype=x.dtype)", "ones(d)"),
+        ("if weights is None:", "if True:"),
+        ("mean = feature_sum(x, weights)", "mean = feature_sum(x)"),
+        ("mean *= 1 / x.shape[-1]", "mean *= 1 / (x.size // x.shape[-1])"),
+        ("mean *= 1 / x.shape[-1]", "pass"),
+    ],
+    # the rest beyond the last edge, or a number at each edge, left out; a first block skipped;
+    # numbers of a strided array in the order of memory
+    "minivit/layers/pieces.py": [
+        ("range(0, flat[0].size, size)", "range(0, flat[0].size - flat[0].size % size, size)"),
+        ("range(0, flat[0].size, size)", "range(0, max(1, flat[0].size - 1), size)"),
+        ("range(0, flat[0].size, size)", "range(size, flat[0].size, size)"),
+        ("array[start : start + size]", "array[start : start + size - 1]"),
+        ("array[start : start + size]", "array[start : start + size + 1]"),
+        ("array.reshape(-1)", 'array.ravel(order="K")'),
+        ("isinstance(flat[0], np.ndarray)", "True"),
+    ],
+    # torch's order (channel, row, column); patches column by column; no way back
+    "minivit/layers/patchify.py": [
+        (
+            "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * p * c)",
+            "y = grid.transpose(0, 1, 3, 5, 2, 4).reshape(b, -1, p * p * c)",
+        ),
+        (
+            "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * p * c)",
+            "y = grid.transpose(0, 3, 1, 2, 4, 5).reshape(b, -1, p * p * c)",
+        ),
+        (
+            "return grid.transpose(0, 1, 3, 2, 4, 5).reshape(-1, h, w, c), {}",
+            "return grid.reshape(-1, h, w, c), {}",
+        ),
+    ],
+    # the image in a corner of its border; rows for columns; patches too far apart; what another
+    # patch said of a pixel forgotten; the border handed back as if it were the image
+    "minivit/layers/overlapping.py": [
+        ("padded[:, o : o + h, o : o + w] = x", "padded[:, :h, :w] = x"),
+        (
+            "y[:, i, j] = padded[:, self.span(i), self.span(j)]",
+            "y[:, i, j] = padded[:, self.span(j), self.span(i)]",
+        ),
+        ("start = i * self.patch_size", "start = i * (self.patch_size + self.overlap)"),
+        ("+= dy[:, i, j]", "= dy[:, i, j]"),
+        ("return dpadded[:, o : o + h, o : o + w], {}", "return dpadded[:, :h, :w], {}"),
+    ],
+    # the class token last, taken from the wrong end, or its gradient a mean; float64 from an
+    # array without dtype; the position's gradient missing (never trained), zero, one image's
+    "minivit/layers/tokens.py": [
+        (
+            'y[:, 0] = params["cls"]\n        y[:, 1:] = x',
+            'y[:, -1] = params["cls"]\n        y[:, :-1] = x',
+        ),
+        ("return dy[:, 1:], {", "return dy[:, :-1], {"),
+        ('{"cls": dy[:, 0].sum(axis=0)}', '{"cls": dy[:, 0].mean(axis=0)}'),
+        ("dtype=x.dtype)", ")"),
+        ('{"pos": dy.sum(axis=0)}', "{}"),
+        ('{"pos": dy.sum(axis=0)}', '{"pos": 0 * dy.sum(axis=0)}'),
+        ('{"pos": dy.sum(axis=0)}', '{"pos": dy[0]}'),
+        ('return x + params["pos"], None', 'x += params["pos"]\n        return x, None'),
+    ],
+    # one-pass variance; no eps; n - 1; each of the terms of dx, and gamma in their means; gamma and
+    # beta swapped; a cache written on
+    "minivit/layers/layernorm.py": [
+        (
+            "rstd += self.eps",
+            "rstd = (x * x).mean(-1, keepdims=True) - x.mean(-1, keepdims=True) ** 2 + self.eps",
+        ),
+        ("rstd += self.eps", "pass"),
+        ("xp.sqrt(rstd)", "xp.sqrt(rstd * (x.shape[-1] / (x.shape[-1] - 1)))"),
+        ("dx -= feature_mean(dy, gamma)", "pass"),
+        ("dx -= feature_mean(dy, gamma)", "dx -= feature_mean(dy)"),
+        ("feature_mean(products, gamma)", "feature_mean(products)"),
+        ("feature_mean(products, gamma)", "feature_mean(products * gamma, gamma)"),
+        ("dx -= array_module(dy).multiply(xhat, stretch, out=products)", "pass"),
+        ("multiply(xhat, stretch, out=products)", "multiply(xhat, stretch, out=xhat)"),
+        ("dx *= rstd", "pass"),
+        ('{"gamma": dgamma, "beta": dbeta}', '{"gamma": dbeta, "beta": dgamma}'),
+        ("dx = dy * gamma  #", "dx = dy.copy()  #"),
+        ("dx = dy * gamma  #", "dy *= gamma; dx = dy  #"),
+        ("return y, (xhat, rstd", "return y, (y, rstd"),
+    ],
+    # no scale, twice, here or there, that of the whole width, or a NumPy scalar's float64; scaled
+    # in place, where a cache holds it; sums of other queries, or none; softmax over queries,
+    # without its maximum; heads interleaved; no projection; a cache that is kept
+    "minivit/layers/attention.py": [
+        ("turned *= self.scale", "pass"),
+        ("1 / math.sqrt(self.dim // self.heads)", "1 / math.sqrt(self.dim)"),
+        (
+            "1 / math.sqrt(self.dim // self.heads)",
+            "1 / __import__('numpy').sqrt(self.dim // self.heads)",
+        ),
+        ("softmax(self.keys_first(k, q))", "softmax(self.keys_first(k, q) * self.scale)"),
+        ("softmax(self.keys_first(k, q))", "softmax(self.keys_first(k, q) * xp.float64(1))"),
+        ("ds = self.keys_first(v, do)", "ds = self.keys_first(v, do) * self.scale"),
+        ("ds *= p\n", "ds *= p * self.scale\n"),
+        ("reshape(b, t, self.heads, -1)) * self.scale", "reshape(b, t, self.heads, -1))"),
+        ('q.swapaxes(-1, -2).copy(order="C")', "q.swapaxes(-1, -2)"),
+        ('q.swapaxes(-1, -2).copy(order="C")', "xp.ascontiguousarray(q.swapaxes(-1, -2))"),
+        ("total[..., 0].transpose(0, 2, 1)", "total.reshape(b, self.heads, t)"),
+        ("total[..., 0].transpose(0, 2, 1)", "total[::-1, :, :, 0].transpose(0, 2, 1)"),
+        ("feature_sum((do * o)", "feature_sum((do * do)"),
+        ("s *= 1.0 / s.sum(axis=0)", "s *= 1.0 / s.sum(axis=-1, keepdims=True)"),
+        ("s -= s.max(axis=0)", "pass"),
+        ("s -= s.max(axis=0)", "s -= s.max(axis=-1, keepdims=True)"),
+        ("ds -= total", "ds -= (p * ds).sum(axis=-1, keepdims=True)"),
+        ("ds -= total", "ds -= total.swapaxes(-1, -2).reshape(total.shape)"),
+        ("ds -= total", "pass"),
+        ("ds *= p\n", "pass\n"),
+        ("dq, dk, dv = self.split(dqkv)", "dk, dq, dv = self.split(dqkv)"),
+        ("q, k, v = self.split(qkv)", "k, q, v = self.split(qkv)"),
+        ("xp.matmul(by_head(p), do, out=dv)", "xp.matmul(by_head(p).swapaxes(-1, -2), do, out=dv)"),
+        (
+            'y, cache["proj"] = self.proj.forward(params["proj"], o)',
+            'y, (_, cache["proj"]) = o, self.proj.forward(params["proj"], o)',
+        ),
+        (
+            "(b, t, 3, self.heads, self.dim // self.heads)",
+            "(b, t, 3, self.dim // self.heads, self.heads).swapaxes(-1, -2)",
+        ),
+        ('cache.pop("heads")', 'cache["heads"]'),
+    ],
+    # constants rounded, parts of the slope; 0 times infinity; y for x, or the gate for y; a slope
+    # that is kept in evaluation too, or in neither; writing on x, dy or a cache
+    "minivit/layers/gelu.py": [
+        ("ROOT = math.sqrt(2 / math.pi)", "ROOT = 0.8"),
+        ("CUBIC = 0.044715", "CUBIC = 0.0447"),
+        ("u += ROOT\n", "u += 1.0\n"),
+        ("u *= 6.0", "u *= 2.0"),
+        ("multiply(part, 4 * ROOT, out=out)", "multiply(part, 2 * ROOT, out=out)"),
+        ("u -= xp.multiply(part, 4 * ROOT, out=out)", "pass"),
+        ("xp.clip(u, -20.0, 20.0, out=u)", "pass"),
+        ("xp.clip(u, -20.0, 20.0, out=u)", "xp.clip(u, -2.0, 2.0, out=u)"),
+        ("out *= s\n", "pass\n"),
+        ("out *= u  #", "pass  #"),
+        ("out += s\n", "pass\n"),
+        ("s *= part  # y", "pass"),
+        ("            out *= part\n        return y, (x, None)", "        return y, (x, None)"),
+        ("return y, (x, None)", "return y, (y, None)"),
+        ("if rng is not None:", "if True:"),
+        ("if rng is not None:", "if False:"),
+        ("(None, slope(x, y))", "(None, slope(x, y.copy()))"),
+        ("slope(x, array_module(x).empty(x.shape, dtype=x.dtype))", "slope(x, x)"),
+        ("return dy * dydx, {}", "dydx *= dy\n        return dydx, {}"),
+        ("return dy * dydx, {}", "dy *= dydx\n        return dy, {}"),
+        ("xp.multiply(x, x, out=u)", "x *= x; u[...] = x"),
+        ("dydx = xp.empty(x.shape, dtype=x.dtype)", "dydx = xp.empty(x.shape)"),
+        ("u = xp.empty(part.shape, dtype=part.dtype)", "u = part"),
+        ("math.sqrt(0.5))", "0.7071)"),
+        ("dx *= math.sqrt(0.5 / math.pi)", "dx *= 0.4"),
+    ],
+    # left on in evaluation; unscaled; another mask backward; a float64 mask; the rest kept
+    "minivit/layers/dropout.py": [
+        (
+            "if rng is None or threshold == 0:",
+            "from ..chance import Key\n        rng = rng or Key(0)\n        if threshold == 0:",
+        ),
+        ("y *= scale", "pass"),
+        ("dx *= scale", "pass"),
+        ("dx = dy * mask\n", "dx = dy * ~mask\n"),
+        ("y = x * mask", 'y = x * mask.astype("float64")'),
+        (">= threshold", "< threshold"),
+        ("rng.uint16(x.shape)", "__import__('numpy').random.randint(65536, size=x.shape)"),
+    ],
+    # left on in evaluation; numbers dropped for images; unscaled; forgotten backward; float64
+    "minivit/layers/drop_path.py": [
+        (
+            "if rng is None or self.rate == 0:",
+            "from ..chance import Key\n        rng = rng or Key(0)\n        if self.rate == 0:",
+        ),
+        ("(len(x), *[1] * (x.ndim - 1))", "x.shape"),
+        ("return x * keep, keep", "return x * (keep > 0), keep"),
+        ("dy * cache), {}", "dy), {}"),
+        ("dtype=x.dtype)", "dtype=float)"),
+    ],
+    # left on in evaluation; the class token dropped too; one draw for all images, or a new one
+    # backward; gradients at the front; float64
+    "minivit/layers/patch_dropout.py": [
+        (
+            "if rng is None or self",
+            "from ..chance import Key\n        rng = rng or Key(0)\n        if self",
+        ),
+        ("noise[:, : self.spare] = 0", "pass"),
+        ("tokens.sort(axis=1)", "pass"),
+        ("max(1, patches", "max(0, patches"),
+        ("key.uint16((b, t))", "key.uint16((1, t)).repeat(b, axis=0)"),
+        (
+            "key.uint16((b, t))",
+            "__import__('numpy').random.randint(65536, size=(b, t)).astype('uint16')",
+        ),
+        ("dx[self.kept(key, shape, xp)] = dy", "dx[:, : dy.shape[1]] = dy"),
+        ("xp.zeros(shape, dtype=dy.dtype)", "xp.zeros(shape)"),
+    ],
+    # a head that is no longer zero; variance 1; the identity added, not taken; a square root
+    # forgotten; one head for all; a class token that stands somewhere
+    "minivit/start/normal.py": [
+        ("if tree.is_decayed(name) and leaf.any():", "if tree.is_decayed(name):"),
+    ],
+    "minivit/start/mimetic.py": [
+        ("/ math.sqrt(dim)", "* 1.0"),
+        ("- 0.4 * eye", "+ 0.4 * eye"),
+        ("vt.T * np.sqrt(s)", "vt.T * s"),
+        ("wq[:, head] = left", "wq[:, 0] = left"),
+        ("pos[...] = 0.0", "pass"),
+    ],
+    # masks that depend on the cut, repeat each step, or are one for all layers
+    "minivit/arrays/keys.py": [
+        ("self.first * counts", "0"),
+        ("0, self.step, 0]", "0, 0, 0]"),
+        ('f"{self.path}.{name}"', "self.path"),
+    ],
+    # no GELU, or one that is not told of training; one mask at two places; dropout forgotten on
+    # the way back
+    "minivit/layers/mlp.py": [
+        (
+            'h, cache["gelu"] = self.gelu.forward({}, h, at(rng, "gelu"))',
+            'h, cache["gelu"] = h, self.gelu.forward({}, h, at(rng, "gelu"))[1]',
+        ),
+        ('self.gelu.forward({}, h, at(rng, "gelu"))', "self.gelu.forward({}, h)"),
+        ('at(rng, "drop2")', 'at(rng, "drop1")'),
+        ('dh, _ = drop.backward(dh, cache.pop("drop1"))', 'cache.pop("drop1")'),
+    ],
+    # a residual dropped, forward or backward; a sum written on another's array; one path for both
+    # branches, forgotten on the way back, or after the sum
+    "minivit/layers/block.py": [
+        ("dx += dy\n", "pass\n"),
+        ("dx += dy\n", "dy += dx; dx = dy\n"),
+        ("dh += dx\n", "pass\n"),
+        ("h += x\n        return h, cache", "return h, cache"),
+        ("h += x\n        x = h\n", "x += h\n"),
+        ('self.norm2.forward(params["norm2"], x)', 'self.norm2.forward(params["norm1"], x)'),
+        (
+            'self.mlp.forward(params["mlp"], h, at(rng, "mlp"))',
+            'self.mlp.forward(params["mlp"], h)',
+        ),
+        ('at(rng, "path2")', 'at(rng, "path1")'),
+        ('dh, _ = path.backward(dx, cache.pop("path1"))', 'dh, _ = dx, cache.pop("path1")'),
+        (
+            'h, cache["path2"] = path.forward({}, h, at(rng, "path2"))\n        h += x\n',
+            'h += x\n        h, cache["path2"] = path.forward({}, h, at(rng, "path2"))\n',
+        ),
+    ],
+    # pixels skipped; half a pixel off; rows that do not sum to 1; an image transposed; the class
+    # token moved; positions whose gradient stays small
+    "minivit/training/early_steps.py": [
+        ("/ max(step, 1)", ""),
+        ("+ 0.5) * step - 0.5", "+ 0.5) * step"),
+        ("return weights / weights.sum(axis=1, keepdims=True)", "return weights"),
+        ("return columns.reshape(b, s, c, s).swapaxes(2, 3)", "return columns.reshape(b, s, s, c)"),
+        ("spare = self.config.tokens - self.config.patches", "spare = 0 * self.config.tokens"),
+        ("np.kron(grid, grid)", "np.kron(grid, grid[::-1])"),
+        ("places.T @ grads", "places[:, : len(places)] @ grads"),
+        ("like(self.pixels, dsmall).T)", "like(self.pixels[::-1], dsmall).T)"),
+        ("matrix.astype(x.dtype)", "matrix"),
+    ],
+    # the wrong token; float64; a sum for a mean; softmax over images; each of the terms of ds, dx
+    "minivit/layers/pool.py": [
+        ("return x[:, 0], x.shape", "return x[:, -1], x.shape"),
+        ("dx[:, 0] = dy\n", "dx[:, 1] = dy\n"),
+        ("zeros(cache, dtype=dy.dtype)", "zeros(cache)"),
+        ("(dy / cache[1])", "dy"),
+        ("x.mean(axis=1)", "x.sum(axis=1)"),
+        ("softmax(s.T).T", "softmax(s)"),
+        ("ds -= (p * ds).sum(axis=1, keepdims=True)", "pass"),
+        ("ds *= p\n", "pass\n"),
+        ("dx += ds[:, :, None] * w[:, 0]", "pass"),
+        ("dx = p[:, :, None] * dy[:, None]", "dx = dy[:, None] / x.shape[1] + 0 * p[:, :, None]"),
+    ],
+    # no maximum; smoothing forgotten here or there; dloss or the batch ignored;
+    # p taken for its own; unchecked targets; a check that waits for the device
+    "minivit/layers/cross_entropy.py": [
+        ("logp = logits - logits.max(axis=1, keepdims=True)", "logp = logits * 1.0"),
+        ("if self.smoothing:", "if False:"),
+        (", (p, q)", ", (p, self.soft_targets(targets, logits))"),
+        ("+ self.smoothing / classes", "+ self.smoothing / (classes - 1)"),
+        ("-(q * logp).sum() / logits.shape[0]", "-(q * logp).sum()"),
+        ("dlogits *= dloss / p.shape[0]", "dlogits *= 1 / p.shape[0]"),
+        ("dlogits *= dloss / p.shape[0]", "dlogits *= dloss"),
+        ("p * q.sum(axis=1, keepdims=True)", "p * 1.0"),
+        ("dlogits = p * q.sum(", "dlogits = p; dlogits *= q.sum("),
+        ("if low < 0 or high >= classes:", "if high >= classes:"),
+        ("targets.shape == (batch, classes) and", "targets.ndim == 2 and"),
+        ("if isinstance(targets, np.ndarray) and batch:", "if batch:"),
+    ],
+    # masks shared by the blocks, or none; a part skipped; a cache that is kept; every path as
+    # rarely taken as the last; a class token that is dropped as a patch is
+    "minivit/vit.py": [
+        ("x, at(rng, name))", "x, rng)"),
+        ("x, at(rng, name))", "x, None)"),
+        ("reversed(self.parts.items())", "reversed([*self.parts.items()][1:])"),
+        ("part.backward(dx, cache.pop(name))", "part.backward(dx, cache[name])"),
+        ('"norm": LayerNorm(c.dim),', ""),
+        ('"dropout": Dropout(c.dropout),', ""),
+        ('images.dtype.kind != "f"', "False"),
+        ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
+        ("spare = c.tokens - c.patches", "spare = 0"),
+    ],
+}
+MUTATIONS = [(file, *pair) for file, pairs in TABLE.items() for pair in pairs]

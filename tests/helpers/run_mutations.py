@@ -1,0 +1,96 @@
+"""Run the quick tests against every mutation; `test_mutations.py` starts this in a copy.
+
+Prints one JSON list: for each mutation, then for the source as it stands, the name of the first
+test that fails, or null.
+"""
+
+import contextlib
+import importlib
+import inspect
+import io
+import itertools
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HELPERS = Path(__file__).resolve().parent
+TESTS, ROOT = HELPERS.parents[0], HELPERS.parents[1]
+ROOMS = [str(TESTS / room) for room in ("layers", "model", "arrays", "start", "training")]
+sys.path[:0] = [str(ROOT), str(HELPERS), *ROOMS]
+sys.dont_write_bytecode = True  # a patch within one second must not meet a cached module
+
+import strict_cupy  # noqa: E402
+from mutations import MUTATIONS  # noqa: E402
+
+SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
+    test_keys test_drop_path test_patch_dropout test_sequence_pool test_start test_gradients
+    test_model test_smaller_vit""".split()  # the quickest first
+
+
+def functions(module):
+    """Every (name, test function, arguments) of a module that asks for no other fixtures."""
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if not name.startswith("test_"):
+            continue
+        wanted = set(inspect.signature(function).parameters)
+        fixtures = {"xp": np}
+        if "syncs" in wanted:
+            fixtures = {"xp": strict_cupy, "syncs": strict_cupy.syncs}
+        marks = [m for m in getattr(function, "pytestmark", ()) if m.name == "parametrize"]
+        for choice in itertools.product(*(mark.args[1] for mark in marks)):
+            arguments = {}
+            for mark, value in zip(marks, choice, strict=True):
+                names = [word.strip() for word in mark.args[0].split(",")]
+                if hasattr(value, "marks"):  # pytest.param(...)
+                    value = value.values
+                elif len(names) == 1:
+                    value = (value,)
+                arguments.update(zip(names, value, strict=True))
+            needed = {fixture: fixtures[fixture] for fixture in wanted & fixtures.keys()}
+            if wanted == {*arguments, *needed}:
+                yield name, function, {**arguments, **needed}
+
+
+def first_failure(suites):
+    """Import minivit and the suites anew, run them -> the first test that fails, or None.
+
+    A mistake that does not even import is none that one could overlook: that raises.
+    """
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("minivit", "cases", "runs", *SUITES):
+            del sys.modules[name]
+    importlib.invalidate_caches()
+    for suite in suites:
+        for name, function, arguments in functions(importlib.import_module(suite)):
+            try:
+                function(**arguments)
+            except pytest.skip.Exception:
+                pass
+            except BaseException:  # pytest.fail raises what is no Exception
+                return f"{suite}.{name}"
+    return None
+
+
+def main():
+    verdicts = []
+    for file, code, broken in MUTATIONS:
+        path = ROOT / file
+        source = path.read_text(encoding="utf-8")
+        path.write_text(source.replace(code, broken), encoding="utf-8")
+        own = "model" if path.stem == "vit" else path.stem  # a file's own suite is first
+        verdicts.append(first_failure(sorted(SUITES, key=lambda suite: not suite.endswith(own))))
+        path.write_text(source, encoding="utf-8")
+    verdicts.append(first_failure(SUITES))
+    return verdicts
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        np.seterr(all="ignore")
+        answer = main()
+    print(json.dumps(answer))
