@@ -141,7 +141,7 @@ def part_names(trainer):
 
     for name, part in trainer.model.parts.items():
         walk(part, name.rstrip("0123456789"))
-    return {**names, id(trainer.loss): "loss"}
+    return {**names, id(trainer.objective.loss): "loss"}
 
 
 def table(totals, threads, steps, seconds):

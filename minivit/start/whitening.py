@@ -25,3 +25,9 @@ def whitening(patches, dim):
     w = (vectors / np.sqrt(values + FAINT))[:, ::-1]  # by falling strength
     both = np.concatenate([w, -w], axis=1)
     return np.tile(both, -(-dim // both.shape[1]))[:, :dim]
+
+
+def patch_whitening(model, images):
+    """The whitening of normalised images' (B, H, W, C) patches, as a ViT cuts them."""
+    patches, _ = model.parts["patchify"].forward({}, images)
+    return whitening(patches.reshape(-1, patches.shape[-1]), model.config.dim)

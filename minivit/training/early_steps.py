@@ -59,16 +59,18 @@ class SmallerViT:
         return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
 
 
-def first_model(whole, drop=0.0, size=0):
-    """A ViT's stand-in in the first steps of a run, by the same parameters; itself with 0 and 0.
+def early_model(model, drop=0.0, size=0):
+    """The model that takes a ViT's place early in a run, with the same parameters.
+
+    The ViT itself if both are 0.
 
     drop: the share of patches left out, whatever the model's own patch_dropout; size: the pixels a
     side of smaller images, 0 for full ones.
     """
-    config = replace(whole.config, patch_dropout=drop) if drop else whole.config
+    config = replace(model.config, patch_dropout=drop) if drop else model.config
     if size:
         return SmallerViT(config, size)
-    return ViT(config) if drop else whole
+    return ViT(config) if drop else model
 
 
 def resampling(old, new):

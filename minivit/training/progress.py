@@ -3,47 +3,55 @@
 import sys
 import time
 
-from tqdm import tqdm
-
 
 class Progress:
-    """Shows the steps of a run; `line` prints above the bar, or plainly where there is none.
+    """Shows how far a run has come; `line` prints above the bar, or plainly where there is none.
 
-    Where standard output goes elsewhere there is no bar: a line from `| tee` would run into it.
+    work: step -> the share of the run's computation that is done, 0..1. The time left follows from
+    it, since steps differ: early ones, on fewer tokens, may take half as long. step, steps: where
+    the run stands, and where it ends. Where standard output goes elsewhere there is no bar: a line
+    from `| tee` would run into it.
     """
 
-    def __init__(self, steps, done, batch_size, stream=None):
+    def __init__(self, work, step, steps, objective, stream=None):
+        self.work, self.steps, self.metrics = work, steps, objective.metrics
         self.stream = stream or sys.stderr
-        self.steps, self.batch_size = steps, batch_size
-        self.tenth = done * 20 // max(steps, 1)
-        self.began, self.start = time.monotonic(), done
+        self.began, self.start = time.monotonic(), work(step)
+        self.twentieth = int(20 * self.start)
         self.bar = None
         if on_terminal(self.stream) and on_terminal(sys.stdout):
-            form = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
-            self.bar = tqdm(
-                total=steps,
-                initial=done,
-                file=self.stream,
-                bar_format=form,
-                dynamic_ncols=True,
-                leave=False,
-            )
+            self.bar = self._bar()
 
-    def update(self, epoch, epochs, step, loss, accuracy):
-        """Show the state after `step` steps: mean loss and accuracy of the epoch so far."""
-        elapsed = time.monotonic() - self.began
-        speed = (step - self.start) * self.batch_size / max(elapsed, 1e-9)
-        text = f"loss {loss:.3f}, acc {accuracy:.1%}, {speed:.0f} images/s"
+    def _bar(self):
+        from tqdm import tqdm
+
+        return tqdm(
+            total=self.steps,
+            initial=self.start * self.steps,  # in steps of average cost
+            file=self.stream,
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}",
+            dynamic_ncols=True,
+            leave=False,
+        )
+
+    def update(self, epoch, step, values, images_per_second):
+        """Show the state after `step` steps: epoch "3/14", the metrics of the epoch so far."""
+        done, elapsed = self.work(step), time.monotonic() - self.began
+        metrics = ", ".join(self._short(metric, values[metric.name]) for metric in self.metrics)
+        text = f"{metrics}, {images_per_second:.0f} images/s"
         if self.bar is not None:
-            self.bar.set_description_str(f"epoch {epoch}/{epochs}", refresh=False)
+            self.bar.set_description_str(f"epoch {epoch}", refresh=False)
             self.bar.set_postfix_str(text, refresh=False)
-            self.bar.update(step - self.bar.n)
-        elif step * 20 // self.steps > self.tenth:  # a line every twentieth of the run
-            self.tenth = step * 20 // self.steps
-            left = elapsed / max(step - self.start, 1) * (self.steps - step)
-            self.line(
-                f"{step / self.steps:4.0%} epoch {epoch}/{epochs}: {text}, {clock(left)} left"
-            )
+            self.bar.update(done * self.steps - self.bar.n)
+        elif int(20 * done) > self.twentieth:  # a line every twentieth of the run
+            self.twentieth = int(20 * done)
+            left = elapsed / max(done - self.start, 1e-9) * (1 - done)
+            self.line(f"{done:4.0%} epoch {epoch}: {text}, {clock(left)} left")
+
+    def _short(self, metric, value):
+        """A metric with one decimal fewer than at an epoch's end."""
+        number = f"{value:.1%}" if metric.unit == "%" else f"{value:.3f}"
+        return f"{metric.label or metric.name} {number}"
 
     def line(self, text):
         """Print one line to stdout without breaking the bar."""
@@ -57,6 +65,17 @@ class Progress:
         """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
+
+
+def epoch_line(row, epochs, objective):
+    """The line that an epoch prints, from its row of metrics.jsonl."""
+    words = [f"epoch {row['epoch']:{len(str(epochs))}}/{epochs}"]
+    for part in ("train", "val"):
+        values = [row[f"{part}_{metric.name}"] for metric in objective.metrics]
+        if None not in values:
+            pairs = zip(objective.metrics, values, strict=True)
+            words.append(f"{part} {' '.join(metric.text(value) for metric, value in pairs)}")
+    return "  ".join([*words, f"{clock(row['elapsed_s']):>7}"])
 
 
 def on_terminal(stream):

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from ..objective import deciding_metric
 from ..storage import checkpoint
 from .saved_run import SavedRun
 
@@ -12,7 +13,8 @@ class Record:
     """How far a run has come, and its rows and checkpoints in `directory`.
 
     trainer: whose weights and sums are saved; description: what the run is, as `describe` has it.
-    epochs_done: whole epochs; elapsed: seconds; best: the best validation accuracy, None at first.
+    epochs_done: whole epochs; elapsed: seconds; best: the best value on validation images of the
+    metric that decides, None at first.
     """
 
     def __init__(self, directory, trainer, description):
@@ -32,7 +34,7 @@ class Record:
             "step": self.trainer.step,
             "sums": self.trainer.read_sums(),
             "elapsed_s": self.elapsed,
-            "best_val_accuracy": self.best,
+            "best": self.best,
         }
         meta = {**self.description, "position": position}
         checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
@@ -48,10 +50,9 @@ class Record:
         arrays, meta = checkpoint.load(path, expected)
         position = meta["position"]
         self.trainer.restore(arrays, position["step"])
-        sums = position["sums"]
-        self.trainer.reset_sums(sums["loss"], sums["correct"], sums["count"])
+        self.trainer.sums.reset(position["sums"], position["sums"]["count"])
         self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]
-        self.best = position["best_val_accuracy"]
+        self.best = best_of(position)
         self.directory.keep_rows(self.epochs_done)
 
     def close_epoch(self, row):
@@ -60,21 +61,28 @@ class Record:
         In this order a run that is killed in between does the epoch again and writes the same.
         Where nothing is held out to decide by, the best is the last.
         """
-        self.epochs_done, accuracy = row["epoch"], row["val_accuracy"]
-        self.trainer.reset_sums()
+        metric = deciding_metric(self.trainer.objective)
+        self.epochs_done, value = row["epoch"], row[f"val_{metric.name}"]
+        self.trainer.sums.reset()
         self.directory.append(row)
-        if accuracy is None or self.best is None or accuracy > self.best:
-            self.best = accuracy
+        if value is None or metric.better(value, self.best):
+            self.best = value
             self.save(self.directory.best)
             checkpoint.copy(self.directory.best, self.directory.last)
         else:
             self.save()
 
 
+def best_of(position):
+    """The best value so far. Checkpoints made before there were objectives call it an accuracy."""
+    return position["best"] if "best" in position else position["best_val_accuracy"]
+
+
 def describe(run):
     """What a `Run` is, as JSON values: config.json, and part of every checkpoint."""
     return {
         "preset": run.preset,
+        "objective": run.objective.name,
         "device": "cpu" if run.trainer.xp is np else "gpu",
         "source": run.source,
         "model": run.config.to_dict(),

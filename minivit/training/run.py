@@ -11,10 +11,11 @@ from ..arrays.backend import to_device
 from ..data import batches
 from ..data.normalise import channel_statistics
 from ..errors import ConfigError, DivergedError
-from ..start.whitening import whitening
+from ..objective import Classification, deciding_metric
+from ..start.whitening import patch_whitening
 from ..text import shell
 from . import curves
-from .progress import Progress, clock
+from .progress import Progress, epoch_line
 from .record import Record, describe
 from .signals import Interrupted, Interrupts
 from .trainer import Trainer
@@ -26,15 +27,18 @@ NOWHERE = {"dataset": None, "data_dir": None}
 class Run:
     """One training run of `config` by `recipe` on `dataset`, written to `directory`.
 
-    `preset` and `source` (where the data came from: {"dataset": ..., "data_dir": ...}) are for the
-    record. Construct it, `resume` it or not, then `train`.
+    objective: by default the classification of the data set's classes. `preset` and `source` (where
+    the data came from: {"dataset": ..., "data_dir": ...}) are for the record. Construct it,
+    `resume` it or not, then `train`.
     """
 
     def __init__(
-        self, config, recipe, dataset, directory, workers, xp=np, preset="", source=NOWHERE
-    ):
+        self, config, recipe, dataset, directory, workers, xp=np, preset="", source=NOWHERE,
+        objective=None,
+    ):  # fmt: skip
         self.config, self.recipe, self.dataset = config, recipe, dataset
         self.directory, self.preset, self.source = directory, preset, source
+        self.objective = objective or Classification(config.classes, recipe.smoothing)
         self.training, self.validation = batches.split(
             len(dataset.train_images), recipe.val_fraction, recipe.seed
         )
@@ -47,23 +51,24 @@ class Run:
         steps = self.steps_per_epoch * recipe.epochs
         mean, std = channel_statistics(dataset.train_images[self.training])
         self.mean, self.std = [round(float(m), 6) for m in mean], [round(float(s), 6) for s in std]
-        self.trainer = Trainer(config, recipe, steps, self.mean, self.std, workers, xp)
+        self.trainer = Trainer(
+            config, recipe, steps, self.mean, self.std, workers, xp, self.objective
+        )
         if recipe.whiten:
             self.whiten()
         self.images = to_device(dataset.train_images, xp)
-        self.labels = to_device(dataset.train_labels, xp)
+        self.targets = to_device(dataset.train_labels, xp)
         self.log_every = 10 if xp is np else 50
         self.record = Record(directory, self.trainer, describe(self))
 
     def whiten(self):
         """Start the patch embedding from the training images' own patches."""
-        c, trainer = self.config, self.trainer
+        trainer = self.trainer
         # from all over the set: a folder's images are sorted by class
         some = self.training[:: -(-len(self.training) // WHITENED)]
-        images = self.dataset.train_images[some] / 255
-        patches, _ = trainer.model.parts["patchify"].forward({}, (images - self.mean) / self.std)
-        w = whitening(patches.reshape(-1, patches.shape[-1]), c.dim)
-        for params in (trainer.params, trainer.measured):
+        images = (self.dataset.train_images[some] / 255 - self.mean) / self.std
+        w = patch_whitening(trainer.model, images)
+        for params in (trainer.params, trainer.evaluated):
             params["patch"]["w"][...] = to_device(w.astype(np.float32), trainer.xp)
 
     def resume(self, path):
@@ -71,7 +76,7 @@ class Run:
         self.record.resume(path)
 
     def train(self):
-        """Train to the end, test once -> (test loss, test accuracy).
+        """Train to the end, test once -> the test's metrics, {name: value}.
 
         Raises DivergedError when the loss is no longer finite, Interrupted after Ctrl-C.
         """
@@ -89,7 +94,7 @@ class Run:
     def epochs(self, stop):
         """All epochs that are left. Raises Interrupted once `stop.number` is set."""
         trainer, began = self.trainer, time.monotonic() - self.record.elapsed
-        progress = Progress(trainer.steps, trainer.step, self.recipe.batch_size)
+        progress = Progress(trainer.work, trainer.step, trainer.steps, self.objective)
         try:
             while self.record.epochs_done < self.recipe.epochs:
                 self.epoch(progress, stop, began)
@@ -102,58 +107,56 @@ class Run:
         """The steps of one epoch, or what is left of it; then validation, metrics, checkpoint."""
         trainer, recipe, record = self.trainer, self.recipe, self.record
         number = record.epochs_done + 1
-        first = trainer.step - record.epochs_done * self.steps_per_epoch
-        prepared = batches.epoch(
-            self.images, self.labels, self.training, recipe.batch_size, recipe.seed,
-            number, first, recipe.preparation(self.config.classes),
-        )  # fmt: skip
-        started, done_before = time.monotonic(), trainer.count
-        with closing(batches.ahead(prepared)) as ready:
-            for images, labels in ready:
-                trainer.train_step(images, labels)
+        started, count_before = time.monotonic(), trainer.sums.count
+        with closing(batches.ahead(self.batches(number))) as ready:
+            for images, targets in ready:
+                trainer.train_step(images, targets)
                 if stop.number:
                     self.read_sums()
                     record.elapsed = time.monotonic() - began
                     record.save()
                     self.interrupted(stop)
                 if trainer.step % self.log_every == 0:
-                    sums = self.read_sums()
-                    mean = [sums[name] / sums["count"] for name in ("loss", "correct")]
-                    progress.update(number, recipe.epochs, trainer.step, *mean)
-        sums, speed_time = self.read_sums(), time.monotonic() - started
-        val_loss, val_accuracy = self.validate()
-        if not math.isfinite(val_loss or 0):
+                    values = self.values(self.read_sums())
+                    seconds = max(time.monotonic() - started, 1e-9)
+                    speed = (trainer.sums.count - count_before) / seconds
+                    progress.update(f"{number}/{recipe.epochs}", trainer.step, values, speed)
+        sums, seconds = self.read_sums(), time.monotonic() - started
+        validation = self.validate()
+        if not all(math.isfinite(value or 0) for value in validation.values()):
             raise self.diverged(trainer.step)
         record.elapsed = time.monotonic() - began
         row = {
             "epoch": number,
             "step": trainer.step,
-            "train_loss": sums["loss"] / sums["count"],
-            "train_accuracy": sums["correct"] / sums["count"],
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
+            **{f"train_{name}": value for name, value in self.values(sums).items()},
+            **{f"val_{name}": value for name, value in validation.items()},
             "lr": trainer.lr(),
-            "images_per_second": (sums["count"] - done_before) / max(speed_time, 1e-9),
+            "images_per_second": (sums["count"] - count_before) / max(seconds, 1e-9),
             "elapsed_s": record.elapsed,
         }
         record.close_epoch(row)
-        progress.line(self.in_words(row))
+        progress.line(epoch_line(row, recipe.epochs, self.objective))
 
-    def in_words(self, row):
-        """The line that an epoch prints."""
-        parts = [f"epoch {row['epoch']:{len(str(self.recipe.epochs))}}/{self.recipe.epochs}"]
-        for part in ("train", "val"):
-            if row[f"{part}_loss"] is not None:
-                loss, accuracy = row[f"{part}_loss"], row[f"{part}_accuracy"]
-                parts.append(f"{part} loss {loss:.3f} acc {accuracy:7.2%}")
-        return "  ".join([*parts, f"{clock(row['elapsed_s']):>7}"])
+    def batches(self, number):
+        """What is left of epoch `number`: batches of prepared images and targets."""
+        trainer, recipe = self.trainer, self.recipe
+        first = trainer.step - self.record.epochs_done * self.steps_per_epoch
+        return batches.epoch(
+            self.images, self.targets, self.training, recipe.batch_size, recipe.seed,
+            number, first, recipe.preparation(self.config.classes),
+        )  # fmt: skip
 
     def validate(self):
-        """Loss and accuracy on the validation images; (None, None) if there are none."""
+        """The metrics on the validation images; each None if there are none."""
         if not len(self.validation):
-            return None, None
+            return {metric.name: None for metric in self.objective.metrics}
         chosen = to_device(self.validation, self.trainer.xp)
-        return self.trainer.evaluate(self.images[chosen], self.labels[chosen])
+        return self.trainer.evaluate(self.images[chosen], self.targets[chosen])
+
+    def values(self, sums):
+        """The metrics of an epoch so far."""
+        return self.objective.values(sums, sums["count"])
 
     def read_sums(self):
         """The trainer's sums. Raises DivergedError if a step was not finite."""
@@ -181,15 +184,16 @@ class Run:
         return f"continue with: python train.py --resume {shell(self.directory.path)}"
 
     def finish(self):
-        """Look at the test set, once, with the final weights; draw the curves -> loss, accuracy."""
+        """Look at the test set, once, with the final weights; draw the curves -> its metrics."""
         rows, xp = self.directory.rows(), self.trainer.xp
         images = to_device(self.dataset.test_images, xp)
-        labels = to_device(self.dataset.test_labels, xp)
-        loss, accuracy = self.trainer.evaluate(images, labels)
+        targets = to_device(self.dataset.test_labels, xp)
+        result = self.trainer.evaluate(images, targets)
         of = {"weights": "running mean of the weights"} if self.recipe.ema else {}
-        self.directory.append({"test_loss": loss, "test_accuracy": accuracy, **of})
-        title = f"{self.dataset.name}: test accuracy {accuracy:.2%}"
-        problem = curves.draw(rows, self.directory.curves, title)
+        self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})
+        metric = deciding_metric(self.objective)
+        title = f"{self.dataset.name}: test {metric.name} {metric.number(result[metric.name])}"
+        problem = curves.draw(rows, self.directory.curves, title, self.objective)
         if problem:
             print(problem)
-        return loss, accuracy
+        return result

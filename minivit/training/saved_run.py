@@ -13,7 +13,7 @@ from .recipe import Recipe
 PARTS = {  # what has to be there, besides the model and the recipe
     "source": ("dataset", "data_dir"),
     "dataset": ("name", "sha256"),
-    "position": ("epochs_done", "step", "sums", "elapsed_s", "best_val_accuracy"),
+    "position": ("epochs_done", "step", "sums", "elapsed_s"),
 }
 
 
@@ -72,6 +72,11 @@ class SavedRun:
         return self.meta.get("device", "auto")
 
     @property
+    def objective(self):
+        """The name of its objective. Older checkpoints hold none: there was one objective."""
+        return self.meta.get("objective", "classification")
+
+    @property
     def complete(self):
         """Whether all of its epochs were done."""
         return self.meta["position"]["epochs_done"] >= self.recipe.epochs
@@ -101,8 +106,12 @@ class SavedRun:
                 f"{self.path} was trained on {was['name']}, and {what}: give it the data it was "
                 "begun with, or start a new run."
             )
-        wanted = {name: description[name] for name in ("model", "recipe")}
-        held = {"model": self.config.to_dict(), "recipe": self.recipe.to_dict()}  # new fields too
+        wanted = {name: description[name] for name in ("objective", "model", "recipe")}
+        model, recipe = (
+            self.config.to_dict(),
+            self.recipe.to_dict(),
+        )  # with fields newer than the run
+        held = {"objective": self.objective, "model": model, "recipe": recipe}
         other = checkpoint.differences(held, wanted)
         if other:
             raise CheckpointError(f"{self.path} is of another run: {'; '.join(other)}.")

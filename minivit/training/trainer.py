@@ -1,4 +1,7 @@
-"""Trainer: one model learning, a step at a time. It knows nothing of epochs, files or printing."""
+"""Trainer: one model learning, a step at a time. It knows nothing of epochs, files or printing.
+
+`plain.py` is the same step without workers and micro-batches, on one page: read that first.
+"""
 
 import math
 
@@ -7,36 +10,33 @@ import numpy as np
 from ..arrays import tree
 from ..arrays.backend import to_device, to_host
 from ..arrays.keys import Key, generator
+from ..costs import flops
 from ..data.normalise import normalise
-from ..layers import CrossEntropy, PatchDropout
-from ..optim.schedule import warmup_cosine
+from ..objective import Classification
+from ..optim import warmup_cosine
 from ..parallel.ordered_sum import OrderedSum, in_order
 from ..parallel.workers import cut
 from ..vit import ViT
-from .early_steps import first_model
+from .early_steps import early_model
+from .micro_batches import micro_batches
+from .running_sums import RunningSums
 from .update import Update
-
-NEVER = 2**62  # a step that no run reaches
-# Bytes of the widest activation of a micro-batch: what one layer writes is still in the cache when
-# the next one reads it.
-CACHE = 1 << 21
-# Tokens it has at least: adding its gradients costs as much for few tokens as for many.
-TOKENS = 512
 
 
 class Trainer:
     """Weights, optimizer state and the step count of a run of `steps` steps.
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
-    xp: numpy or cupy. On a GPU the whole batch is one micro-batch, and no step waits for the
-    device.
+    xp: numpy or cupy; objective: by default the classification that config and recipe describe.
+    On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
-    def __init__(self, config, recipe, steps, mean, std, workers, xp=np):
+    def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None):
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
-        self.model, self.loss = ViT(config), CrossEntropy(recipe.smoothing)
-        self.first = first_model(self.model, recipe.first_drop, recipe.first_size)
+        self.objective = objective or Classification(config.classes, recipe.smoothing)
+        self.model = ViT(config)
+        self.early_model = early_model(self.model, recipe.first_drop, recipe.first_size)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -47,122 +47,102 @@ class Trainer:
         self.params = tree.views(self.vector, self.places)
         self.gradients = tree.views(self.gradient, self.places)
         self.update = Update(recipe, self.places, self.vector, self.gradient, workers, xp)
-        self.measured = tree.views(self.update.state.get("ema", self.vector), self.places)
+        # what is evaluated: the running mean of the parameters where there is one
+        evaluated = self.update.state.get("ema", self.vector)
+        self.evaluated = tree.views(evaluated, self.places)
         self.step = 0
-        self.reset_sums()
-        workers.enlist(self.gradients_of, self.measure, *self.update.shares)
+        self.sums = RunningSums(self.objective, xp)
+        workers.enlist(self.train_share, self.evaluate_share, *self.update.shares)
 
     def model_at(self, step):
-        """The model that learns in a step: at first the one on fewer tokens, then the whole one."""
-        return self.first if step <= self.recipe.first_share * self.steps else self.model
+        """The model that learns in a step: the early one, with fewer tokens, then the whole one."""
+        early = step <= self.recipe.first_share * self.steps
+        return self.early_model if early else self.model
 
     def micro_batches(self, batch, config=None):
         """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size.
 
-        config: of the model that they go through, where it is not the whole one.
+        config: that of the model which they go through, where it is not the whole one.
         """
         if self.recipe.micro_batch:
             return cut(batch, self.recipe.micro_batch)
-        if self.xp is not np:
-            return [(0, batch)]
-        c = config or self.config
-        tokens = PatchDropout(c.patch_dropout, c.tokens - c.patches).count(c.tokens)
-        widest = max(c.mlp_dim, 3 * c.dim, c.heads * tokens)
-        images = max(CACHE / (4 * tokens * widest), TOKENS / tokens)
-        return cut(batch, max(1, round(images)))
+        return micro_batches(config or self.config, batch) if self.xp is np else [(0, batch)]
+
+    def work(self, step):
+        """The share of the run's computation that its first `step` steps are, 0..1."""
+        early_steps = math.floor(self.recipe.first_share * self.steps)
+        early, late = (flops(m.config, training=True) for m in (self.early_model, self.model))
+
+        def cost(step):
+            return min(step, early_steps) * early + max(0, step - early_steps) * late
+
+        return cost(step) / max(1, cost(self.steps))
 
     def lr(self):
         """The learning rate of the current step."""
         warmup = math.ceil(self.recipe.warmup * self.steps)
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
-    def train_step(self, images, labels):
-        """One step on images (B, H, W, C) uint8 and labels (B,), or targets (B, classes).
+    def train_step(self, images, targets):
+        """One step on images (B, H, W, C) uint8 and the objective's targets (B, ...).
 
-        Adds loss and hits to the running sums, and reads nothing back from a GPU.
+        Adds to the running sums, and reads nothing back from a GPU.
         """
         self.step += 1
-        pieces = len(self.micro_batches(len(images), self.model_at(self.step).config))
-        results = self.workers.share_out(pieces, self.gradients_of, self.step, images, labels)
+        tasks = len(self.micro_batches(len(images), self.model_at(self.step).config))
+        results = self.workers.share_out(tasks, self.train_share, self.step, images, targets)
         norm = self.update.step(self.step, self.lr())
-        self._count(len(images), in_order(results), norm)
+        self.sums.add(results, len(images), self.step, norm)
 
-    def gradients_of(self, numbers, step, images, labels):
-        """A worker's share of a step -> [(number of the micro-batch, (loss sum, hits)), ...]."""
-        total, found = OrderedSum(self.gradients, self.workers.turn), []
-        model = self.model_at(step)
-        pieces = self.micro_batches(len(images), model.config)
-        for number in numbers:
-            start, stop = pieces[number]
-            x = normalise(images[start:stop], self.mean, self.std)
-            logits, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
-            loss, loss_cache = self.loss.forward(logits, labels[start:stop])
-            # this piece's share of the batch's mean loss: the pieces add up to its gradient
-            dlogits = self.loss.backward((stop - start) / len(images), loss_cache)
-            total.put(number, model.backward(dlogits, cache)[1])
-            found.append((number, (loss * (stop - start), hits(logits, labels[start:stop]))))
-        total.finish()
-        return found
+    def train_share(self, indices, step, images, targets):
+        """One worker's share of a step: micro-batches through the model and back.
 
-    def reset_sums(self, loss=0.0, correct=0, count=0):
-        """Start the running sums of an epoch, or take them up where a checkpoint left them."""
-        self.loss_sum = self.xp.asarray(loss, dtype=np.float64)
-        self.correct_sum = self.xp.asarray(correct, dtype=np.int64)
-        self.count = count
-        self.first_bad = self.xp.asarray(NEVER)
-
-    def _count(self, batch, results, norm):
-        """Add a step's losses and hits, and note the first step that is not finite."""
-        xp = self.xp
-        for loss, correct in results:
-            self.loss_sum = self.loss_sum + loss
-            self.correct_sum = self.correct_sum + correct
-        self.count += batch
-        finite = xp.isfinite(self.loss_sum) & xp.isfinite(norm)
-        self.first_bad = xp.minimum(self.first_bad, xp.where(finite, NEVER, self.step))
-
-    def read_sums(self):
-        """Wait for the device -> loss sum, hits and images so far, first bad step or None.
-
-        A step is bad if its loss or gradient was not finite, or if it left such weights.
+        Adds their gradients to `self.gradients` -> [(index of the micro-batch, its sums), ...].
         """
-        finite = self.xp.isfinite(self.vector).all()
-        bad = int(self.xp.minimum(self.first_bad, self.xp.where(finite, NEVER, self.step)))
-        return {
-            "loss": float(self.loss_sum),
-            "correct": int(self.correct_sum),
-            "count": self.count,
-            "bad_step": None if bad == NEVER else bad,
-        }
+        total, results = OrderedSum(self.gradients, self.workers.turn), []
+        model = self.model_at(step)
+        cuts = self.micro_batches(len(images), model.config)
+        for index in indices:
+            start, stop = cuts[index]
+            x = normalise(images[start:stop], self.mean, self.std)
+            output, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
+            # the micro-batch's share of the mean loss: the gradients add up to the batch's own
+            share = (stop - start) / len(images)
+            doutput, sums = self.objective.train(output, targets[start:stop], share)
+            _, gradients = model.backward(doutput, cache)
+            total.put(index, gradients)
+            results.append((index, sums))
+        total.finish()
+        return results
 
-    def evaluate(self, images, labels, batch_size=500):
-        """Mean loss (nats, no smoothing) and accuracy (a fraction) on images uint8, labels.
+    def evaluate(self, images, targets, batch_size=500):
+        """The objective's metrics on images uint8 and targets -> {name: value}.
 
         Of the weights' running mean, where the recipe has one.
         """
-        results = []
+        totals = dict.fromkeys(self.objective.sums, 0)
         for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size], labels[start : start + batch_size]
-            pieces = len(self.micro_batches(len(batch[0])))
-            results += in_order(self.workers.share_out(pieces, self.measure, *batch))
-        loss = sum(float(loss) for loss, _ in results)
-        correct = sum(int(correct) for _, correct in results)
-        return loss / len(images), correct / len(images)
+            batch = images[start : start + batch_size], targets[start : start + batch_size]
+            tasks = len(self.micro_batches(len(batch[0])))
+            results = self.workers.share_out(tasks, self.evaluate_share, *batch)
+            for sums in in_order(results):
+                for name, kind in self.objective.sums.items():
+                    totals[name] += kind(sums[name])
+        return self.objective.values(totals, len(images))
 
-    def measure(self, numbers, images, labels):
-        """A worker's share of an evaluation -> [(number of the piece, (loss sum, hits)), ...]."""
-        pieces, criterion, found = self.micro_batches(len(images)), CrossEntropy(), []
-        for number in numbers:
-            start, stop = pieces[number]
+    def evaluate_share(self, indices, images, targets):
+        """One worker's share of an evaluation -> [(index of the micro-batch, its sums), ...]."""
+        cuts, results = self.micro_batches(len(images)), []
+        for index in indices:
+            start, stop = cuts[index]
             x = normalise(images[start:stop], self.mean, self.std)
-            logits = self.model.predict(self.measured, x)
-            loss, _ = criterion.forward(logits, labels[start:stop])
-            found.append((number, (loss * (stop - start), hits(logits, labels[start:stop]))))
-        return found
+            output = self.model.predict(self.evaluated, x)
+            results.append((index, self.objective.evaluate(output, targets[start:stop])))
+        return results
 
-    def _vectors(self):
-        """The flat vectors that a checkpoint holds: {"model", "optimizer/m", ...}."""
-        return {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.update.state.items()}}
+    def read_sums(self):
+        """Wait for the device -> the sums, "count" of images, "bad_step"; see `RunningSums`."""
+        return self.sums.read(self.vector, self.step)
 
     def arrays(self):
         """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}."""
@@ -181,12 +161,6 @@ class Trainer:
             vector[...] = to_device(host, self.xp)
         self.step = step
 
-
-def hits(logits, labels):
-    """How many of logits (B, classes) are largest at their label: a 0-d integer.
-
-    labels (B,), or targets (B, classes), whose label is where they are largest.
-    """
-    if labels.ndim == 2:
-        labels = labels.argmax(axis=1)
-    return (logits.argmax(axis=1) == labels).sum()
+    def _vectors(self):
+        """The flat vectors that a checkpoint holds: {"model", "optimizer/m", ...}."""
+        return {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.update.state.items()}}

@@ -128,9 +128,9 @@ def steps_of_the_trainer(xp, optimizer, **recipe):
     with Workers(1) as worker:
         trained, seen = Trainer(config, recipe, STEPS, MEAN, STD, worker, xp), []
         for images, labels in prepared(xp):
-            before = trained.loss_sum
+            before = trained.sums.totals["loss"]
             trained.train_step(images, labels)
-            seen.append((trained.loss_sum - before, trained.gradient.copy()))
+            seen.append((trained.sums.totals["loss"] - before, trained.gradient.copy()))
         return tuple(seen), (trained.vector, trained.update.state["ema"]), trained.read_sums()
 
 

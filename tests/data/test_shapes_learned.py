@@ -40,7 +40,7 @@ def accuracy_after(dataset, passes):
             batches = epoch(images, labels, range(len(images)), recipe.batch_size, 0, number)
             for batch in batches:
                 trainer.train_step(*batch)
-        return trainer.evaluate(dataset.test_images, dataset.test_labels)[1]
+        return trainer.evaluate(dataset.test_images, dataset.test_labels)["accuracy"]
 
 
 def test_a_vit_learns_shapes(shapes):

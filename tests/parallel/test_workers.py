@@ -57,9 +57,9 @@ def trained(count, processes, optimizer, batches=(21, 21, 3, 1)):
 def test_same_bits_for_any_number_of_workers(optimizer, processes, monkeypatch):
     """Small micro-batches and pieces, so that there are many of them, of unequal sizes; and at the
     end fewer than there are workers."""
-    monkeypatch.setattr("minivit.training.trainer.CACHE", 4 * 17 * 51 * 3)  # three images
-    monkeypatch.setattr("minivit.training.trainer.TOKENS", 1)
-    monkeypatch.setattr("minivit.training.trainer.TOKENS", 1)
+    monkeypatch.setattr("minivit.training.micro_batches.CACHE", 4 * 17 * 51 * 3)  # three images
+    monkeypatch.setattr("minivit.training.micro_batches.TOKENS", 1)
+    monkeypatch.setattr("minivit.training.micro_batches.TOKENS", 1)
     monkeypatch.setattr("minivit.training.update.PIECE", 100)
     one = trained(1, processes, optimizer)
     for count in (2, 3, 4):

@@ -93,7 +93,7 @@ def test_what_is_measured_is_the_mean(workers, xp):
     images, labels = data(23, 99)
     on_device = to_device(images, xp), to_device(labels, xp)
     for (name, one), (_, other) in zip(
-        tree.walk(trained.measured), tree.walk(plain.params), strict=True
+        tree.walk(trained.evaluated), tree.walk(plain.params), strict=True
     ):
         assert to_host(one).tobytes() == to_host(other).tobytes(), name  # they start as one
     for step in range(4):
@@ -102,10 +102,10 @@ def test_what_is_measured_is_the_mean(workers, xp):
         vectors.append(np.copy(to_host(trained.vector)))
     mean = tree.views(recurrence(start, vectors, 0.6), trained.places)
     logits = trained.model.predict(mean, (images / 255 - MEAN) / STD)
-    loss, accuracy = trained.evaluate(*on_device, batch_size=10)
+    loss, accuracy = trained.evaluate(*on_device, batch_size=10).values()
     assert loss == pytest.approx(float(CrossEntropy().forward(logits, labels)[0]), rel=1e-5)
     assert accuracy == (logits.argmax(axis=1) == labels).mean()
-    assert abs(loss - plain.evaluate(*on_device)[0]) > 1e-3  # that of the weights themselves
+    assert abs(loss - plain.evaluate(*on_device)["loss"]) > 1e-3  # that of the weights themselves
 
 
 def test_evaluation_leaves_mean_and_weights_alone(workers):
@@ -129,7 +129,7 @@ def test_it_is_saved_and_comes_back_bit_for_bit(workers, xp, optimizer, tmp_path
     second.restore(arrays, first.step)
     assert second.evaluate(*data(9, 7, xp)) == first.evaluate(*data(9, 7, xp))
     for trained in (first, second):
-        trained.reset_sums()
+        trained.sums.reset()
         trained.train_step(*data(9, 3, xp))
     for name, value in second.arrays().items():
         assert value.tobytes() == first.arrays()[name].tobytes(), name

@@ -17,6 +17,7 @@ from minivit.commands import exits as ending
 from minivit.data import Dataset
 from minivit.data.normalise import normalise
 from minivit.layers import OverlappingPatches
+from minivit.objective import correct
 from minivit.parallel.workers import Workers
 from minivit.start.whitening import whitening
 from minivit.storage import checkpoint
@@ -25,7 +26,7 @@ from minivit.training import run
 from minivit.training.recipe import Recipe
 from minivit.training.run import Run
 from minivit.training.signals import Interrupted
-from minivit.training.trainer import Trainer, hits
+from minivit.training.trainer import Trainer
 
 SIZES = {"image_size": 8, "patch_size": 4, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
 MEAN, STD = [0.5, 0.4, 0.6], [0.2, 0.25, 0.3]
@@ -41,7 +42,7 @@ WITH_ALL = replace(
 @pytest.fixture(autouse=True)
 def workers(monkeypatch):
     """One worker; and no curves, which take longer than the training."""
-    monkeypatch.setattr(run.curves, "draw", lambda rows, path, title: "")
+    monkeypatch.setattr(run.curves, "draw", lambda *drawn: "")
     with Workers(1) as entered:
         yield entered
 
@@ -135,8 +136,8 @@ def test_a_hit_is_where_the_target_is_largest(xp):
     logits = np.array([[1, 2, 3], [3, 1, 2], [0, 5, 1], [7, 0, 0]], np.float32)
     targets = np.array([[0.3, 0.3, 0.4], [0.2, 0.8, 0], [0, 0.51, 0.49], [0, 0, 1]], np.float32)
     logits, targets = to_device(logits, xp), to_device(targets, xp)
-    assert int(hits(logits, targets)) == 2
-    assert int(hits(logits, targets.argmax(axis=1))) == 2
+    assert int(correct(logits, targets)) == 2
+    assert int(correct(logits, targets.argmax(axis=1))) == 2
 
 
 def alike(count=4000, size=12, seed=0):
@@ -263,7 +264,7 @@ def test_it_goes_on_with_another_number_of_workers(make, whole):
 
 def test_on_the_device_it_learns_as_on_the_host(make, xp):
     on_host, on_device = make("host"), make("device", xp=xp)
-    losses = [started.train()[0] for started in (on_host, on_device)]
+    losses = [started.train()["loss"] for started in (on_host, on_device)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     means = [started.trainer.arrays()["optimizer/ema/patch.w"] for started in (on_host, on_device)]
     away = np.linalg.norm(means[1] - means[0]) / np.linalg.norm(means[0])

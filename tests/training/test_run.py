@@ -16,6 +16,7 @@ import runs
 from minivit import Config
 from minivit.data import Dataset
 from minivit.errors import CheckpointError, ConfigError, DivergedError
+from minivit.objective import Classification
 from minivit.parallel.workers import Workers
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
@@ -49,7 +50,7 @@ left_behind = partial(runs.left_behind, description=False)
 @pytest.fixture(autouse=True)
 def workers(monkeypatch):
     """One worker; and no curves, which take longer than the training."""
-    monkeypatch.setattr(run.curves, "draw", lambda rows, path, title: "")
+    monkeypatch.setattr(run.curves, "draw", lambda *drawn: "")
     with Workers(1) as entered:
         yield entered
 
@@ -225,7 +226,7 @@ def test_more_signals_on_the_way_out_change_nothing(make, whole, monkeypatch):
     with pytest.raises(Interrupted, match="stopped after step 6 of 8"):
         first.train()
     monkeypatch.undo()
-    monkeypatch.setattr(run.curves, "draw", lambda rows, path, title: "")
+    monkeypatch.setattr(run.curves, "draw", lambda *drawn: "")
     resumed(make).train()
     assert left_behind(first.directory) == whole
 
@@ -260,7 +261,7 @@ def test_what_a_run_leaves(make, monkeypatch):
     pytest.importorskip("matplotlib", reason="curves need it: pip install matplotlib")
     monkeypatch.setattr(run.curves, "draw", DRAW)
     started = make()
-    loss, accuracy = started.train()
+    loss, accuracy = started.train().values()
     names = ("best.npz", "config.json", "curves.png", "last.npz", "metrics.jsonl")
     assert tuple(sorted(path.name for path in started.directory.path.iterdir())) == names
     assert started.directory.curves.read_bytes().startswith(b"\x89PNG")
@@ -301,12 +302,12 @@ def test_best_is_kept_and_the_first_of_equals(make):
     recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 4})
     started = make(recipe=recipe)
     accuracies = [0.25, 0.75, 0.75, 0.5]
-    started.validate = lambda: (1.0, accuracies[started.record.epochs_done])
+    started.validate = lambda: {"loss": 1.0, "accuracy": accuracies[started.record.epochs_done]}
     at_step(started, 10, interrupt)
     with pytest.raises(Interrupted):
         started.train()
     again = resumed(make, recipe=recipe)
-    again.validate = lambda: (1.0, accuracies[again.record.epochs_done])
+    again.validate = lambda: {"loss": 1.0, "accuracy": accuracies[again.record.epochs_done]}
     again.train()
     done = [checkpoint.load(path)[1]["position"]["epochs_done"]
             for path in (again.directory.best, again.directory.last)]  # fmt: skip
@@ -418,7 +419,7 @@ def test_the_same_pictures_under_another_name_are_the_same_data(make, whole):
 
 def test_resuming_from_the_best_drops_what_came_after(make):
     started = make()
-    started.validate = lambda: (1.0, 1.0 - started.record.epochs_done)
+    started.validate = lambda: {"loss": 1.0, "accuracy": 1.0 - started.record.epochs_done}
     started.train()
     again = make()
     again.resume(again.directory.best)
@@ -458,9 +459,9 @@ class Terminal(io.StringIO):
 def test_a_bar_only_where_nothing_else_writes(monkeypatch, stdout):
     bar, lines = Terminal(), stdout()
     monkeypatch.setattr("sys.stdout", lines)
-    shown = Progress(4, 0, 5, bar)
+    shown = Progress(lambda step: step / 4, 0, 4, Classification(3), bar)
     for step in range(1, 5):
-        shown.update(1, 1, step, 2.0, 0.5)
+        shown.update("1/1", step, {"loss": 2.0, "accuracy": 0.5}, 9.0)
     shown.line("epoch 1/1")
     shown.close()
     assert lines.getvalue().endswith("epoch 1/1\n")
@@ -471,8 +472,8 @@ def test_a_bar_only_where_nothing_else_writes(monkeypatch, stdout):
 def test_no_bar_where_the_streams_were_closed(monkeypatch):
     monkeypatch.setattr("sys.stdout", None)
     monkeypatch.setattr("sys.stderr", None)
-    shown = Progress(4, 0, 5)
-    shown.update(1, 1, 4, 2.0, 0.5)
+    shown = Progress(lambda step: step / 4, 0, 4, Classification(3))
+    shown.update("1/1", 4, {"loss": 2.0, "accuracy": 0.5}, 9.0)
     shown.close()
 
 
@@ -480,9 +481,11 @@ def test_no_bar_where_the_streams_were_closed(monkeypatch):
 def test_any_name_can_stand_above_the_curves(tmp_path, name):
     pytest.importorskip("matplotlib", reason="curves need it: pip install matplotlib")
     row = dict.fromkeys(EPOCH_KEYS.split(), 1)
-    assert DRAW([row], tmp_path / "curves.png", name) == ""
+    assert DRAW([row], tmp_path / "curves.png", name, Classification(3)) == ""
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert "cannot write" in DRAW([row], tmp_path / "nowhere" / "curves.png", name)
+    assert "cannot write" in DRAW(
+        [row], tmp_path / "nowhere" / "curves.png", name, Classification(3)
+    )
 
 
 def test_new_directories(tmp_path, make):

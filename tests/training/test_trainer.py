@@ -56,8 +56,10 @@ def by_hand(start, batches, recipe, steps):
 @pytest.mark.parametrize("clip", [0.05, 1000.0])
 def test_micro_batched_steps_equal_the_plain_ones(workers, monkeypatch, clip):
     """Ragged micro-batches, dropout, smoothing, decay, clipping, a short last batch."""
-    monkeypatch.setattr("minivit.training.trainer.CACHE", 4 * 17 * 24 * 3)  # three images each
-    monkeypatch.setattr("minivit.training.trainer.TOKENS", 1)
+    monkeypatch.setattr(
+        "minivit.training.micro_batches.CACHE", 4 * 17 * 24 * 3
+    )  # three images each
+    monkeypatch.setattr("minivit.training.micro_batches.TOKENS", 1)
     recipe = Recipe(warmup=0, clip=clip, lr=0.01, weight_decay=0.3)
     trained = trainer(workers, clip=clip, lr=0.01, weight_decay=0.3)
     shake(trained)
@@ -143,9 +145,9 @@ def test_32_images_are_learnt_by_heart(workers, optimizer):
     images, labels = data(32)
     for _ in range(200):
         trained.train_step(images, labels)
-        if trained.step % 20 == 0 and trained.evaluate(images, labels)[1] == 1.0:
+        if trained.step % 20 == 0 and trained.evaluate(images, labels)["accuracy"] == 1.0:
             return
-    pytest.fail(f"accuracy {trained.evaluate(images, labels)[1]:.0%} after 200 steps")
+    pytest.fail(f"accuracy {trained.evaluate(images, labels)['accuracy']:.0%} after 200 steps")
 
 
 def test_evaluation_is_the_plain_mean_and_changes_nothing(workers):
@@ -153,7 +155,7 @@ def test_evaluation_is_the_plain_mean_and_changes_nothing(workers):
     shake(trained)
     images, labels = data(23)
     before = trained.vector.tobytes(), trained.read_sums()
-    loss, accuracy = trained.evaluate(images, labels, batch_size=10)
+    loss, accuracy = trained.evaluate(images, labels, batch_size=10).values()
     assert (trained.vector.tobytes(), trained.read_sums()) == before
     params = tree.map(lambda leaf: leaf.astype(np.float64), trained.params)
     logits = trained.model.predict(params, (images / 255 - MEAN) / STD)
@@ -167,7 +169,7 @@ def test_dropout_is_on_in_training_and_drawn_anew_each_step(workers):
     trained = trainer(workers, dropout=0.5, lr=1e-30, weight_decay=0)
     shake(trained)
     for _ in range(3):
-        trained.reset_sums()
+        trained.sums.reset()
         trained.train_step(*data(4))
         losses.append(trained.read_sums()["loss"])
     assert len(set(losses)) == 3

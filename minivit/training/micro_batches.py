@@ -1,0 +1,23 @@
+"""Micro-batches: where a batch is cut, so that workers can share it and its activations stay small.
+
+The cut depends on the model and the batch alone, never on the number of workers, because gradients
+are rounded differently when a batch is cut differently.
+"""
+
+from ..layers import PatchDropout
+from ..parallel.workers import cut
+
+# Bytes of the widest activation of a micro-batch: what one layer writes is still in the cache when
+# the next one reads it.
+CACHE = 1 << 21
+# Tokens it has at least: adding its gradients costs as much for few tokens as for many.
+TOKENS = 512
+
+
+def micro_batches(config, batch):
+    """Cut `batch` images for a model of `config` on a CPU -> [(start, stop), ...]."""
+    prefix = config.tokens - config.patches  # the class token is never dropped
+    tokens = PatchDropout(config.patch_dropout, prefix).count(config.tokens)
+    widest = max(config.mlp_dim, 3 * config.dim, config.heads * tokens)
+    images = max(CACHE / (4 * tokens * widest), TOKENS / tokens)
+    return cut(batch, max(1, round(images)))

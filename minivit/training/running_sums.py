@@ -1,0 +1,56 @@
+"""Running sums: what an epoch has come to so far, and the first step that was not finite."""
+
+from ..parallel.ordered_sum import in_order
+
+NEVER = 2**62  # a step that no run reaches
+
+
+class RunningSums:
+    """The sums that `objective` names, over the images since the last `reset`.
+
+    They stay on the device: only `read` waits for it.
+    """
+
+    def __init__(self, objective, xp):
+        self.kinds, self.xp = objective.sums, xp
+        self.reset()
+
+    def reset(self, values=None, count=0):
+        """Start anew, or from the `values` that a checkpoint holds after `count` images."""
+        values = values or {}
+        self.totals = {
+            name: self.xp.asarray(values.get(name, 0), dtype=DTYPES[kind])
+            for name, kind in self.kinds.items()
+        }
+        self.count = count
+        self.first_bad = self.xp.asarray(NEVER)
+
+    def add(self, results, count, step, norm):
+        """Add a step's results, [(index of the micro-batch, its sums), ...] from each worker.
+
+        The step counts as bad if a sum or `norm`, the length of its gradient, is not finite.
+        """
+        xp = self.xp
+        for sums in in_order(results):
+            for name in self.kinds:
+                self.totals[name] = self.totals[name] + sums[name]
+        self.count += count
+        finite = xp.isfinite(norm)
+        for name, kind in self.kinds.items():
+            if kind is float:
+                finite = finite & xp.isfinite(self.totals[name])
+        self.first_bad = xp.minimum(self.first_bad, xp.where(finite, NEVER, step))
+
+    def read(self, vector, step):
+        """Wait for the device -> {name: number, "count": images, "bad_step": first one or None}.
+
+        The last `step` is bad too if it left weights, `vector`, that are not finite.
+        """
+        xp = self.xp
+        finite = xp.isfinite(vector).all()
+        bad = int(xp.minimum(self.first_bad, xp.where(finite, NEVER, step)))
+        sums = {name: kind(self.totals[name]) for name, kind in self.kinds.items()}
+        return {**sums, "count": self.count, "bad_step": None if bad == NEVER else bad}
+
+
+DTYPES = {float: "float64", int: "int64"}
