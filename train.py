@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ from minivit.storage.directory import RunDirectory
 from minivit.storage.lock import locked
 from minivit.text import counted
 from minivit.training.early_steps import SmallerViT
-from minivit.training.recipe import PRESETS, Recipe
+from minivit.training.presets import PRESETS
+from minivit.training.recipe import Recipe
 from minivit.training.run import Run
 from minivit.training.saved_run import SavedRun
 
@@ -55,8 +56,8 @@ def main(argv):
         print(note)
     if not saved:
         preset = args.preset or ("tiny" if on_cpu else "base")
-        config = cli.model_config(args, **PRESETS[preset].model)
-        recipe = replace(Recipe(**PRESETS[preset].recipe), **given(args, Recipe))
+        config = Config(**{**PRESETS[preset].model, **cli.given(args, Config)})
+        recipe = replace(Recipe(**PRESETS[preset].recipe), **cli.given(args, Recipe))
         directory = RunDirectory.new(args.out) if args.out else None
         source = {"dataset": "auto", "data_dir": None}
     source |= {name: getattr(args, name) for name in source if getattr(args, name) is not None}
@@ -83,7 +84,7 @@ def continued(args, saved):
     Raises ConfigError if an option says otherwise, or if a result would be lost by going on.
     """
     preset = {"preset": args.preset} if args.preset else {}
-    saved.refuse_options(**given(args, Config), **given(args, Recipe), **preset)
+    saved.refuse_options(**cli.given(args, Config), **cli.given(args, Recipe), **preset)
     directory = RunDirectory(saved.path.parent)
     if args.out and Path(args.out).resolve() != directory.path.resolve():
         raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {args.out}.")
@@ -119,12 +120,6 @@ def conclude(name, directory):
     return 0
 
 
-def given(args, kind):
-    """The options that were given and are fields of the dataclass `kind`."""
-    values = {f.name: getattr(args, f.name, None) for f in fields(kind)}
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def fit_to_data(args, config, dataset):
     """`config` with the data's image size, channels and classes, unless others were given."""
     height, width, channels = dataset.train_images.shape[1:]
@@ -132,10 +127,10 @@ def fit_to_data(args, config, dataset):
         raise ConfigError(f"{dataset.name}: images are {height} x {width}; they must be square")
     sizes = {"image_size": height, "channels": channels, "classes": len(dataset.classes)}
     for name, size in sizes.items():
-        if getattr(args, name) not in (None, size):
-            flag = "--" + name.replace("_", "-")
+        asked = getattr(args, name)
+        if asked not in (None, size):
             raise ConfigError(
-                f"{flag} {getattr(args, name)}: {dataset.name} has {size}; leave the option out"
+                f"{cli.flag(name)} {asked}: {dataset.name} has {size}; leave the option out"
             )
     return replace(config, **sizes)
 

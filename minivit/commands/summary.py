@@ -2,7 +2,7 @@
 
 from ..config import VARIANTS, Config
 from ..costs import activation_bytes, flops, macs, parameters, rows
-from .arguments import add_model_arguments, model_config, model_sizes, whole
+from .arguments import add_settings, given, whole
 
 LINE = "{:<24}{:<16}{:>13}{:>11}{:>14}"
 FLOAT = 4  # bytes of a float32
@@ -23,7 +23,7 @@ def add_arguments(parser):
         default=128,
         help="images whose activations are kept at once",
     )
-    add_model_arguments(parser)
+    add_settings(parser.add_argument_group("the model"), Config)
     parser.epilog = (
         "examples:\n"
         "  python -m minivit summary --dim 96 --depth 4\n"
@@ -34,9 +34,9 @@ def add_arguments(parser):
 def main(args):
     """Print the table -> 0. Raises ConfigError for sizes that cannot be."""
     if args.variant:
-        config = Config.variant(args.variant, **model_sizes(args))
+        config = Config.variant(args.variant, **given(args, Config))
     else:
-        config = model_config(args)
+        config = Config(**given(args, Config))
     print_table(config, args.batch_size)
     print_notes(config, args.batch_size)
     return 0
