@@ -29,8 +29,8 @@ from minivit.training.run import Run
 from minivit.training.saved_run import SavedRun
 
 # What is said at the start where it is not as `Config` and `Recipe` have it.
-EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix first_drop
-    first_size ema whiten init""".split()
+EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix early_drop
+    early_size ema whiten init""".split()
 
 
 def main(argv):
@@ -65,8 +65,8 @@ def main(argv):
         special(xp.zeros(0))  # without SciPy it fails here, before anything is read or written
     dataset = data.load(source["dataset"], source["data_dir"], image_size=config.image_size)
     config = fit_to_data(args, config, dataset)
-    if recipe.first_size:
-        SmallerViT(config, recipe.first_size)  # one that cannot be fails before anything is written
+    if recipe.early_size:
+        SmallerViT(config, recipe.early_size)  # one that cannot be fails before anything is written
     source = record(source, dataset)
     directory = directory or RunDirectory.numbered("runs", f"{dataset.name}-{preset}")
     with locked(directory.path), Workers(args.threads if on_cpu else 1) as workers:

@@ -110,6 +110,28 @@ class Settings:
         """{name: Setting} of all fields, in their order."""
         return {field.name: field.metadata["setting"] for field in fields(cls)}
 
+    @classmethod
+    def from_dict(cls, values):
+        """The value that `to_dict` wrote, also under older names of fields.
+
+        A field that is not in `values` has its default: it is newer than they are. Raises
+        ConfigError for names that are no fields, and for values that a field cannot have.
+        """
+        if names := cls.unknown_names(values):
+            raise ConfigError(f"{cls.__name__} has no {', '.join(names)}")
+        now = cls._aliases()
+        return cls(**{now.get(name, name): value for name, value in values.items()})
+
+    @classmethod
+    def unknown_names(cls, values):
+        """The names in `values` that no field has or had, sorted."""
+        return sorted(set(values) - cls.settings().keys() - cls._aliases().keys())
+
+    @classmethod
+    def _aliases(cls):
+        """{older name: name now}."""
+        return {s.alias: name for name, s in cls.settings().items() if s.alias}
+
     def to_dict(self):
         """The fields as a plain dict, for JSON."""
         return asdict(self)

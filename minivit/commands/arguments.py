@@ -48,7 +48,8 @@ class Parser(argparse.ArgumentParser):
         options = [word.partition("=")[0] for word in extra if word.startswith("-")]
         if not options:
             return f"unexpected argument {extra[0]!r}"
-        valid = [name for name in self._option_string_actions if name.startswith("--")]
+        shown = [action for action in self._actions if action.help != argparse.SUPPRESS]
+        valid = [name for action in shown for name in action.option_strings if name[:2] == "--"]
         near = [SYNONYMS[options[0]]] if SYNONYMS.get(options[0]) in valid else []
         near = near or difflib.get_close_matches(options[0], valid, n=1, cutoff=0.6)
         return f"unknown option {options[0]}" + (f"; did you mean {near[0]}?" if near else "")
@@ -131,6 +132,8 @@ def _add_setting(group, name, setting, default):
     else:
         how = {"type": _in_range(setting.kind, setting.range), "metavar": setting.metavar}
     group.add_argument(flag(name), **how, help=f"{setting.help} (default: {default})")
+    if setting.alias:
+        group.add_argument(flag(setting.alias), dest=name, **how, help=argparse.SUPPRESS)
 
 
 def flag(name):

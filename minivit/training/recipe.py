@@ -45,10 +45,14 @@ class Recipe(Settings):
                            metavar="RATE", group="images")  # fmt: skip
     cutmix: float = setting(0.0, "CutMix with a share from Beta(RATE, RATE)",
                             metavar="RATE", group="images")  # fmt: skip
-    first_drop: float = share(0.0, "share of the patches left out in the early steps", 0.99)
-    first_size: int = setting(0, "side to which images are shrunk in the early steps",
-                              metavar="PIXELS", unset="full size")  # fmt: skip
-    first_share: float = share(0.5, "share of all steps that are early in this sense")
+    early_drop: float = share(
+        0.0, "share of the patches left out in the early steps", 0.99, alias="first_drop"
+    )
+    early_size: int = setting(0, "side to which images are shrunk in the early steps",
+                              metavar="PIXELS", unset="full size", alias="first_size")  # fmt: skip
+    early_share: float = share(
+        0.5, "share of all steps that count as early in this sense", alias="first_share"
+    )
     ema: float = setting(0.0, "evaluate a running mean of the weights with this decay",
                          high=0.999999, metavar="DECAY", unset="off")  # fmt: skip
     micro_batch: int = setting(

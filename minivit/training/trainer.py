@@ -36,7 +36,7 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.model, self.loss = ViT(config), CrossEntropy(recipe.smoothing)
-        self.first = first_model(self.model, recipe.first_drop, recipe.first_size)
+        self.first = first_model(self.model, recipe.early_drop, recipe.early_size)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -54,7 +54,7 @@ class Trainer:
 
     def model_at(self, step):
         """The model that learns in a step: at first the one on fewer tokens, then the whole one."""
-        return self.first if step <= self.recipe.first_share * self.steps else self.model
+        return self.first if step <= self.recipe.early_share * self.steps else self.model
 
     def micro_batches(self, batch, config=None):
         """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size.

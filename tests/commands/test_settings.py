@@ -21,7 +21,7 @@ class Oven(Settings):
     degrees: float = setting(180.0, "how hot", low=0, high=300, low_open=True, metavar="C")
     minutes: int = setting(0, "how long", high=90, unset="until it smells")
     heat: str = setting("top", "where from", choices=("top", "bottom"))
-    fan: bool = setting(False, "blow")
+    fan: bool = setting(False, "blow", alias="blower")
 
 
 def option(capsys, kind, name, *words):
@@ -96,3 +96,30 @@ def test_help_says_what_a_field_is_when_it_is_not_given(capsys):
     assert "--degrees C how hot (default: 250.0)" in words
     assert "--minutes N how long (default: until it smells)" in words
     assert "--fan, --no-fan blow (default: off)" in words and "--heat" not in words
+
+
+def test_an_older_name_is_read_and_taken_but_not_shown(capsys):
+    assert Oven.from_dict({"blower": True, "minutes": 3}) == Oven(fan=True, minutes=3)
+    assert Oven.from_dict(Oven(fan=True).to_dict()) == Oven(fan=True)
+    parser = Parser(prog="test")
+    add_settings(parser, Oven)
+    assert given(parser.parse_args(["--blower"]), Oven) == {"fan": True}
+    assert given(parser.parse_args(["--no-blower"]), Oven) == {"fan": False}
+    assert "blower" not in parser.format_help()
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--blowr"])
+    assert "blower" not in capsys.readouterr().err
+
+
+def test_names_that_are_no_fields_are_named():
+    names = {"zeal": 1, "fan": True, "blower": True, "door": 2}
+    assert Oven.unknown_names(names) == ["door", "zeal"]
+    with pytest.raises(ConfigError, match="Oven has no door, zeal"):
+        Oven.from_dict({"zeal": 1, "minutes": 2, "door": 2})
+    with pytest.raises(ConfigError, match="minutes must be a whole number"):
+        Oven.from_dict({"minutes": -1})
+
+
+def test_the_first_part_of_a_run_had_other_names():
+    old = {"first_drop": 0.5, "first_size": 16, "first_share": 0.25}
+    assert Recipe.from_dict(old) == Recipe(early_drop=0.5, early_size=16, early_share=0.25)

@@ -236,6 +236,32 @@ def test_a_run_of_another_version_is_neither_gone_on_with_nor_written_over(capsy
     assert "best.npz" not in refused(capsys, 1, sentence, "--resume", "done")
 
 
+def as_it_was_written_before(values):
+    """A run's description with the names that its early steps had before."""
+    recipe = {name.replace("early_", "first_"): v for name, v in values["recipe"].items()}
+    return {**values, "recipe": recipe}
+
+
+def test_a_run_that_was_written_under_older_names_goes_on(capsys, here):
+    words = [*ON_SHAPES, "--first-drop", 0.5, "--early-share", 0.25, "--out", "old"]
+    assert run(capsys, *words)[0] == 0
+    recorded, config = (here / "old/metrics.jsonl").read_text(), here / "old/config.json"
+    new = json.loads(config.read_text())
+    assert (new["recipe"]["early_drop"], new["recipe"]["early_share"]) == (0.5, 0.25)
+    config.write_text(json.dumps(as_it_was_written_before(new)))
+    assert "first_drop" in config.read_text()
+    for name in ("last.npz", "best.npz"):
+        arrays, meta = checkpoint.load(here / "old" / name)
+        checkpoint.save(here / "old" / name, arrays, as_it_was_written_before(meta))
+    unfinish(here / "old")
+    sentence = "early_drop is 0.5, not 0.25"
+    refused(capsys, 2, sentence, "--resume", "old", "--first-drop", 0.25)
+    assert run(capsys, "--resume", "old", "--first-drop", 0.5)[0] == 0
+    assert (here / "old/metrics.jsonl").read_text() == recorded
+    assert json.loads(config.read_text()) == new
+    assert checkpoint.read_meta(here / "old/last.npz")["recipe"] == new["recipe"]
+
+
 def on_a_gpu(directory):
     """Have a run's last checkpoint say that a GPU made it."""
     arrays, meta = checkpoint.load(directory / "last.npz")
