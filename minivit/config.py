@@ -4,8 +4,9 @@ import math
 import re
 from dataclasses import dataclass
 
-from .errors import ConfigError, unknown
+from .errors import ConfigError
 from .settings import Settings, setting
+from .text import unknown
 
 # name: (width D, depth, heads, MLP width M). Sources: Dosovitskiy et al. 2021, table 1 (B, L, H);
 # Touvron et al. 2021, arXiv:2012.12877, table 1 (Ti, S).

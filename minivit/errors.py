@@ -4,19 +4,17 @@
 `ConfigError`, which is wrong usage); a caller of the library catches `MinivitError`.
 """
 
-import difflib
-
 
 class MinivitError(Exception):
-    """The root of everything minivit raises on purpose."""
+    """The base of all errors that minivit raises on purpose."""
 
 
 class ConfigError(MinivitError, ValueError):
-    """A size, name or option that cannot be meant."""
+    """A size, name or option that is not valid."""
 
 
 class BackendError(MinivitError, RuntimeError):
-    """The device that was asked for is not there."""
+    """A device or library that was asked for and is not there."""
 
 
 class DataError(MinivitError, ValueError):
@@ -27,22 +25,13 @@ class CheckpointError(MinivitError, ValueError):
     """A checkpoint that is damaged or belongs to another model."""
 
 
+class RunError(MinivitError, RuntimeError):
+    """A run's directory that is in use or cannot be made."""
+
+
 class WorkerError(MinivitError, RuntimeError):
     """Workers that ended early, or were asked for what they cannot do."""
 
 
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
-
-
-def unknown(kind, name, valid, meant=None):
-    """One sentence for a misspelt name: what it was, the nearest valid one, and all of them.
-
-    `meant` is the valid one where that is known better than by spelling. Capitals do not count.
-    """
-    valid = [str(v) for v in valid]
-    small = {v.casefold(): v for v in reversed(valid)}
-    near = difflib.get_close_matches(str(name).casefold(), small, n=1, cutoff=0.4)
-    near = [meant] if meant in valid else [small[word] for word in near]
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {str(name)!r}{hint} Valid: {', '.join(valid)}."

@@ -11,7 +11,8 @@ and its help all follow from what the fields state:
 import math
 from dataclasses import asdict, dataclass, field, fields
 
-from .errors import ConfigError, unknown
+from .errors import ConfigError
+from .text import unknown
 
 LARGEST_INTEGER = 2**63 - 1  # that fits in NumPy's int64
 

@@ -1,12 +1,12 @@
-"""What every command line of the project shares: options and their values. See also `ending`."""
+"""What all command lines share: the parser, the types of values, and options from settings."""
 
 import argparse
 import difflib
 import math
 import os
 
-from ..errors import unknown
 from ..settings import LARGEST_INTEGER, Range
+from ..text import unknown
 
 # What other programs call an option or a value, and what it is called here.
 SYNONYMS = {

@@ -3,8 +3,6 @@
 import sys
 import time
 
-from tqdm import tqdm
-
 
 class Progress:
     """Shows the steps of a run; `line` prints above the bar, or plainly where there is none.
@@ -19,6 +17,8 @@ class Progress:
         self.began, self.start = time.monotonic(), done
         self.bar = None
         if on_terminal(self.stream) and on_terminal(sys.stdout):
+            from tqdm import tqdm
+
             form = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
             self.bar = tqdm(
                 total=steps,
