@@ -1,4 +1,4 @@
-"""Config: the sizes of a Vision Transformer, checked once so that no layer has to."""
+"""Config: the sizes of a Vision Transformer, checked once so that no layer has to check them."""
 
 import math
 import re
@@ -75,8 +75,8 @@ class Config(Settings):
     def variant(cls, name, **sizes):
         """A published model, such as "B/16": the name, a slash and the patch size.
 
-        Anything else (image_size=32, classes=10, pool="mean", ...) is given by keyword; images
-        are 224 pixels and classes 1000 unless said otherwise, as published.
+        sizes: other fields by keyword (image_size=32, classes=10, pool="mean", ...). As published,
+        image_size is 224 and classes is 1000 if they are not given.
         """
         match = re.fullmatch(r"(?:ViT-)?([A-Za-z]+)/(\d+)", name)
         if not match or match[1] not in VARIANTS:
@@ -89,17 +89,17 @@ class Config(Settings):
 
     @property
     def patches(self):
-        """N, the number of patches of an image."""
+        """N, the number of patches in an image."""
         return (self.image_size // self.patch_size) ** 2
 
     @property
-    def patch_numbers(self):
-        """How many numbers a patch has: its pixels' colours."""
+    def patch_dim(self):
+        """The number of values in a flattened patch: its pixels times their channels."""
         return (self.patch_size + 2 * self.patch_overlap) ** 2 * self.channels
 
     @property
     def tokens(self):
-        """T, the number of tokens: the patches, and the class token if there is one."""
+        """T, the number of tokens: the patches, plus the class token if there is one."""
         return self.patches + (self.pool == "class")
 
 

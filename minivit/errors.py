@@ -1,7 +1,7 @@
-"""The project's own exceptions: each carries one sentence saying what, where and what to do.
+"""The errors of minivit. Each message is one sentence: what is wrong, where, and what to do.
 
-`train.py` and `python -m minivit` print that sentence and exit with status 1 (2 for a
-`ConfigError`, which is wrong usage); a caller of the library catches `MinivitError`.
+The commands print that sentence and exit with status 1 (2 for a `ConfigError`, which is wrong
+usage); a caller of the library catches `MinivitError`.
 """
 
 
@@ -18,7 +18,7 @@ class BackendError(MinivitError, RuntimeError):
 
 
 class DataError(MinivitError, ValueError):
-    """Images or labels that are missing, damaged or not what they claim to be."""
+    """Images or labels that are missing, damaged or of another format than stated."""
 
 
 class CheckpointError(MinivitError, ValueError):
@@ -30,7 +30,7 @@ class RunError(MinivitError, RuntimeError):
 
 
 class WorkerError(MinivitError, RuntimeError):
-    """Workers that ended early, or were asked for what they cannot do."""
+    """Workers that have died, or that cannot do what was asked of them."""
 
 
 class DivergedError(MinivitError, ArithmeticError):

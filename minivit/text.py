@@ -6,7 +6,7 @@ import shlex
 
 
 def shell(path):
-    """`path` as one word of a command line, in quotes where it needs them."""
+    """`path` as one word of a shell command, quoted if necessary."""
     if os.name != "nt":
         return shlex.quote(str(path))
     import subprocess

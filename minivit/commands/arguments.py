@@ -8,7 +8,7 @@ import os
 from ..settings import LARGEST_INTEGER, Range
 from ..text import unknown
 
-# What other programs call an option or a value, and what it is called here.
+# {an option's or value's name in other programs: its name here}, to suggest the right one.
 SYNONYMS = {
     "--learning-rate": "--lr",
     "--wd": "--weight-decay",
@@ -19,7 +19,7 @@ SYNONYMS = {
 
 
 class Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Help 80 columns wide that shows defaults, where there is one to show."""
+    """Help in 80 columns that shows every default except None and False."""
 
     def __init__(self, prog):
         super().__init__(prog, max_help_position=28, width=80)
@@ -31,20 +31,20 @@ class Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFo
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that takes no shortened options and says what is wrong in one line."""
+    """An ArgumentParser that refuses abbreviated options and reports errors in one line."""
 
     def __init__(self, **settings):
         super().__init__(allow_abbrev=False, formatter_class=Help, **settings)
 
     def parse_args(self, args=None, namespace=None):
-        """As argparse does, naming the nearest option where one is misspelt."""
+        """As argparse does. An error about an unknown option suggests the nearest valid one."""
         namespace, extra = self.parse_known_args(args, namespace)
         if extra:
             self.error(self.unknown_argument(extra))
         return namespace
 
     def unknown_argument(self, extra):
-        """The sentence for the arguments that no option takes."""
+        """The sentence for arguments that belong to no option."""
         options = [word.partition("=")[0] for word in extra if word.startswith("-")]
         if not options:
             return f"unexpected argument {extra[0]!r}"
@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
         return f"unknown option {options[0]}" + (f"; did you mean {near[0]}?" if near else "")
 
     def error(self, message):
-        """Print the sentence and where help is, on one line of stderr; exit with status 2."""
+        """Print the message and how to get help on one line of stderr; exit with status 2."""
         message = message.removeprefix("argument ")
         stop = "" if message.endswith((".", "?")) else "."
         self.exit(2, f"error: {message}{stop} See {self.prog} --help.\n")
@@ -67,7 +67,7 @@ def whole(low=1, high=LARGEST_INTEGER):
 
 
 def number(low=0.0, high=math.inf, low_open=False, high_open=False):
-    """A value type: a finite float in [low, high], without the ends that are open."""
+    """A value type: a finite float in the interval from low to high, closed unless said."""
     return _in_range(float, Range(low, high, low_open, high_open))
 
 
@@ -87,7 +87,7 @@ def _in_range(kind, limits):
 
 
 def choice(kind, names):
-    """A value type: one of `names`, in capitals or not; a misspelt one is told the nearest."""
+    """A value type: one of `names`, in upper or lower case. Errors suggest the nearest name."""
     known = {name.casefold(): name for name in names}
 
     def value(text):
@@ -100,12 +100,12 @@ def choice(kind, names):
 
 
 def path(text):
-    """A value type: a path, ~ being the home directory also where the shell left it."""
+    """A value type: a path. ~ is the home directory, even where the shell did not expand it."""
     return os.path.expanduser(words(text))
 
 
 def words(text):
-    """A value type: any text but none."""
+    """A value type: any text that is not empty."""
     if not text.strip():
         raise argparse.ArgumentTypeError("must not be empty")
     return text

@@ -13,21 +13,21 @@ def add_arguments(parser):
     parser.add_argument(
         "--variant",
         metavar="NAME/P",
-        help=f"a published model, one of {', '.join(VARIANTS)} with the patch size: B/16 is for "
-        "224 pixels and 1000 classes unless these are given too",
+        help=f"a published model, one of {', '.join(VARIANTS)} with the patch size, such as B/16; "
+        "it has 224 pixels and 1000 classes unless these are given too",
     )
     parser.add_argument(
         "--batch-size",
         metavar="N",
         type=whole(),
         default=128,
-        help="images whose activations are kept at once",
+        help="images whose activations are in memory at once",
     )
     add_settings(parser.add_argument_group("the model"), Config)
     parser.epilog = (
         "examples:\n"
-        "  python -m minivit summary --dim 96 --depth 4\n"
-        "  python -m minivit summary --variant Ti/4 --image-size 32 --classes 10"
+        f"  {parser.prog} --dim 96 --depth 4\n"
+        f"  {parser.prog} --variant Ti/4 --image-size 32 --classes 10"
     )
 
 

@@ -61,11 +61,11 @@ def main(args):
         source = {"dataset": "auto", "data_dir": None}
     source |= {name: getattr(args, name) for name in source if getattr(args, name) is not None}
     if config.gelu == "erf":
-        special(xp.zeros(0))  # without SciPy it fails here, before anything is read or written
+        special(xp.zeros(0))  # raises here without SciPy, before anything is read or written
     dataset = data.load(source["dataset"], source["data_dir"], image_size=config.image_size)
     config = fit_to_data(args, config, dataset)
     if recipe.early_size:
-        SmallerViT(config, recipe.early_size)  # one that cannot be fails before anything is written
+        SmallerViT(config, recipe.early_size)  # checks the size before anything is written
     source = record(source, dataset)
     directory = directory or RunDirectory.numbered("runs", f"{dataset.name}-{preset}")
     with locked(directory.path), Workers(args.threads if on_cpu else 1) as workers:
@@ -78,7 +78,7 @@ def main(args):
 
 
 def require_tqdm():
-    """Raise BackendError without tqdm: now, not when a download or a progress bar needs it."""
+    """Raise BackendError if tqdm is missing, before a download or a progress bar needs it."""
     try:
         import tqdm  # noqa: F401
     except ImportError:
@@ -86,9 +86,9 @@ def require_tqdm():
 
 
 def continued(args, saved):
-    """What a saved run goes on with: config, recipe, preset, directory, source of the data.
+    """The config, recipe, preset, directory and source of the data of a saved run.
 
-    Raises ConfigError if an option says otherwise, or if a result would be lost by going on.
+    Raises ConfigError if an option contradicts them, or if resuming would delete a result.
     """
     preset = {"preset": args.preset} if args.preset else {}
     saved.refuse_options(**given(args, Config), **given(args, Recipe), **preset)
@@ -108,16 +108,16 @@ def continued(args, saved):
 
 
 def record(source, dataset):
-    """Where the data came from, in words that hold in any directory: for resuming."""
+    """Where the data came from, as absolute paths, so that a run resumes in any directory."""
     if source["dataset"] not in data.NAMES:
         return {"dataset": os.path.abspath(os.path.expanduser(source["dataset"])), "data_dir": None}
-    # What "auto" found counts, whatever can be had then.
+    # Not "auto", which may find other data when the run is resumed.
     place = data.directory(source["data_dir"]) if dataset.name in TITLES else None
     return {"dataset": dataset.name, "data_dir": place and os.path.abspath(place)}
 
 
 def conclude(name, directory):
-    """Print the result, naming the data it was measured on, and where the files are -> status 0."""
+    """Print the test result with the data set's name, and where the files are -> status 0."""
     result = directory.result()
     print(
         f"{name} test accuracy {result['test_accuracy']:.2%} "
@@ -128,7 +128,10 @@ def conclude(name, directory):
 
 
 def fit_to_data(args, config, dataset):
-    """`config` with the data's image size, channels and classes, unless others were given."""
+    """`config` with the data's image size, channels and classes.
+
+    Raises ConfigError if options ask for other ones.
+    """
     height, width, channels = dataset.train_images.shape[1:]
     if height != width:
         raise ConfigError(f"{dataset.name}: images are {height} x {width}; they must be square")
@@ -143,7 +146,7 @@ def fit_to_data(args, config, dataset):
 
 
 def introduce(run, device):
-    """Say what is about to happen, and on which device."""
+    """Print what is about to be trained, on which data and device."""
     dataset, c = run.dataset, run.config
     for note in (dataset.note, "" if device == "GPU" else blas.note(threads=False)):
         if note:

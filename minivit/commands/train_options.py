@@ -52,7 +52,7 @@ def _add_data(group):
         "--data-dir",
         type=path,
         metavar="DIR",
-        help="where CIFAR is, or goes (default: $MINIVIT_DATA or data)",
+        help="where CIFAR is, or is downloaded to (default: $MINIVIT_DATA or data)",
     )
     _add_recipe(group, "data")
 
@@ -80,13 +80,13 @@ def _add_places(group):
         type=choice("device", devices),
         metavar="{" + ",".join(devices) + "}",
         default="auto",
-        help="NumPy or CuPy",
+        help="cpu: NumPy; gpu: CuPy; auto: the GPU if it can be used",
     )
     group.add_argument(
         "--threads",
         type=whole(),
         metavar="N",
-        help="workers, one a core (default: the cores this process may use)",
+        help="number of workers, one per core (default: the cores this process may use)",
     )
     group.add_argument(
         "--out",
@@ -116,6 +116,6 @@ def _defaults(kind, part):
 
 
 def data_name(text):
-    """A value type: one of the data sets' names in capitals or not, or a directory."""
+    """A value type: a data set's name in upper or lower case, or a directory."""
     small = words(text).casefold()
     return small if small in data.NAMES else text
