@@ -44,6 +44,7 @@ from .errors import (
     DataError,
     DivergedError,
     MinivitError,
+    RunError,
     WorkerError,
 )
 from .layers import CrossEntropy
@@ -62,6 +63,7 @@ __all__ = [
     "DivergedError",
     "Key",
     "MinivitError",
+    "RunError",
     "ViT",
     "WorkerError",
     "gradcheck",

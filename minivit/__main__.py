@@ -1,41 +1,56 @@
-"""python -m minivit <command>: the commands that are not training (that is train.py)."""
+"""python -m minivit COMMAND: all commands. An installed package calls this `minivit` as well."""
 
 import importlib
 import sys
+from functools import partial
 
+from .commands import COMMANDS
 from .commands.arguments import Parser
 from .commands.exits import run
-from .errors import ConfigError, unknown
+from .errors import ConfigError
+from .text import unknown
 
-# name: (module with add_arguments(parser) and main(args), what it does)
-COMMANDS = {
-    "bench": ("minivit.commands.bench", "how fast a training step is, and against PyTorch"),
-    "gradcheck": ("minivit.commands.gradcheck", "compare every gradient with finite differences"),
-    "summary": ("minivit.commands.summary", "layers, shapes, parameters, MACs, memory of a model"),
-}
+EPILOG = """
+{prog} COMMAND --help shows the options of a command.
+
+examples:
+  {prog} train --dataset shapes --preset smoke
+  {prog} gradcheck
+  {prog} summary --variant B/16
+"""
 
 
-def main(argv):
-    """Run the command that argv names -> exit status. Imports that command's module only."""
+def main(argv, prog="python -m minivit"):
+    """Run the command that argv names -> exit status. prog: how the user called this."""
+    lines = [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
     top = Parser(
-        prog="python -m minivit",
-        usage="python -m minivit COMMAND [options]",
-        description="The Vision Transformer from scratch: tools around the model.",
-        epilog="commands:\n"
-        + "\n".join(f"  {name:<12}{text}" for name, (_, text) in COMMANDS.items())
-        + "\n\npython -m minivit COMMAND --help tells a command's options; train.py trains.",
+        prog=prog,
+        usage="%(prog)s COMMAND [options]",
+        description="The Vision Transformer from scratch in NumPy.",
+        epilog="\n".join(["commands:", *lines, EPILOG.format(prog=prog)]),
     )
-    top.add_argument("command", metavar="COMMAND", nargs="?", help="one of those below")
+    top.add_argument("command", metavar="COMMAND", nargs="?", help="one of the commands below")
     name = top.parse_args(argv[:1]).command
     if name is None:
         raise ConfigError(f"COMMAND is missing; valid: {', '.join(COMMANDS)}.")
     if name not in COMMANDS:
         raise ConfigError(unknown("command", name, COMMANDS))
-    path, text = COMMANDS[name]
-    module = importlib.import_module(path)
-    parser = Parser(prog=f"python -m minivit {name}", description=text[0].upper() + text[1:] + ".")
+    return command(name, argv[1:], prog=f"{prog} {name}")
+
+
+def command(name, argv, prog):
+    """Run the command `name` with the options `argv` -> exit status. Imports its module only."""
+    module = importlib.import_module(f".commands.{name}", __package__)
+    text = COMMANDS[name]
+    description = text[0].upper() + text[1:] + "."
+    parser = Parser(prog=prog, usage="%(prog)s [options]", description=description)
     module.add_arguments(parser)
-    return module.main(parser.parse_args(argv[1:]))
+    return module.main(parser.parse_args(argv))
+
+
+def script():
+    """The console script `minivit` of an installed package -> exit status."""
+    return run(partial(main, prog="minivit"))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Config: the sizes of a Vision Transformer, checked once so that no layer has to."""
+"""Config: the sizes of a Vision Transformer, checked once so that no layer has to check them."""
 
 import math
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
-from .errors import ConfigError, unknown
+from .errors import ConfigError
+from .settings import Settings, setting
+from .text import unknown
 
 # name: (width D, depth, heads, MLP width M). Sources: Dosovitskiy et al. 2021, table 1 (B, L, H);
 # Touvron et al. 2021, arXiv:2012.12877, table 1 (Ti, S).
@@ -18,65 +20,63 @@ VARIANTS = {
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
 INITS = ("xavier", "normal", "mimetic")
+LARGEST = 1_000_000  # of any size
+
+
+def rate(help):
+    """A share in [0, 1) that is 0 unless it is given."""
+    return setting(0.0, help, high=1, high_open=True, metavar="RATE")
 
 
 @dataclass(frozen=True)
-class Config:
-    """The sizes of a model. Raises ConfigError, naming sizes that work, if they cannot be.
+class Config(Settings):
+    """The sizes of a model: each field below says what it is.
 
-    image_size and patch_size are pixels a side, patch_overlap the pixels by which a patch reaches
-    over each of its sides; `dim` is the width D of a token, `mlp_dim` the hidden width M; `pool` is
-    "class", "mean" or "sequence", `gelu` "tanh" or "erf".
+    Sizes of images and patches are pixels a side. The rates are shares of what is left out in
+    training: dropout of numbers, patch_dropout of patches, drop_path of the last block's branches;
+    drop_path rises linearly from 0 in the first block. The values of `init` are explained in
+    `minivit.start`.
 
-    `dropout`, `drop_path` and `patch_dropout` are rates in [0, 1): the shares of numbers, branches
-    and patches left out in training. drop_path is the last block's rate; from 0 in the first block
-    it rises linearly. `init`, the parameters' start, is "xavier", "normal" or "mimetic" (see
-    `minivit.start`).
+    Raises ConfigError for values that are out of range or do not fit together, and names sizes
+    that would fit.
     """
 
-    image_size: int = 32
-    patch_size: int = 4
-    patch_overlap: int = 0
-    channels: int = 3
-    classes: int = 10
-    dim: int = 192
-    depth: int = 6
-    heads: int = 3
-    mlp_dim: int = 768
-    pool: str = "class"
-    gelu: str = "tanh"
-    dropout: float = 0.0
-    drop_path: float = 0.0
-    patch_dropout: float = 0.0
-    init: str = "xavier"
+    image_size: int = setting(32, "side of the images, in pixels", low=1, high=LARGEST)
+    patch_size: int = setting(4, "side of a patch; divides the image's", low=1, high=LARGEST)
+    patch_overlap: int = setting(
+        0, "pixels by which a patch reaches over each of its sides", high=LARGEST
+    )
+    channels: int = setting(3, "colours of a pixel", low=1, high=LARGEST)
+    classes: int = setting(10, "classes to tell apart", low=1, high=LARGEST)
+    dim: int = setting(192, "width D of a token", low=1, high=LARGEST)
+    depth: int = setting(6, "number of blocks", low=1, high=LARGEST)
+    heads: int = setting(3, "attention heads; divides the width", low=1, high=LARGEST)
+    mlp_dim: int = setting(768, "hidden width M of the MLP", low=1, high=LARGEST)
+    pool: str = setting(
+        "class", "what the head reads: class token, mean, or weighted mean", choices=POOLS
+    )
+    gelu: str = setting("tanh", "tanh form, or the exact one", choices=GELUS)
+    dropout: float = rate("share of numbers to drop in training")
+    drop_path: float = rate("share of branches to drop in the last block")
+    patch_dropout: float = rate("share of patches to drop in training")
+    init: str = setting("xavier", "how the parameters start", choices=INITS)
 
     def __post_init__(self):
-        for field in fields(self):
-            value = getattr(self, field.name)
-            # what is 0 where it is not given may be 0
-            least, words = (1, "above 0") if field.default else (0, "not negative")
-            if field.type is int and (type(value) is not int or value < least):
-                raise ConfigError(f"{field.name} must be a whole number {words}; got {value!r}")
-            number = isinstance(value, (int, float))
-            if field.type is float and not (number and 0 <= value < 1):
-                raise ConfigError(f"{field.name} must be a number in [0, 1); got {value!r}")
+        super().__post_init__()
         if self.patch_overlap >= self.image_size:
             raise ConfigError(
-                f"patch_overlap must be below image_size {self.image_size}, beyond which there is "
-                f"nothing to see; got {self.patch_overlap}"
+                f"patch_overlap must be below image_size {self.image_size}, because nothing lies "
+                f"beyond the image; got {self.patch_overlap}"
             )
         _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
         _check_divides("heads", self.heads, "dim", self.dim)
-        for name, valid in {"pool": POOLS, "gelu": GELUS, "init": INITS}.items():
-            if getattr(self, name) not in valid:
-                raise ConfigError(unknown(name, getattr(self, name), valid))
 
     @classmethod
     def variant(cls, name, **sizes):
         """A published model, such as "B/16": the name, a slash and the patch size.
 
-        Anything else (image_size=32, classes=10, pool="mean", ...) is given by keyword; images
-        are 224 pixels and classes 1000 unless said otherwise, as published.
+        sizes: other fields by keyword (image_size=32, classes=10, pool="mean", ...). As published,
+        image_size is 224 and classes is 1000 if they are not given.
         """
         match = re.fullmatch(r"(?:ViT-)?([A-Za-z]+)/(\d+)", name)
         if not match or match[1] not in VARIANTS:
@@ -89,22 +89,18 @@ class Config:
 
     @property
     def patches(self):
-        """N, the number of patches of an image."""
+        """N, the number of patches in an image."""
         return (self.image_size // self.patch_size) ** 2
 
     @property
-    def patch_numbers(self):
-        """How many numbers a patch has: its pixels' colours."""
+    def patch_dim(self):
+        """The number of values in a flattened patch: its pixels times their channels."""
         return (self.patch_size + 2 * self.patch_overlap) ** 2 * self.channels
 
     @property
     def tokens(self):
-        """T, the number of tokens: the patches, and the class token if there is one."""
+        """T, the number of tokens: the patches, plus the class token if there is one."""
         return self.patches + (self.pool == "class")
-
-    def to_dict(self):
-        """The fields as a plain dict, for JSON."""
-        return asdict(self)
 
 
 def _check_divides(small_name, small, large_name, large):

@@ -51,7 +51,7 @@ def rows(config):
     """The layers of ViT(config) in order, the blocks as one row, and the loss -> list of Row."""
     n, d, classes = config.patches, config.dim, config.classes
     whole, t = config.tokens, kept_tokens(config)
-    numbers = config.patch_numbers
+    numbers = config.patch_dim
     by_class = config.pool == "class"
     token = [Row("class_token", (whole, d), parameters=d)] if by_class else []
     cut = [Row("patch_dropout", (t, d))] if config.patch_dropout else []

@@ -64,7 +64,7 @@ class ViT:
         blocks = [TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu, p) for p in paths]
         return {
             "patchify": patchify,
-            "patch": Linear(c.patch_numbers, c.dim),
+            "patch": Linear(c.patch_dim, c.dim),
             **({"class_token": ClassToken(c.dim)} if c.pool == "class" else {}),
             "position": PositionEmbedding(c.tokens, c.dim),
             **({"patch_dropout": PatchDropout(c.patch_dropout, spare)} if c.patch_dropout else {}),

@@ -10,7 +10,8 @@ import sys
 
 import numpy as np
 
-from ..errors import BackendError, ConfigError, unknown
+from ..errors import BackendError, ConfigError
+from ..text import unknown
 from . import gpu
 
 

@@ -36,7 +36,7 @@ class Bench:
         shape = (max(pictures, batch), c.image_size, c.image_size, c.channels)
         images = xp.asarray(rng.integers(0, 256, shape, np.uint8))
         labels = xp.asarray(rng.integers(0, c.classes, len(images)))
-        recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, first_drop=0.5)
+        recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, early_drop=0.5)
         mean, std = [0.5] * c.channels, [0.25] * c.channels
         self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp)
         self.trainer.step = STEPS // 2
@@ -62,7 +62,7 @@ class Bench:
         self.trainer.train_step(self.images, self.labels)
 
     def fewer(self):
-        """The same on half of the patches, as in a run's first steps (`Recipe.first_drop`)."""
+        """The same on half of the patches, as in a run's first steps (`Recipe.early_drop`)."""
         now, self.trainer.step = self.trainer.step, 0
         self.train()
         self.trainer.step = now

@@ -1,1 +1,17 @@
-"""The commands of `python -m minivit`, one file each: add_arguments(parser) and main(args)."""
+"""The commands of `python -m minivit`, one a file; train.py is the first of them.
+
+    train, train_options        train a model, or go on with a run
+    gradcheck, summary, bench   look at a model: its gradients, its sizes, its speed
+    arguments                   what all command lines share: the parser, types of values, settings
+    exits                       how every command ends: its exit status, and errors in one line
+
+A command is a module with `add_arguments(parser)` and `main(args) -> exit status`, and a line in
+COMMANDS. Its `main` raises the project's own errors; only `exits` prints them.
+"""
+
+COMMANDS = {  # name of the module here: what it does
+    "train": "train a Vision Transformer on images",
+    "gradcheck": "compare every gradient with finite differences",
+    "summary": "show a model's layers, shapes, parameters, MACs and memory",
+    "bench": "measure how fast a training step is, alone or against PyTorch",
+}

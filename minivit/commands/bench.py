@@ -27,34 +27,41 @@ def add_arguments(parser):
         type=size_names,
         default=",".join(SIZES),
         metavar="A,B,...",
-        help="which of the sizes below",
+        help="sizes to measure, of those below",
     )
     parser.add_argument(
-        "--against", type=choice("opponent", ("torch",)), metavar="torch", help="an opponent"
+        "--against",
+        type=choice("opponent", ("torch",)),
+        metavar="torch",
+        help="also measure PyTorch",
     )
-    parser.add_argument("--runs", type=whole(), default=7, metavar="N", help="turns to take")
+    parser.add_argument("--runs", type=whole(), default=7, metavar="N", help="repetitions")
     parser.add_argument(
         "--threads",
         type=whole(),
         metavar="N",
-        help="workers, one a core (default: the cores this process may use)",
+        help="number of workers, one per core (default: the cores this process may use)",
     )
     parser.add_argument(
         "--device",
         type=choice("device", ("cpu", "gpu")),
         default="cpu",
         metavar="{cpu,gpu}",
-        help="NumPy, or the same layers on CuPy",
+        help="cpu: NumPy; gpu: the same layers on CuPy",
     )
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    output.add_argument("--json", action="store_true", help="print one JSON object only")
     output.add_argument(
-        "--profile", action="store_true", help="instead: where a step's time goes, by layer"
+        "--profile", action="store_true", help="only measure where a step's time goes, by layer"
     )
     parser.epilog = "sizes, all of 4 x 4 patches on 32 x 32 pixels, with a class token:\n" + (
         "\n".join(f"  {name}  {size}" for name, size in SIZES.items())
-        + "\n\nAll sizes against torch take some five minutes on two cores."
-        + "\nLeave the machine alone meanwhile."
+        + "\n\nAll sizes against torch take about five minutes on two cores. Run nothing else"
+        + "\nmeanwhile."
+        + "\n\nexamples:"
+        + f"\n  {parser.prog} --sizes A"
+        + f"\n  {parser.prog} --against torch"
+        + f"\n  {parser.prog} --profile --sizes C"
     )
 
 

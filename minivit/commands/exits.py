@@ -1,8 +1,8 @@
-"""How every command line of the project ends: its exit status, and one line for what went wrong.
+"""How every command ends: its exit status, and errors as one line on stderr.
 
-Exit status: 0 done, 1 a failure that is understood (one line on stderr says which), 2 wrong usage,
-130 interrupted, 141 when the reader of a pipe has gone. Only a mistake of the program itself shows
-a traceback; MINIVIT_DEBUG=1 in the environment shows it for the others too.
+Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted (143 terminated), 141 the reader
+of the output pipe has closed it. An error that is a bug in minivit keeps its traceback;
+MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 """
 
 import io
@@ -14,17 +14,17 @@ from ..errors import ConfigError, MinivitError
 
 
 def run(main, argv=None):
-    """Call main(argv), `argv` being sys.argv[1:] if None -> exit status. Errors become one line."""
+    """Call main(argv) -> exit status. Errors become one line. argv: sys.argv[1:] if None."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that cannot be printed is spelt out
+        if isinstance(stream, io.TextIOWrapper):  # print characters it cannot encode as \x..
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
             status = main(sys.argv[1:] if argv is None else argv)
-        except SystemExit as stop:  # argparse: help was printed, or an option refused
+        except SystemExit as stop:  # argparse has printed help, or has refused an option
             status = stop.code
-        if sys.stdout:  # None if it was closed before we began
-            sys.stdout.flush()  # a reader that has gone shows here, not at interpreter exit
+        if sys.stdout:  # None if it was closed before the program started
+            sys.stdout.flush()  # so that a closed pipe raises here, not at interpreter exit
         return status or 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -41,19 +41,19 @@ def run(main, argv=None):
         place = f"{error.filename}: " if error.filename else ""
         return _end(f"error: {place}{error.strerror or error}", 1)
     except Exception as error:
-        if not _from_cupy(error):  # a mistake of ours: its traceback is what helps
+        if not _from_cupy(error):  # a bug in minivit: keep its traceback
             raise
         advice = "try a lower --batch-size; `nvidia-smi` shows what else runs there"
-        return _end(f"error: the GPU gave up ({type(error).__name__}: {error}); {advice}", 1)
+        return _end(f"error: the GPU failed ({type(error).__name__}: {error}); {advice}", 1)
 
 
 def _from_cupy(error):
-    """Did CuPy raise this, or the CUDA libraries below it?"""
+    """Whether CuPy, or a CUDA library below it, raised the error."""
     return type(error).__module__.partition(".")[0] in ("cupy", "cupy_backends", "cupyx")
 
 
 def _out_of_memory(error):
-    """The sentence for a MemoryError; CuPy's is one too."""
+    """The sentence for a MemoryError, NumPy's or CuPy's."""
     place = " on the GPU" if _from_cupy(error) else ""
     reason = str(error).removeprefix("Out of memory ").rstrip(".")
     reason = f" {reason};" if reason else ""
@@ -61,9 +61,9 @@ def _out_of_memory(error):
 
 
 def _end(sentence, status):
-    """Print one line on stderr -> status. Called while an exception is being handled."""
+    """Print one line on stderr -> status. Call it only while an exception is being handled."""
     if os.environ.get("MINIVIT_DEBUG") == "1":
         raise
-    with suppress(OSError):  # the terminal may have gone
+    with suppress(OSError):  # the terminal may be closed
         print(" ".join(sentence.splitlines()), file=sys.stderr, flush=True)
     return status

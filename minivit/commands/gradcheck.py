@@ -18,23 +18,23 @@ def add_arguments(parser):
         "--layer",
         metavar="NAME",
         type=choice("layer", NAMES),
-        help="only this one: " + ", ".join(NAMES) + " (default: all of them)",
+        help="check one layer only: " + ", ".join(NAMES) + " (default: all of them)",
     )
     parser.add_argument(
-        "--seed", metavar="N", type=whole(0), default=0, help="of inputs, parameters, masks"
+        "--seed", metavar="N", type=whole(0), default=0, help="seed of inputs, parameters, masks"
     )
     parser.add_argument(
         "--device",
         metavar="{auto,cpu,gpu}",
         type=choice("device", ("auto", "cpu", "gpu")),
         default="cpu",
-        help="where to compute",
+        help="cpu: NumPy; gpu: CuPy; auto: the GPU if it can be used",
     )
     parser.epilog = (
-        f"Central differences in float64 with step {STEP:g}: of every element of a layer, and\n"
-        "in random directions through the model. The error is max |analytic - numeric| /\n"
-        "max |numeric| over a leaf; one above tolerance makes the exit status 1.\n"
-        "\nexample:\n  python -m minivit gradcheck --layer attention"
+        f"Central differences in float64 with step {STEP:g}: of every element in a layer, and\n"
+        "in random directions in the model. The error is max |analytic - numeric| /\n"
+        "max |numeric| over a leaf. The exit status is 1 if one is above tolerance.\n"
+        f"\nexample:\n  {parser.prog} --layer attention"
     )
 
 

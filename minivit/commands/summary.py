@@ -2,7 +2,7 @@
 
 from ..config import VARIANTS, Config
 from ..costs import activation_bytes, flops, macs, parameters, rows
-from .arguments import add_model_arguments, model_config, model_sizes, whole
+from .arguments import add_settings, given, whole
 
 LINE = "{:<24}{:<16}{:>13}{:>11}{:>14}"
 FLOAT = 4  # bytes of a float32
@@ -13,30 +13,30 @@ def add_arguments(parser):
     parser.add_argument(
         "--variant",
         metavar="NAME/P",
-        help=f"a published model, one of {', '.join(VARIANTS)} with the patch size: B/16 is for "
-        "224 pixels and 1000 classes unless these are given too",
+        help=f"a published model, one of {', '.join(VARIANTS)} with the patch size, such as B/16; "
+        "it has 224 pixels and 1000 classes unless these are given too",
     )
     parser.add_argument(
         "--batch-size",
         metavar="N",
         type=whole(),
         default=128,
-        help="images whose activations are kept at once",
+        help="images whose activations are in memory at once",
     )
-    add_model_arguments(parser)
+    add_settings(parser.add_argument_group("the model"), Config)
     parser.epilog = (
         "examples:\n"
-        "  python -m minivit summary --dim 96 --depth 4\n"
-        "  python -m minivit summary --variant Ti/4 --image-size 32 --classes 10"
+        f"  {parser.prog} --dim 96 --depth 4\n"
+        f"  {parser.prog} --variant Ti/4 --image-size 32 --classes 10"
     )
 
 
 def main(args):
     """Print the table -> 0. Raises ConfigError for sizes that cannot be."""
     if args.variant:
-        config = Config.variant(args.variant, **model_sizes(args))
+        config = Config.variant(args.variant, **given(args, Config))
     else:
-        config = model_config(args)
+        config = Config(**given(args, Config))
     print_table(config, args.batch_size)
     print_notes(config, args.batch_size)
     return 0

@@ -1,128 +1,121 @@
-"""The options of `train.py`, in groups; what each is when it is not given."""
+"""The options of training, in groups.
 
-import argparse
-
-from .. import data
-from ..data.augment.prepare import POLICIES
-from ..training.recipe import PRESETS, Recipe
-from ..training.update import OPTIMIZERS
-from . import arguments as cli
-
-EXAMPLES = """\
-examples:
-  python train.py                                     CIFAR-10 if it can be had
-  python train.py --dataset shapes --preset smoke     a first look
-  python train.py --dataset cifar10 --data-dir DIR    from DIR, or an error
-  python train.py --dataset photos                    photos/train/CLASS/*.png
-  python train.py --resume runs/cifar10-tiny-1        go on after Ctrl-C
-
-presets:
+None stands for an option that was not given: then the preset's value holds, or the saved run's.
 """
 
+from .. import data
+from ..config import Config
+from ..training.presets import PRESETS
+from ..training.recipe import Recipe
+from .arguments import add_settings, choice, path, whole, words
 
-def parser():
-    """The options, in groups. None stands for "not given": the preset's value, or the run's."""
+EPILOG = """\
+examples:
+  {prog}
+      CIFAR-10 if it is there or can be downloaded, else the built-in shapes
+  {prog} --dataset shapes --preset smoke
+      a first look, in half a minute
+  {prog} --dataset cifar10 --data-dir DIR
+      CIFAR-10 from DIR, or an error
+  {prog} --dataset photos
+      your own images: photos/CLASS/*.png, or photos/train/CLASS/*.png
+  {prog} --resume runs/cifar10-tiny-1
+      go on after Ctrl-C
+
+presets:
+{presets}"""
+
+
+def add_arguments(parser):
+    """Add all options."""
     presets = "\n".join(f"  {name:6} {preset.expect}" for name, preset in PRESETS.items())
-    p = cli.Parser(
-        prog="train.py",
-        description="Train a Vision Transformer, written from scratch in NumPy.",
-        epilog=EXAMPLES + presets,
-    )
-    _add_data(p.add_argument_group("what to train on"))
-    _add_training(p.add_argument_group("how to train"))
-    _add_augmentation(p.add_argument_group("how to vary the images"))
-    _add_places(p.add_argument_group("where to run and write"))
-    pictures = {"image_size": "the data's; 32 for a directory's"}
-    pictures |= dict.fromkeys(("channels", "classes"), "the data's")
-    cli.add_model_arguments(p, source="the preset's", data=pictures)
-    return p
+    parser.epilog = EPILOG.format(prog=parser.prog, presets=presets)
+    _add_data(parser.add_argument_group("what to train on"))
+    _add_training(parser.add_argument_group("how to train"))
+    _add_recipe(parser.add_argument_group("how to vary the images"), "images")
+    _add_places(parser.add_argument_group("where to run and write"))
+    sizes = {"image_size": "the data's; 32 for a directory's"}
+    sizes |= dict.fromkeys(("channels", "classes"), "the data's")
+    model = parser.add_argument_group("the model")
+    add_settings(model, Config, defaults=_defaults(Config, "model") | sizes)
 
 
 def _add_data(group):
-    where = "where CIFAR is, or goes (default: $MINIVIT_DATA or data)"
-    what = "auto, cifar10, cifar100, shapes or a directory of images"
-    what += " (default: auto, CIFAR-10 if it can be had, else shapes)"
-    add(group, "--dataset", data_name, "NAME|DIR", what)
-    add(group, "--data-dir", cli.path, "DIR", where)
-    add(group, "--val-fraction", cli.number(0, 0.9), "SHARE", "of the training images, held out")
+    group.add_argument(
+        "--dataset",
+        type=data_name,
+        metavar="NAME|DIR",
+        help="auto, cifar10, cifar100, shapes or a directory of images "
+        "(default: auto, CIFAR-10 if it can be had, else shapes)",
+    )
+    group.add_argument(
+        "--data-dir",
+        type=path,
+        metavar="DIR",
+        help="where CIFAR is, or is downloaded to (default: $MINIVIT_DATA or data)",
+    )
+    _add_recipe(group, "data")
 
 
 def _add_training(group):
-    share, rate, whole = cli.number(0, 1), cli.number(), cli.whole(0)
-    preset = "model and recipe (default: tiny, or base on a GPU)"
-    whiten = "start the patch embedding as a whitening of the images' patches"
-    micro = "at most so many images through the model at once; gradients are summed"
-    micro += " (default: as many as suit the device)"
-    add(group, "--preset", cli.choice("preset", PRESETS), listed(PRESETS), preset)
-    add(group, "--epochs", cli.whole(), "N", "passes over the training images")
-    add(group, "--batch-size", cli.whole(), "N", "images a step")
-    add(group, "--lr", cli.number(low_open=True), "RATE", "peak learning rate")
-    add(group, "--weight-decay", rate, "RATE", "pull of matrices towards 0")
-    add(group, "--warmup", share, "SHARE", "of all steps, with rising rate")
-    optimizer = cli.choice("optimizer", OPTIMIZERS)
-    add(group, "--optimizer", optimizer, listed(OPTIMIZERS), "update rule")
-    add(group, "--smoothing", cli.number(0, 0.999), "SHARE", "label smoothing")
-    add_switch(group, "--whiten", whiten)
-    drop = cli.number(0, 0.99)
-    add(group, "--first-drop", drop, "SHARE", "of the patches, left out in the first steps")
-    add(group, "--first-size", whole, "PIXELS", "in the first steps, make images so small")
-    add(group, "--first-share", share, "SHARE", "of all steps: where those two apply")
-    add(group, "--ema", cli.number(0, 0.999999), "DECAY", "measure a running mean of the weights")
-    add(group, "--micro-batch", whole, "N", micro)
-    add(group, "--seed", whole, "N", "of everything random")
+    group.add_argument(
+        "--preset",
+        type=choice("preset", PRESETS),
+        metavar="{" + ",".join(PRESETS) + "}",
+        help="model and recipe (default: tiny, or base on a GPU)",
+    )
+    _add_recipe(group, "")
 
 
-def _add_augmentation(group):
-    """The options of `minivit.data.augment.prepare`."""
-    policy = cli.choice("policy", POLICIES)
-    share = "with a share from Beta(RATE, RATE)"
-    add_switch(group, "--augment", "random crop and flip")
-    add(group, "--policy", policy, listed(POLICIES), "none or RandAugment")
-    add(group, "--erasing", cli.number(0, 1), "SHARE", "of the images lose a rectangle")
-    add(group, "--mixup", cli.number(), "RATE", f"MixUp {share}")
-    add(group, "--cutmix", cli.number(), "RATE", f"CutMix {share}")
+def _add_recipe(group, heading):
+    """Add the fields of `Recipe` that belong under a heading."""
+    names = [name for name, setting in Recipe.settings().items() if setting.group == heading]
+    add_settings(group, Recipe, names, _defaults(Recipe, "recipe"))
 
 
 def _add_places(group):
     devices = ("auto", "cpu", "gpu")
-    workers = "workers, one a core (default: the cores this process may use)"
-    out = "run directory (default: runs/DATASET-PRESET-1, -2, ...)"
-    again = "go on with a run, from its last.npz or the checkpoint given"
-    device = cli.choice("device", devices)
-    cli.add(group, "--device", device, listed(devices), "NumPy or CuPy", default="auto")
-    add(group, "--threads", cli.whole(), "N", workers)
-    add(group, "--out", cli.path, "DIR", out)
-    add(group, "--resume", cli.path, "DIR|FILE", again)
+    group.add_argument(
+        "--device",
+        type=choice("device", devices),
+        metavar="{" + ",".join(devices) + "}",
+        default="auto",
+        help="cpu: NumPy; gpu: CuPy; auto: the GPU if it can be used",
+    )
+    group.add_argument(
+        "--threads",
+        type=whole(),
+        metavar="N",
+        help="number of workers, one per core (default: the cores this process may use)",
+    )
+    group.add_argument(
+        "--out",
+        type=path,
+        metavar="DIR",
+        help="run directory (default: runs/DATASET-PRESET-1, -2, ...)",
+    )
+    group.add_argument(
+        "--resume",
+        type=path,
+        metavar="DIR|FILE",
+        help="go on with a run, from its last.npz or the checkpoint given",
+    )
 
 
-def add(group, flag, kind, metavar, text):
-    """Add an option that takes a value; help says what it is when it is not given."""
-    cli.add(group, flag, kind, metavar, text if "(default" in text else text + default(flag))
+def _defaults(kind, part):
+    """{field of `kind`: its value when its option is not given, or words for it}, over all presets.
 
-
-def add_switch(group, flag, text):
-    """Add --FLAG and --no-FLAG."""
-    action = argparse.BooleanOptionalAction
-    group.add_argument(flag, action=action, default=None, help=text + default(flag))
-
-
-def listed(names):
-    """Names to choose from, for help: "{one,two}"."""
-    return "{" + ",".join(names) + "}"
+    part: "model" or "recipe", where a `Preset` has these fields.
+    """
+    defaults = {}
+    for name in kind.settings():
+        own = getattr(kind, name)
+        values = {getattr(preset, part).get(name, own) for preset in PRESETS.values()}
+        defaults[name] = values.pop() if len(values) == 1 else "the preset's"
+    return defaults
 
 
 def data_name(text):
-    """A value type: one of the data sets' names in capitals or not, or a directory."""
-    small = cli.words(text).casefold()
+    """A value type: a data set's name in upper or lower case, or a directory."""
+    small = words(text).casefold()
     return small if small in data.NAMES else text
-
-
-def default(flag):
-    """What a recipe's option that is not given becomes, for help; "" for other options."""
-    name = flag.removeprefix("--").replace("-", "_")
-    if not hasattr(Recipe, name):
-        return ""
-    values = {preset.recipe.get(name, getattr(Recipe, name)) for preset in PRESETS.values()}
-    value = values.pop() if len(values) == 1 else "the preset's"
-    words = {True: "on", False: "off"} if name != "seed" else {}
-    return f" (default: {words.get(value, value)})"

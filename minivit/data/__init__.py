@@ -6,7 +6,8 @@
 import os
 from pathlib import Path
 
-from ..errors import ConfigError, DataError, unknown
+from ..errors import ConfigError, DataError
+from ..text import unknown
 from .dataset import Dataset
 from .sources.published import TITLES
 

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import json
-from dataclasses import fields
 from pathlib import Path
 
 from ..config import Config
@@ -20,8 +19,7 @@ EPOCH = (
 
 def foreign(values):
     """The fields of a run's model and recipe, as `describe` has them, that this version lacks."""
-    own = {field.name for kind in (Config, Recipe) for field in fields(kind)}
-    return sorted({*values["model"], *values["recipe"]} - own)
+    return Config.unknown_names(values["model"]) + Recipe.unknown_names(values["recipe"])
 
 
 class RunDirectory:
@@ -73,8 +71,9 @@ class RunDirectory:
             same = (
                 here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
                 and not foreign(here)
-                and Config(**here["model"]) == saved.config  # with fields newer than the run
-                and Recipe(**here["recipe"]) == saved.recipe
+                and Config.from_dict(here["model"])
+                == saved.config  # with fields newer than the run
+                and Recipe.from_dict(here["recipe"]) == saved.recipe
             )
         except (OSError, ValueError, KeyError, TypeError):
             return  # nothing is written down, or nothing that can be read

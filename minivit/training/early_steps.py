@@ -32,7 +32,7 @@ class SmallerViT:
     def __init__(self, config, size):
         if size % config.patch_size or not 0 < size <= config.image_size:
             raise ConfigError(
-                f"first_size must be a multiple of patch_size {config.patch_size}, at most "
+                f"early_size must be a multiple of patch_size {config.patch_size}, at most "
                 f"image_size {config.image_size}; got {size!r}"
             )
         self.model = ViT(replace(config, image_size=size))

@@ -39,7 +39,7 @@ class SavedRun:
                     f"{path} was made by another version of minivit, one with {', '.join(other)}: "
                     "go on with that one, or start a new run."
                 )
-            config, recipe = Config(**meta["model"]), Recipe(**meta["recipe"])
+            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
             meta["preset"]
             for part, names in PARTS.items():
                 for name in names:

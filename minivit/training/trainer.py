@@ -36,7 +36,7 @@ class Trainer:
         self.workers, self.xp = workers, xp
         self.objective = objective or Classification(config.classes, recipe.smoothing)
         self.model = ViT(config)
-        self.early_model = early_model(self.model, recipe.first_drop, recipe.first_size)
+        self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -56,7 +56,7 @@ class Trainer:
 
     def model_at(self, step):
         """The model that learns in a step: the early one, with fewer tokens, then the whole one."""
-        early = step <= self.recipe.first_share * self.steps
+        early = step <= self.recipe.early_share * self.steps
         return self.early_model if early else self.model
 
     def micro_batches(self, batch, config=None):
@@ -70,7 +70,7 @@ class Trainer:
 
     def work(self, step):
         """The share of the run's computation that its first `step` steps are, 0..1."""
-        early_steps = math.floor(self.recipe.first_share * self.steps)
+        early_steps = math.floor(self.recipe.early_share * self.steps)
         early, late = (flops(m.config, training=True) for m in (self.early_model, self.model))
 
         def cost(step):

@@ -239,7 +239,7 @@ def test_what_cuda_itself_raises_is_told_in_a_line(monkeypatch, capsys):
     assert run(fail, []) == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and "Traceback" not in err
-    assert err.startswith("error: the GPU gave up (CUBLASError: CUBLAS_STATUS_ALLOC_FAILED); try")
+    assert err.startswith("error: the GPU failed (CUBLASError: CUBLAS_STATUS_ALLOC_FAILED); try")
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():

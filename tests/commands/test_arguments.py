@@ -14,9 +14,9 @@ from minivit.__main__ import COMMANDS
 from minivit.__main__ import main as minivit
 from minivit.commands.arguments import (
     Parser,
-    add_model_arguments,
+    add_settings,
     choice,
-    model_config,
+    given,
     number,
     path,
     whole,
@@ -35,7 +35,7 @@ def parser():
     made.add_argument("--lr", type=number(low_open=True), help="peak learning rate")
     made.add_argument("--seed", type=whole(0), default=0, help="of everything")
     made.add_argument("--quiet", action="store_true", help="print less")
-    add_model_arguments(made, source="the preset's")
+    add_settings(made, Config, defaults={"dim": "the preset's"})
     return made
 
 
@@ -84,13 +84,9 @@ def test_limits_of_numbers_include_the_closed_ends_only():
     assert choice("pool", ("class", "mean"))("Mean") == "mean"
 
 
-def test_sizes_not_given_are_the_defaults_then_configs_own(parser):
-    args = parser.parse_args(["--dim", "96", "--pool", "mean", "--dropout", "0"])
-    config = model_config(args, depth=2, dim=64, dropout=0.1)
-    assert config == Config(dim=96, pool="mean", depth=2, dropout=0.0)
-    assert config.image_size == Config().image_size
-    with pytest.raises(ConfigError, match="heads must divide dim: 95 is not a multiple of 3"):
-        model_config(parser.parse_args(["--dim", "95"]))
+def test_only_the_settings_that_were_given_are_given(parser):
+    args = parser.parse_args(["--dim", "96", "--pool", "Mean", "--dropout", "0"])
+    assert given(args, Config) == {"dim": 96, "pool": "mean", "dropout": 0.0}
 
 
 def test_help_shows_defaults_in_80_columns(capsys, parser):
@@ -99,7 +95,9 @@ def test_help_shows_defaults_in_80_columns(capsys, parser):
     text = capsys.readouterr().out
     assert stop.value.code == 0
     assert "(default: 3)" in text and "of everything (default: 0)" in text
-    assert "(default: the preset's)" in text and "None" not in text and "False" not in text
+    assert "width D of a token (default: the preset's)" in text
+    assert "(default: tanh)" in text
+    assert "None" not in text and "False" not in text
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -176,7 +174,7 @@ def test_unknown_names_exit_with_2(capsys):
     assert run(minivit, ["gradchek"]) == 2
     assert "unknown command 'gradchek'; did you mean 'gradcheck'?" in capsys.readouterr().err
     assert run(minivit, []) == 2
-    assert "COMMAND is missing; valid: bench, gradcheck, summary." in capsys.readouterr().err
+    assert "COMMAND is missing; valid: train, gradcheck, summary, bench." in capsys.readouterr().err
     assert run(minivit, ["gradcheck", "--layer", "Atention"]) == 2
     assert "unknown layer 'Atention'; did you mean 'Attention'?" in capsys.readouterr().err
     assert run(minivit, ["gradcheck", "--device", "tpu"]) == 2

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from program import ROOT, few_shapes, train
 
+from minivit.__main__ import main as minivit
 from minivit.commands import exits as ending
+from minivit.commands import train as command_train
 from minivit.data.sources import cifar, published, shapes
 from minivit.storage import checkpoint
 from minivit.storage.lock import locked
@@ -236,6 +238,32 @@ def test_a_run_of_another_version_is_neither_gone_on_with_nor_written_over(capsy
     assert "best.npz" not in refused(capsys, 1, sentence, "--resume", "done")
 
 
+def as_it_was_written_before(values):
+    """A run's description with the names that its early steps had before."""
+    recipe = {name.replace("early_", "first_"): v for name, v in values["recipe"].items()}
+    return {**values, "recipe": recipe}
+
+
+def test_a_run_that_was_written_under_older_names_goes_on(capsys, here):
+    words = [*ON_SHAPES, "--first-drop", 0.5, "--early-share", 0.25, "--out", "old"]
+    assert run(capsys, *words)[0] == 0
+    recorded, config = (here / "old/metrics.jsonl").read_text(), here / "old/config.json"
+    new = json.loads(config.read_text())
+    assert (new["recipe"]["early_drop"], new["recipe"]["early_share"]) == (0.5, 0.25)
+    config.write_text(json.dumps(as_it_was_written_before(new)))
+    assert "first_drop" in config.read_text()
+    for name in ("last.npz", "best.npz"):
+        arrays, meta = checkpoint.load(here / "old" / name)
+        checkpoint.save(here / "old" / name, arrays, as_it_was_written_before(meta))
+    unfinish(here / "old")
+    sentence = "early_drop is 0.5, not 0.25"
+    refused(capsys, 2, sentence, "--resume", "old", "--first-drop", 0.25)
+    assert run(capsys, "--resume", "old", "--first-drop", 0.5)[0] == 0
+    assert (here / "old/metrics.jsonl").read_text() == recorded
+    assert json.loads(config.read_text()) == new
+    assert checkpoint.read_meta(here / "old/last.npz")["recipe"] == new["recipe"]
+
+
 def on_a_gpu(directory):
     """Have a run's last checkpoint say that a GPU made it."""
     arrays, meta = checkpoint.load(directory / "last.npz")
@@ -245,8 +273,10 @@ def on_a_gpu(directory):
 def test_a_run_goes_on_where_it_was_begun(capsys, done, monkeypatch):
     unfinish(done)
     asked = []
-    select = train.select
-    monkeypatch.setattr(train, "select", lambda device: asked.append(device) or select("cpu"))
+    select = command_train.select
+    monkeypatch.setattr(
+        command_train, "select", lambda device: asked.append(device) or select("cpu")
+    )
     assert run(capsys, "--resume", "done")[0] == 0
     assert asked == ["cpu"]
     for words in ([], ["--device", "cpu"]):
@@ -451,6 +481,50 @@ def test_help_fits_80_columns(capsys):
     status, out, _ = run(capsys, "--help")
     assert status == 0 and max(map(len, out.splitlines())) <= 80
     assert "examples:" in out and "presets:" in out and "(default: the data's)" in out
+    assert out.startswith("usage: python train.py [options]\n")
+    assert "  python train.py --resume runs/" in out
+
+
+def test_it_is_a_command_of_the_package_too(capsys, here):
+    assert run(capsys, *ON_SHAPES, "--out", "script")[0] == 0
+    assert ending.run(minivit, ["train", *ON_SHAPES, "--out", "module"]) == 0
+    script, module = (checkpoint.load(here / name / "last.npz")[0] for name in ("script", "module"))
+    assert all((script[name] == module[name]).all() for name in script)
+    capsys.readouterr()
+    assert ending.run(minivit, ["train", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: python -m minivit train [options]\n")
+    assert "  python -m minivit train --resume runs/" in out
+    assert ending.run(minivit, ["train", "--epoch", "1"]) == 2
+    assert capsys.readouterr().err.endswith("? See python -m minivit train --help.\n")
+
+
+WITHOUT_TQDM = """
+import runpy, sys
+sys.modules["tqdm"] = None
+program, sys.argv[:] = sys.argv[1], sys.argv[1:]
+if program == "train.py":
+    runpy.run_path({script!r}, run_name="__main__")
+else:
+    runpy.run_module("minivit", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("program", [["train.py"], ["minivit"], ["minivit", "train"]])
+def test_without_tqdm_there_is_help_and_one_line_says_what_is_missing(here, program):
+    def without_tqdm(*words):
+        source = WITHOUT_TQDM.format(script=str(ROOT / "train.py"))
+        line = [sys.executable, "-c", source, *program, *words]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(line, capture_output=True, text=True, timeout=60, env=environment)
+
+    told = without_tqdm("--help")
+    assert (told.returncode, told.stderr) == (0, "") and told.stdout.startswith("usage: python ")
+    if program != ["minivit"]:
+        done = without_tqdm(*ON_SHAPES)
+        sentence = "error: training needs tqdm for progress bars: pip install tqdm\n"
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+        assert not (here / "runs").exists()
 
 
 @pytest.mark.parametrize(("name", "classes"), [("cifar10", 10), ("cifar100", 100)])

@@ -11,7 +11,8 @@ from minivit.data.batches import epoch
 from minivit.data.normalise import channel_statistics
 from minivit.parallel.workers import Workers
 from minivit.training import trainer as training
-from minivit.training.recipe import PRESETS, Recipe
+from minivit.training.presets import PRESETS
+from minivit.training.recipe import Recipe
 
 
 class WithoutPositions(ViT):

@@ -16,9 +16,9 @@ SIZES = Config(image_size=8, patch_size=2, dim=8, depth=2, heads=2, mlp_dim=12)
 FEWER = replace(SIZES, patch_dropout=0.75)
 BEGINNINGS = {  # the model of the first steps, by what the recipe says of them
     "none": ({}, ViT(SIZES)),
-    "drop": ({"first_drop": 0.75}, ViT(FEWER)),
-    "size": ({"first_size": 4}, SmallerViT(SIZES, 4)),
-    "both": ({"first_drop": 0.75, "first_size": 4}, SmallerViT(FEWER, 4)),
+    "drop": ({"early_drop": 0.75}, ViT(FEWER)),
+    "size": ({"early_size": 4}, SmallerViT(SIZES, 4)),
+    "both": ({"early_drop": 0.75, "early_size": 4}, SmallerViT(FEWER, 4)),
 }
 
 
@@ -43,14 +43,14 @@ def gradient(model, params, images, labels, step):
     return dict(tree.walk(total))
 
 
-@pytest.mark.parametrize("first_share", [0, 0.5, 0.7, 1])
+@pytest.mark.parametrize("early_share", [0, 0.5, 0.7, 1])
 @pytest.mark.parametrize("beginning", BEGINNINGS)
-def test_each_step_learns_by_the_model_of_its_part_of_the_run(workers, beginning, first_share):
+def test_each_step_learns_by_the_model_of_its_part_of_the_run(workers, beginning, early_share):
     recipe, first = BEGINNINGS[beginning]
-    trained = trainer(workers, **recipe, first_share=first_share)
+    trained = trainer(workers, **recipe, early_share=early_share)
     images, labels = data(7)
     for step in range(1, 9):
-        model = first if step <= 8 * first_share else ViT(SIZES)
+        model = first if step <= 8 * early_share else ViT(SIZES)
         want = gradient(model, trained.params, images, labels, step)
         trained.train_step(images, labels)
         for name, leaf in tree.walk(trained.gradients):
@@ -61,7 +61,7 @@ def test_each_step_learns_by_the_model_of_its_part_of_the_run(workers, beginning
 
 def test_a_rate_of_the_model_itself_gives_way_in_the_first_steps_alone(workers):
     config = replace(SIZES, patch_dropout=0.25)
-    trained = trainer(workers, config, first_drop=0.5, first_share=0.5)
+    trained = trainer(workers, config, early_drop=0.5, early_share=0.5)
     assert [trained.model_at(s).config.patch_dropout for s in (1, 4, 5, 8)] == [
         0.5,
         0.5,
@@ -71,7 +71,7 @@ def test_a_rate_of_the_model_itself_gives_way_in_the_first_steps_alone(workers):
     assert trainer(workers, config).model_at(1).config == config
 
 
-@pytest.mark.parametrize("recipe", [{"first_size": 16}, {"first_drop": 0.75}])
+@pytest.mark.parametrize("recipe", [{"early_size": 16}, {"early_drop": 0.75}])
 def test_fewer_tokens_go_through_in_larger_pieces(workers, recipe):
     recipe = Recipe(**recipe, batch_size=64)
     trained = Trainer(Config(), recipe, 8, [0.5] * 3, [0.2] * 3, workers)
@@ -80,12 +80,12 @@ def test_fewer_tokens_go_through_in_larger_pieces(workers, recipe):
 
 
 def test_though_but_one_patch_is_left_it_learns(workers):
-    trained = trainer(workers, first_drop=0.99, first_size=2, micro_batch=0)
+    trained = trainer(workers, early_drop=0.99, early_size=2, micro_batch=0)
     trained.train_step(*data(7))
     assert trained.read_sums()["bad_step"] is None
 
 
 @pytest.mark.parametrize("size", [3, 12])
 def test_images_of_a_size_that_cannot_be(workers, size):
-    with pytest.raises(ConfigError, match=f"first_size must be a multiple .*; got {size}"):
-        trainer(workers, first_size=size)
+    with pytest.raises(ConfigError, match=f"early_size must be a multiple .*; got {size}"):
+        trainer(workers, early_size=size)

@@ -35,7 +35,7 @@ EVERYTHING = Config(**SIZES, **CHANCE, classes=3, pool="sequence", init="mimetic
 RECIPE = Recipe(epochs=2, batch_size=5, val_fraction=0.2, lr=0.01)  # 4 steps an epoch, one short
 WITH_ALL = replace(
     RECIPE, optimizer="muon", policy="rand", erasing=0.5, mixup=0.8, cutmix=1.0, ema=0.9,
-    micro_batch=2, whiten=True, first_drop=0.5, first_size=4, first_share=0.3,
+    micro_batch=2, whiten=True, early_drop=0.5, early_size=4, early_share=0.3,
 )  # fmt: skip
 
 
@@ -286,9 +286,9 @@ OPTIONS = {  # option: its words, part of config.json, value there
     "drop_path": (["--drop-path", "0.1"], "model", 0.1),
     "patch_dropout": (["--patch-dropout", "0.25"], "model", 0.25),
     "patch_overlap": (["--patch-overlap", "2"], "model", 2),
-    "first_drop": (["--first-drop", "0.5"], "recipe", 0.5),
-    "first_size": (["--first-size", "16"], "recipe", 16),
-    "first_share": (["--first-share", "0.25"], "recipe", 0.25),
+    "early_drop": (["--early-drop", "0.5"], "recipe", 0.5),
+    "early_size": (["--early-size", "16"], "recipe", 16),
+    "early_share": (["--early-share", "0.25"], "recipe", 0.25),
     "init": (["--init", "Mimetic"], "model", "mimetic"),
 }
 
@@ -318,7 +318,7 @@ def test_every_option_reaches_the_run(here):
 
 def test_what_is_not_asked_for_is_off(here):
     config = described(here, "--no-whiten", "--augment")
-    off = {"policy": "none", "whiten": False, "augment": True, "init": "xavier", "first_share": 0.5}
+    off = {"policy": "none", "whiten": False, "augment": True, "init": "xavier", "early_share": 0.5}
     for name, (_, part, _) in OPTIONS.items():
         assert config[part][name] == off.get(name, 0), name
     assert not any("ema" in name for name in checkpoint.load(here / "run/last.npz")[0])
@@ -336,10 +336,10 @@ def test_what_is_not_asked_for_is_off(here):
         (["--micro-batch", "1.5"], "--micro-batch: must be a whole number of at least 0"),
         (["--drop-path", "1"], "--drop-path: must be a finite number of at least 0 and below 1"),
         (["--patch-dropout", "nan"], "--patch-dropout: must be a finite number of at least 0"),
-        (["--first-size", "24"], "first_size must be a multiple of patch_size 16, at most image_"),
+        (["--early-size", "24"], "early_size must be a multiple of patch_size 16, at most image_"),
         (
-            ["--first-drop", "1"],
-            "--first-drop: must be a finite number of at least 0 and at most 0.99",
+            ["--early-drop", "1"],
+            "--early-drop: must be a finite number of at least 0 and at most 0.99",
         ),
         (["--init", "mimetc"], "unknown init 'mimetc'; did you mean 'mimetic'?"),
         (["--whiten", "yes"], "unexpected argument 'yes'"),

@@ -95,5 +95,5 @@ def test_float32_stays_float32(xp):
 
 @pytest.mark.parametrize("size", [3, 8, -2])
 def test_sizes_that_cannot_be(size):
-    with pytest.raises(ConfigError, match=f"first_size.*multiple of patch_size 2.*6; got {size}"):
+    with pytest.raises(ConfigError, match=f"early_size.*multiple of patch_size 2.*6; got {size}"):
         smaller(size)
