@@ -41,7 +41,7 @@ class Trainer:
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
         self.places = tree.layout(start)
-        vector, gradient = (workers.zeros(tree.count(start), np.float32) for _ in range(2))
+        vector, gradient = (workers.shared_zeros(tree.count(start), np.float32) for _ in range(2))
         tree.map(np.copyto, tree.views(vector, self.places), start)
         self.vector, self.gradient = to_device(vector, xp), to_device(gradient, xp)
         self.params = tree.views(self.vector, self.places)
@@ -50,7 +50,7 @@ class Trainer:
         self.measured = tree.views(self.update.state.get("ema", self.vector), self.places)
         self.step = 0
         self.reset_sums()
-        workers.enlist(self.gradients_of, self.measure, *self.update.shares)
+        workers.register(self.gradients_of, self.measure, *self.update.shares)
 
     def model_at(self, step):
         """The model that learns in a step: at first the one on fewer tokens, then the whole one."""
@@ -83,13 +83,13 @@ class Trainer:
         """
         self.step += 1
         pieces = len(self.micro_batches(len(images), self.model_at(self.step).config))
-        results = self.workers.share_out(pieces, self.gradients_of, self.step, images, labels)
+        results = self.workers.run_tasks(pieces, self.gradients_of, self.step, images, labels)
         norm = self.update.step(self.step, self.lr())
         self._count(len(images), in_order(results), norm)
 
     def gradients_of(self, numbers, step, images, labels):
         """A worker's share of a step -> [(number of the micro-batch, (loss sum, hits)), ...]."""
-        total, found = OrderedSum(self.gradients, self.workers.turn), []
+        total, found = OrderedSum(self.gradients, self.workers.next_to_add), []
         model = self.model_at(step)
         pieces = self.micro_batches(len(images), model.config)
         for number in numbers:
@@ -99,7 +99,7 @@ class Trainer:
             loss, loss_cache = self.loss.forward(logits, labels[start:stop])
             # this piece's share of the batch's mean loss: the pieces add up to its gradient
             dlogits = self.loss.backward((stop - start) / len(images), loss_cache)
-            total.put(number, model.backward(dlogits, cache)[1])
+            total.add(number, model.backward(dlogits, cache)[1])
             found.append((number, (loss * (stop - start), hits(logits, labels[start:stop]))))
         total.finish()
         return found
@@ -144,7 +144,7 @@ class Trainer:
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size], labels[start : start + batch_size]
             pieces = len(self.micro_batches(len(batch[0])))
-            results += in_order(self.workers.share_out(pieces, self.measure, *batch))
+            results += in_order(self.workers.run_tasks(pieces, self.measure, *batch))
         loss = sum(float(loss) for loss, _ in results)
         correct = sum(int(correct) for _, correct in results)
         return loss / len(images), correct / len(images)
