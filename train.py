@@ -25,7 +25,7 @@ from minivit.text import counted
 from minivit.training.early_steps import SmallerViT
 from minivit.training.recipe import PRESETS, Recipe
 from minivit.training.run import Run
-from minivit.training.saved_run import SavedRun
+from minivit.training.saved_run import SavedRun, refuse_another_run
 
 # What is said at the start where it is not as `Config` and `Recipe` have it.
 EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix first_drop
@@ -87,7 +87,7 @@ def continued(args, saved):
     directory = RunDirectory(saved.path.parent)
     if args.out and Path(args.out).resolve() != directory.path.resolve():
         raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {args.out}.")
-    directory.refuse_others(saved)
+    refuse_another_run(directory, saved)
     if directory.result() and not saved.complete:
         raise ConfigError(
             f"{directory.path} is complete; going on from {saved.path} would take its result away. "

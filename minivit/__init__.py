@@ -44,12 +44,14 @@ from .errors import (
     DataError,
     DivergedError,
     MinivitError,
+    RunError,
     WorkerError,
 )
 from .layers import CrossEntropy
+from .version import VERSION
 from .vit import ViT
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "VARIANTS",
@@ -62,6 +64,7 @@ __all__ = [
     "DivergedError",
     "Key",
     "MinivitError",
+    "RunError",
     "ViT",
     "WorkerError",
     "gradcheck",

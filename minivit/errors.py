@@ -27,6 +27,10 @@ class CheckpointError(MinivitError, ValueError):
     """A checkpoint that is damaged or belongs to another model."""
 
 
+class RunError(MinivitError, RuntimeError):
+    """A run's directory that is in use, cannot be made or cannot be written to."""
+
+
 class WorkerError(MinivitError, RuntimeError):
     """Workers that ended early, or were asked for what they cannot do."""
 

@@ -1,12 +1,13 @@
 """A saved run: what a checkpoint says of the run it was made in, and what may not change since."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ..config import Config
 from ..errors import CheckpointError, ConfigError
 from ..storage import checkpoint
-from ..storage.directory import foreign
+from ..storage.compare import differences
 from ..text import shell
 from .recipe import Recipe
 
@@ -34,7 +35,7 @@ class SavedRun:
             return cls._last(path)
         meta = checkpoint.read_meta(path)
         try:
-            if other := foreign(meta):
+            if other := unknown_fields(meta):
                 raise CheckpointError(
                     f"{path} was made by another version of minivit, one with {', '.join(other)}: "
                     "go on with that one, or start a new run."
@@ -103,6 +104,37 @@ class SavedRun:
             )
         wanted = {name: description[name] for name in ("model", "recipe")}
         held = {"model": self.config.to_dict(), "recipe": self.recipe.to_dict()}  # new fields too
-        other = checkpoint.differences(held, wanted)
+        other = differences(held, wanted)
         if other:
             raise CheckpointError(f"{self.path} is of another run: {'; '.join(other)}.")
+
+
+def unknown_fields(values):
+    """The fields of a run's model and recipe that this version of minivit does not have, sorted.
+
+    values: what a run is, as config.json and the checkpoints hold it (see `describe`).
+    """
+    own = {field.name for kind in (Config, Recipe) for field in fields(kind)}
+    return sorted({*values["model"], *values["recipe"]} - own)
+
+
+def refuse_another_run(directory, saved):
+    """Raise ConfigError if config.json in `directory` describes another run than `saved`.
+
+    Going on from `saved` there would write over that run.
+    """
+    try:
+        here = json.loads(directory.config.read_text(encoding="utf-8"))
+        same = (
+            here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
+            and not unknown_fields(here)
+            and Config(**here["model"]) == saved.config  # fields newer than the run: defaults
+            and Recipe(**here["recipe"]) == saved.recipe
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # there is no config.json, or none that can be read
+    if not same:
+        raise ConfigError(
+            f"{directory.path} holds another run than {saved.path}, which would write over it; "
+            "move the checkpoint to a directory of its own"
+        )
