@@ -48,9 +48,10 @@ from .errors import (
     WorkerError,
 )
 from .layers import CrossEntropy
+from .version import VERSION
 from .vit import ViT
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "VARIANTS",

@@ -1,24 +1,26 @@
-"""The errors of minivit. Each message is one sentence: what is wrong, where, and what to do.
+"""The project's own exceptions: each carries one sentence saying what, where and what to do.
 
-The commands print that sentence and exit with status 1 (2 for a `ConfigError`, which is wrong
-usage); a caller of the library catches `MinivitError`.
+`train.py` and `python -m minivit` print that sentence and exit with status 1 (2 for a
+`ConfigError`, which is wrong usage); a caller of the library catches `MinivitError`.
 """
+
+import difflib
 
 
 class MinivitError(Exception):
-    """The base of all errors that minivit raises on purpose."""
+    """The root of everything minivit raises on purpose."""
 
 
 class ConfigError(MinivitError, ValueError):
-    """A size, name or option that is not valid."""
+    """A size, name or option that cannot be meant."""
 
 
 class BackendError(MinivitError, RuntimeError):
-    """A device or library that was asked for and is not there."""
+    """The device that was asked for is not there."""
 
 
 class DataError(MinivitError, ValueError):
-    """Images or labels that are missing, damaged or of another format than stated."""
+    """Images or labels that are missing, damaged or not what they claim to be."""
 
 
 class CheckpointError(MinivitError, ValueError):
@@ -26,12 +28,25 @@ class CheckpointError(MinivitError, ValueError):
 
 
 class RunError(MinivitError, RuntimeError):
-    """A run's directory that is in use or cannot be made."""
+    """A run's directory that is in use, cannot be made or cannot be written to."""
 
 
 class WorkerError(MinivitError, RuntimeError):
-    """Workers that have died, or that cannot do what was asked of them."""
+    """Workers that ended early, or were asked for what they cannot do."""
 
 
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
+
+
+def unknown(kind, name, valid, meant=None):
+    """One sentence for a misspelt name: what it was, the nearest valid one, and all of them.
+
+    `meant` is the valid one where that is known better than by spelling. Capitals do not count.
+    """
+    valid = [str(v) for v in valid]
+    small = {v.casefold(): v for v in reversed(valid)}
+    near = difflib.get_close_matches(str(name).casefold(), small, n=1, cutoff=0.4)
+    near = [meant] if meant in valid else [small[word] for word in near]
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"unknown {kind} {str(name)!r}{hint} Valid: {', '.join(valid)}."

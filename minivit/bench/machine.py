@@ -42,7 +42,7 @@ def describe(workers, xp=np):
         "kernels": library.get("architecture"),
         "blas_threads": library.get("num_threads"),
         "workers": workers.count,
-        "worker_kind": "processes" if workers.crew else "threads",
+        "worker_kind": "processes" if workers.processes else "threads",
         "load_average": load_average(),
         "device": "cpu" if xp is np else _gpu(xp),
     }

@@ -49,7 +49,7 @@ def measure(side, size, threads, device):
     with Workers(threads) as workers:
         bench = Bench(size, workers, xp, pictures=size.batch)
         bench.close()
-        others = [process.pid for process, _ in workers.crew.members] if workers.crew else []
+        others = workers.processes.pids if workers.processes else []
         return _host(bench.train, others) if device == "cpu" else _cupy(bench.train, xp)
 
 

@@ -56,7 +56,7 @@ def _rate(a, b, workers, xp, wait, runs, least):
                 xp.matmul(a, b, out=out)
 
     def together():
-        workers.share_out(workers.count, multiply)
+        workers.run_tasks(workers.count, multiply)
 
     together()  # warms up
     count = repeats(timed(together, wait), least)

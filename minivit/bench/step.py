@@ -99,7 +99,7 @@ class Bench:
                 trainer.train_step(self.images, self.labels)
         whole = {label: total.whole for label, total in watch.totals.items()}
         # threads are all seen here, of processes only the first
-        adding = whole.get("add", 0.0) / (1 if self.workers.crew else self.workers.count)
+        adding = whole.get("add", 0.0) / (1 if self.workers.processes else self.workers.count)
         return (whole["update"] + adding) / whole["step"]
 
     def turn(self, least=SECONDS):

@@ -21,7 +21,7 @@ from ..training.early_steps import SmallerViT
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from ..training.run import Run
-from ..training.saved_run import SavedRun
+from ..training.saved_run import SavedRun, refuse_another_run
 from .arguments import flag, given
 from .train_options import add_arguments
 
@@ -95,7 +95,7 @@ def continued(args, saved):
     directory = RunDirectory(saved.path.parent)
     if args.out and Path(args.out).resolve() != directory.path.resolve():
         raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {args.out}.")
-    directory.refuse_others(saved)
+    refuse_another_run(directory, saved)
     if directory.result() and not saved.complete:
         raise ConfigError(
             f"{directory.path} is complete; going on from {saved.path} would take its result away. "

@@ -1,9 +1,11 @@
-"""All cores at work, with the same bits for any number of workers.
+"""A step on all cores, with the same bits for any number of workers.
 
-ordered_sum.py   gradients are added in an order that no worker's pace can change
-workers.py       the door: numbered tasks, shared out among processes or threads
-processes.py     worker processes that take their orders over pipes
-fork.py          what they are made of: a forked process, a lock, shared memory
-blas.py          NumPy's matrix library, and whether something holds it back
-allocator.py     the C library keeps freed memory for the next step
+workers.py       start here: numbered tasks for a few workers, which are processes or threads
+ordered_sum.py   gradients are added in the order of their numbers, whoever is faster
+processes.py     worker processes: they share memory and are called through pipes
+arguments.py     arrays among a call's arguments, in shared memory
+fork.py          what these need from the system: a forked process, a lock, shared memory
+outcome.py       what a call led to: a result or an exception
+blas.py          which matrix library NumPy uses, and whether a setting slows it down
+allocator.py     freed memory stays with the process, for the next step
 """

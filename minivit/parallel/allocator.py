@@ -1,8 +1,9 @@
-"""Memory: keep what the system has given, so that a step's arrays cost no page faults.
+"""Memory: keep what the process has freed, so that a step's arrays cost no page faults.
 
-Every NumPy operation makes an array, and a step frees them all. The C library hands large blocks
-straight back to the system, which must then find, clear and map each page anew in the next step:
-a small model spends half of its time on that. Told to keep them, it reuses the same pages.
+Every NumPy operation makes an array, and a step frees them all. By default the C library returns
+large blocks to the system at once, and the system must find, clear and map every page again in the
+next step: a small model spends half of its time on that. With these settings the C library keeps
+the blocks and uses the same pages again.
 """
 
 import ctypes
@@ -12,11 +13,12 @@ import sys
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8
 
 
-def keep_memory():
-    """Ask the C library to keep freed memory for the whole process -> whether it will.
+def keep_freed_memory():
+    """Ask the C library to keep freed memory, in the whole process -> whether it will.
 
-    Only glibc (Linux) has the setting; elsewhere nothing happens. All threads share one arena, as
-    the others are cut into pieces of 64 MiB that are given back. Best called before threads start.
+    Only glibc (Linux) has these settings; elsewhere nothing happens. All threads use one arena,
+    because the others consist of 64 MiB heaps that are returned to the system. Call it before
+    threads start.
     """
     if not sys.platform.startswith("linux"):
         return False

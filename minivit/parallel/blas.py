@@ -1,4 +1,4 @@
-"""NumPy's matrix library (BLAS): which one it is, and whether something holds it back."""
+"""NumPy's matrix library (BLAS): which one it is, and whether a setting slows it down."""
 
 import os
 
@@ -6,9 +6,10 @@ import numpy as np
 
 from .workers import available_cores
 
-# Widths of vector instructions, each twice the work of the one before, or more.
+# Vector instructions of x86: each level does at least twice the work of the one before.
 LEVELS = ("SSE", "AVX", "AVX2", "AVX-512")
-# What OpenBLAS calls its kernel sets, in the order of LEVELS. Source: its cpuid_x86.c, dynamic.c.
+# OpenBLAS's names of its kernel sets, one line for each of LEVELS. Source: its cpuid_x86.c and
+# dynamic.c.
 KERNELS = (
     "katmai coppermine northwood prescott banias core2 penryn dunnington nehalem atom nano athlon "
     "opteron opteron_sse3 barcelona bobcat",
@@ -16,7 +17,7 @@ KERNELS = (
     "haswell zen",
     "skylakex cooperlake sapphirerapids",
 )
-# Where each library reads how many threads to use; the first that is set counts.
+# The variables that tell each library how many threads to use; the first that is set counts.
 THREAD_VARIABLES = {
     "openblas": ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"),
     "mkl": ("MKL_NUM_THREADS", "OMP_NUM_THREADS"),
@@ -25,21 +26,21 @@ THREAD_VARIABLES = {
 
 
 def note(threads=True):
-    """One line if NumPy's matrix library is held below what the machine offers, and the way out.
+    """One line that says how a setting slows the matrix library down, and what to do; "" if none.
 
-    "" if it is not. `threads`: whether it counts how many threads the library may use; in training
-    they do not, as workers hold it to one. Cheap: reads the environment, the processor's flags
-    and threadpoolctl.
+    threads: whether a limit on the library's own threads counts. It does not in training, where
+    each worker uses one thread of the library. Fast: it reads only the environment, the
+    processor's flags and what threadpoolctl says.
     """
     try:
         import threadpoolctl  # noqa: F401
     except ImportError:
         return (
-            "NumPy's matrix library runs without thread control, so one worker thread feeds it: "
+            "NumPy's matrix library runs without thread control, so there is only one worker: "
             "pip install threadpoolctl"
         )
-    found = library()
-    if found is None:
+    blas = library()
+    if blas is None:
         if os.environ.get("VECLIB_MAXIMUM_THREADS") == "1":
             return ""
         return (
@@ -47,58 +48,58 @@ def note(threads=True):
             "its own threads compete: set VECLIB_MAXIMUM_THREADS=1 OMP_NUM_THREADS=1 before Python "
             "starts"
         )
-    pins = _kernel_pin(found), _thread_pin(found) if threads else None
-    pins = [pin for pin in pins if pin]
-    if not pins:
+    limits = _kernel_limit(blas), _thread_limit(blas) if threads else None
+    limits = [limit for limit in limits if limit]
+    if not limits:
         return ""
-    remarks, variables = zip(*pins, strict=True)
+    reasons, variables = zip(*limits, strict=True)
     names = " ".join(filter(None, variables))
-    way = f"unset {names}" if names else "a newer NumPy may do better: pip install -U numpy"
-    return f"NumPy's matrix library is held back: {' and '.join(remarks)}; {way}"
+    advice = f"unset {names}" if names else "a newer NumPy may do better: pip install -U numpy"
+    return f"NumPy's matrix library is slower than it could be: {' and '.join(reasons)}; {advice}"
 
 
-def _kernel_pin(library):
-    """(what is slower than it need be, the variable that says so) for the kernel set, or None."""
-    kernels, offered = library.get("architecture") or "", vector_level()
+def _kernel_limit(blas):
+    """(reason, environment variable or None) if the kernels use too old instructions, or None."""
+    kernels, offered = blas.get("architecture") or "", vector_level()
     levels = [i for i, names in enumerate(KERNELS) if kernels.lower() in names.split()]
     if not levels or offered is None or levels[0] >= offered:
         return None
     value = os.environ.get("OPENBLAS_CORETYPE")
     cause = f"OPENBLAS_CORETYPE={value} makes it use" if value else "it uses"
-    remark = f"{cause} {kernels} kernels ({LEVELS[levels[0]]}) on a CPU with {LEVELS[offered]}"
-    return remark, "OPENBLAS_CORETYPE" if value else None
+    reason = f"{cause} {kernels} kernels ({LEVELS[levels[0]]}) on a CPU with {LEVELS[offered]}"
+    return reason, "OPENBLAS_CORETYPE" if value else None
 
 
-def _thread_pin(library):
-    """(what is slower than it need be, the variable that says so) for its threads, or None."""
+def _thread_limit(blas):
+    """(reason, environment variable) if the library may use fewer threads than cores, or None."""
     cores = available_cores()
-    for variable in THREAD_VARIABLES.get(library["internal_api"], ()):
+    for variable in THREAD_VARIABLES.get(blas["internal_api"], ()):
         text = os.environ.get(variable, "").strip()
         if text.isdecimal() and int(text) > 0:
-            remark = f"{variable}={text} keeps it from the {cores} cores here (not worker threads)"
-            return (remark, variable) if int(text) < cores else None
+            reason = f"{variable}={text} keeps it from the {cores} cores here (not worker threads)"
+            return (reason, variable) if int(text) < cores else None
     return None
 
 
 def library():
-    """threadpoolctl's entry for NumPy's BLAS, a dict; None if it knows none or is not there."""
+    """threadpoolctl's entry for NumPy's BLAS, a dict; None without threadpoolctl or an entry."""
     try:
         import threadpoolctl
     except ImportError:
         return None
-    found = [one for one in threadpoolctl.threadpool_info() if one["user_api"] == "blas"]
-    found.sort(key=lambda one: "numpy" not in one["filepath"])  # SciPy brings one of its own
-    return found[0] if found else None
+    entries = [entry for entry in threadpoolctl.threadpool_info() if entry["user_api"] == "blas"]
+    entries.sort(key=lambda entry: "numpy" not in entry["filepath"])  # SciPy has a BLAS of its own
+    return entries[0] if entries else None
 
 
 def built_with():
-    """The BLAS that NumPy was built with, by name."""
+    """The name of the BLAS that NumPy was built with."""
     parts = np.show_config(mode="dicts").get("Build Dependencies", {})
     return parts.get("blas", {}).get("name", "of unknown name")
 
 
 def vector_level():
-    """The index in LEVELS of what this x86 CPU offers; None where that cannot be read."""
+    """The index in LEVELS of the best that this x86 CPU has; None if that cannot be read."""
     flags = set(cpuinfo("flags").split())
     if not flags:
         return None
@@ -108,10 +109,10 @@ def vector_level():
 
 
 def cpuinfo(key):
-    """The first value of `key` in /proc/cpuinfo; "" where there is none."""
+    """The first value of `key` in /proc/cpuinfo; "" if there is none."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            found = (line.partition(":") for line in lines)
-            return next((value.strip() for name, _, value in found if name.strip() == key), "")
+            pairs = (line.partition(":") for line in lines)
+            return next((value.strip() for name, _, value in pairs if name.strip() == key), "")
     except OSError:
         return ""

@@ -1,4 +1,4 @@
-"""Forked: a process that is a copy of this one, a lock between them, and memory they share."""
+"""What worker processes need from the system: a forked process, a lock, shared memory."""
 
 import contextlib
 import fcntl
@@ -8,7 +8,6 @@ import signal
 import tempfile
 import warnings
 import weakref
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,39 +15,48 @@ from ..errors import WorkerError
 
 
 class Process:
-    """A forked process that calls life(*args) and ends."""
+    """A forked process that calls main(*args) and then ends.
 
-    def __init__(self, life, *args):
-        with warnings.catch_warnings():  # other threads here hold no lock that is needed there
+    Raises WorkerError if the system refuses to start it.
+    """
+
+    def __init__(self, main, *args):
+        # Python warns about forking while threads run: a lock that one of them holds stays locked
+        # in the child. Our other threads hold no lock that a worker needs.
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
                 self.pid = os.fork()
             except OSError as error:
-                words = f"no worker process could be made ({error.strerror})"
-                raise WorkerError(f"{words}; --threads 1 needs none") from None
+                reason = f"cannot start a worker process ({error.strerror})"
+                raise WorkerError(f"{reason}; --threads 1 needs none") from None
         if self.pid == 0:
             try:
-                life(*args)
+                main(*args)
             finally:
-                os._exit(0)  # whatever happened: the way out of here is the parent's
+                os._exit(0)  # never return from here: that code belongs to the parent
 
-    def gone(self):
-        """Has it ended?"""
-        try:  # told, but not yet taken note of: its number is no other's until `end`
+    def has_ended(self):
+        """Whether the process has ended, by itself or killed."""
+        # WNOWAIT leaves the process as a zombie until `end`, so no other process gets its number.
+        try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # somebody else has taken note
+        except ChildProcessError:  # somebody else has waited for it
             return True
 
     def end(self):
-        """End it, if it has not, and take note."""
-        if not self.gone():
+        """Kill the process if it still runs, and wait for it, so that no zombie stays."""
+        if not self.has_ended():
             os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
 
 class Lock:
-    """A lock between processes: a file's, as the system opens that when its holder is killed."""
+    """A lock between processes, used in a `with`.
+
+    It is a lock on a file, because the system releases such a lock when its holder is killed.
+    """
 
     def __init__(self):
         memory = hasattr(os, "memfd_create")
@@ -62,18 +70,6 @@ class Lock:
         fcntl.lockf(self.file, fcntl.LOCK_UN)
 
 
-class Place(NamedTuple):
-    """Where on the board an array lies."""
-
-    shape: tuple
-    dtype: np.dtype
-    start: int
-
-    def on(self, board):
-        """The array there."""
-        return np.ndarray(self.shape, self.dtype, board, self.start)
-
-
-def shared(size, dtype):
-    """An array of `size` zeros that this process shares with those it forks."""
+def shared_zeros(size, dtype):
+    """An array of `size` zeros in memory that this process shares with those it forks later."""
     return np.ndarray(size, dtype, mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize)))

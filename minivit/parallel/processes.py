@@ -1,13 +1,20 @@
-"""Crew: worker processes, forked, that share memory and take orders over pipes.
+"""Worker processes: forked from this one, with shared memory, called through pipes.
 
-A forked process starts as a copy of its parent, so nothing has to be sent to it but what changes:
-which method to call, a few numbers, and the arrays of the batch, which are laid out on a board that
-all can see. Weights, gradients and optimizer state live in shared memory from the start.
+A forked process starts as a copy of its parent. So a call sends only what is new since then: which
+method to call, plain values, and arrays. The arrays are written to a buffer in shared memory, and
+only their locations go through the pipe. Weights, gradients and optimizer state are in shared
+memory from the start (`shared_zeros`).
 
-Any process may be killed at any moment; the system does so when memory runs out. So nobody here
-trusts that another lives on: its end of a pipe closes with it, the lock it held opens, and who
-waits for a number looks again and again whether the others are there. If a call does not end as it
-should, all processes are ended and the next call forks new ones, so no answer is left over.
+What happens when a process is killed: the system may kill any process at any moment, for example
+when memory runs out. No process relies on another one being alive:
+
+    its pipe       the system closes it, so the reader at the other end gets an EOFError
+    its lock       is a file lock; the system releases it
+    its turn       a process that waits for a counter also checks whether the others still run
+
+The call then raises a WorkerError. After any call that does not end normally, all processes are
+ended, and the next call forks new ones. So an answer that comes late cannot be taken for the answer
+to the next call. If the parent is killed, the worker processes notice it and end.
 """
 
 import gc
@@ -15,63 +22,75 @@ import mmap
 import os
 import pickle
 import signal
-import traceback
 from multiprocessing import Pipe, connection
 
 import numpy as np
 
 from ..errors import WorkerError
-from .fork import Lock, Place, Process, shared
+from . import arguments
+from .fork import Lock, Process, shared_zeros
 from .ordered_sum import Counter
-from .workers import attempt
+from .outcome import from_bytes, outcome_of, to_bytes
 
-BOARD = 1 << 28  # bytes, to begin with; those never written to cost nothing
-LOOK = 2.0  # seconds after which who waits at a pipe looks about
-SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP  # the parent decides what they mean
-GONE = (
-    "a worker process is gone, perhaps killed for want of memory; a smaller --batch-size or "
+# Size of the buffer for arguments at first. Pages that are never written use no memory.
+BUFFER_BYTES = 1 << 28
+CHECK_SECONDS = 2.0  # a process that waits at a pipe checks this often whether its parent runs
+# A worker process ignores these: the parent decides what they mean.
+BLOCKED_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+PROCESS_GONE = (
+    "a worker process is gone, perhaps killed because memory ran out; a smaller --batch-size or "
     "--threads 1 needs less"
 )
 
 
-class Crew:
-    """`count` processes beside this one. serve(count, method, args): one worker's share of a call.
+class WorkerProcesses:
+    """`count` worker processes beside this one.
 
-    They end when told to, and by themselves when this process is gone.
+    run_share(count, method, args): computes one worker's share of a call. The processes are forked
+    at the first call. They end in `stop`, or by themselves if this process ends.
     """
 
-    def __init__(self, count, serve):
-        self.count, self.serve, self.parent = count, serve, os.getpid()
-        self.methods, self.members = [], []  # members: (process, this end of its pipe)
-        self.board, self.room, self.lock = None, BOARD, Lock()
+    def __init__(self, count, run_share):
+        self.count, self.run_share, self.parent = count, run_share, os.getpid()
+        self.methods, self.children = [], []  # children: (process, this end of its pipe)
+        self.buffer, self.buffer_bytes, self.lock = None, BUFFER_BYTES, Lock()
         self.counters = []
-        self.idle = False  # are all there, and none with an order?
+        self.idle = False  # all processes run, and each has answered its last request
 
-    def zeros(self, size, dtype):
-        """An array of `size` zeros in memory that processes forked from now on will share."""
-        self.stop()  # those that run know nothing of it; the next call forks anew
-        return shared(size, dtype)
+    @property
+    def pids(self):
+        """The process numbers of those that were started and not stopped since."""
+        return [process.pid for process, _ in self.children]
+
+    def shared_zeros(self, size, dtype):
+        """An array of `size` zeros in memory that all processes share."""
+        self.stop()  # processes forked earlier do not have this memory; the next call forks anew
+        return shared_zeros(size, dtype)
 
     def counter(self):
-        """A Counter that the processes share, 0 when a call begins."""
-        self.counters.append(Counter(self.lock, self.zeros(1, np.int64), self.check))
+        """A Counter that all processes share; each call starts it at 0."""
+        self.counters.append(Counter(self.lock, self.shared_zeros(1, np.int64), self.check))
         return self.counters[-1]
 
-    def learn(self, methods):
-        """`methods` join those that may be called. Who was forked before does not know them."""
+    def register(self, methods):
+        """Add to the methods that can be called. Processes forked earlier do not know them."""
         self.stop()
         self.methods += [method for method in methods if method not in self.methods]
 
     def start(self):
-        """Fork: each gets a copy of all there is now. Raises WorkerError if the system refuses."""
+        """Fork the processes: each gets a copy of everything as it is now.
+
+        Raises WorkerError if the system refuses.
+        """
         self.stop()
-        self.parent, self.board = os.getpid(), mmap.mmap(-1, self.room)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # a process keeps them blocked
+        self.parent, self.buffer = os.getpid(), mmap.mmap(-1, self.buffer_bytes)
+        # the processes inherit the mask and keep it
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
         try:
             for _ in range(self.count):
                 here, there = Pipe()
                 with there:
-                    self.members.append((Process(self._work, there, here), here))
+                    self.children.append((Process(self._child_main, there, here), here))
         except BaseException:
             self.stop()
             raise
@@ -82,102 +101,90 @@ class Crew:
     def stop(self):
         """End the processes."""
         self.idle = False
-        while self.members:  # if Ctrl-C comes in between, the next stop ends those that are left
-            process, pipe = self.members[-1]
+        while self.children:  # if Ctrl-C comes in between, the next `stop` ends the rest
+            process, pipe = self.children[-1]
             pipe.close()
             process.end()
-            self.members.pop()
-        self.board = None
+            self.children.pop()
+        self.buffer = None
 
     def call(self, count, method, args):
-        """Everyone's share of method(numbers, *args), this process's first -> attempts."""
+        """Run every worker's share of method(task_numbers, *args) -> Outcomes, this process first.
+
+        Raises WorkerError if a process is gone, and at once what interrupts this process (Ctrl-C).
+        """
         try:
             if method not in self.methods:
-                self.learn([method])
-            order = pickle.dumps((self.methods.index(method), count, self._lay_out(args)))
+                self.register([method])
+            request = pickle.dumps((self.methods.index(method), count, self._to_buffer(args)))
             for counter in self.counters:
                 counter.value = 0
             self.idle = False
-            for _, pipe in self.members:
-                pipe.send_bytes(order)
-            own = attempt(self.serve, count, method, args)
-            if not isinstance(own[1], Exception | None):
-                raise own[1]  # Ctrl-C: wait for nobody
-            attempts = [own, *self._answers()]
+            for _, pipe in self.children:
+                pipe.send_bytes(request)
+            own = outcome_of(self.run_share, count, method, args)
+            if not isinstance(own.error, Exception | None):
+                raise own.error  # Ctrl-C: do not wait for the others
+            outcomes = [own, *self._receive()]
             self.idle = True
-            return attempts
-        except (EOFError, ConnectionError):  # a pipe's other end is gone
-            raise WorkerError(GONE) from None
+            return outcomes
+        except (EOFError, ConnectionError):  # the other end of a pipe is closed
+            raise WorkerError(PROCESS_GONE) from None
         finally:
-            if not self.idle:  # an answer might come later
+            if not self.idle:  # an answer could still come
                 self.stop()
 
     def check(self):
-        """Raise WorkerError if one of the processes is gone. One whose parent is gone ends here."""
+        """Raise WorkerError if a process is gone. In a worker process: exit if the parent is."""
         if os.getpid() != self.parent:
             if os.getppid() != self.parent:
                 os._exit(1)
-        elif any(process.gone() for process, _ in self.members):
-            raise WorkerError(GONE)
+        elif any(process.has_ended() for process, _ in self.children):
+            raise WorkerError(PROCESS_GONE)
 
-    def _answers(self):
-        """What the others send back. Whoever is first is read first: one may wait for another."""
-        answers = {pipe: None for _, pipe in self.members}
-        waiting = set(answers)
+    def _receive(self):
+        """The Outcomes of the worker processes.
+
+        They are read as they arrive: one worker may wait for another, which has been killed.
+        """
+        outcomes = {pipe: None for _, pipe in self.children}
+        waiting = set(outcomes)
         while waiting:
-            for pipe in connection.wait(waiting, LOOK):
-                result, error, where = pickle.loads(pipe.recv_bytes())
-                if error:
-                    error.__cause__ = WorkerError(f"in a worker process:\n{where}")
-                answers[pipe] = result, error
+            for pipe in connection.wait(waiting, CHECK_SECONDS):
+                outcomes[pipe] = from_bytes(pipe.recv_bytes())
                 waiting.remove(pipe)
-        return list(answers.values())
+        return list(outcomes.values())
 
-    def _lay_out(self, args):
-        """`args` with every array copied to the board and replaced by its place there."""
-        placed, need = list(args), 0
-        for i, a in enumerate(args):
-            if isinstance(a, np.ndarray) and not a.dtype.hasobject:
-                placed[i] = Place(a.shape, a.dtype, need)
-                need += 64 * (a.nbytes // 64 + 1)
-        if need > self.room:
-            self.room = 2 * need
+    def _to_buffer(self, args):
+        """Write the arrays of `args` to the shared buffer -> args with their locations instead.
+
+        Makes a larger buffer if they do not fit, and starts the processes if they do not run.
+        """
+        located, size = arguments.locate(args)
+        if size > self.buffer_bytes:
+            self.buffer_bytes = 2 * size
             self.stop()
         if not self.idle:
             self.start()
-        for a, place in zip(args, placed, strict=True):
-            if isinstance(place, Place):
-                place.on(self.board)[...] = a
-        return placed
+        arguments.write(args, located, self.buffer)
+        return located
 
-    def _work(self, pipe, *others):
-        """A process's life: take orders until there is no one left to give them.
+    def _child_main(self, pipe, *parents_ends):
+        """What a worker process does until its parent is gone: read a request, send the answer.
 
-        others: ends of pipes that are the parent's alone, to be closed with it.
+        parents_ends: ends of pipes that only the parent may hold open, closed here. Otherwise they
+        would stay open after the parent's death, and nobody would notice it.
         """
-        for other in [*others, *(pipe for _, pipe in self.members)]:
+        for other in [*parents_ends, *(pipe for _, pipe in self.children)]:
             other.close()
-        gc.freeze()  # what the parent made is the parent's to clear away
+        gc.freeze()  # objects made before the fork belong to the parent, which deletes them
         while True:
-            while not pipe.poll(LOOK):
+            while not pipe.poll(CHECK_SECONDS):
                 self.check()
-            result, error = attempt(self._obey, pipe.recv_bytes())
-            where = "".join(traceback.format_exception(error)) if error else ""
-            pipe.send_bytes(packed(result, error, where))
+            outcome = outcome_of(self._handle, pipe.recv_bytes())
+            pipe.send_bytes(to_bytes(outcome))
 
-    def _obey(self, order):
-        index, count, placed = pickle.loads(order)
-        args = [a.on(self.board) if isinstance(a, Place) else a for a in placed]
-        return self.serve(count, self.methods[index], args)
-
-
-def packed(result, error, where):
-    """An answer as bytes. What pickle cannot send is told in words."""
-    try:
-        data = pickle.dumps((result, error, where))
-        if error:
-            pickle.loads(data)  # some exceptions can be written but not read
-        return data
-    except Exception as problem:
-        words = f"what a worker {'raised' if error else 'returned'} cannot be sent here"
-        return pickle.dumps((None, WorkerError(f"{words}: {error or problem!r}"), where))
+    def _handle(self, request):
+        """Run this worker's share of a request -> its result."""
+        index, count, located = pickle.loads(request)
+        return self.run_share(count, self.methods[index], arguments.read(located, self.buffer))

@@ -1,29 +1,34 @@
-"""Workers: NumPy on all cores, with the same bits for any number of them.
+"""Workers: NumPy on all cores, with the same bits for any number of workers.
 
-A batch is cut into micro-batches, the same ones whatever the number of workers. Each worker takes
-the next micro-batch through forward and backward. Floating-point sums depend on their order, so
-gradients are added in that of the micro-batches, not that in which the workers finish. The matrix
-library (BLAS) is held to one thread meanwhile.
+A batch is cut into micro-batches, the same ones for any number of workers. Each worker takes the
+next micro-batch, and computes its forward and backward pass. The rounding of a floating-point sum
+depends on the order of its terms, so gradients are added in the order of the micro-batches, not in
+the order in which workers finish (`ordered_sum.py`). Meanwhile the matrix library (BLAS) may use
+one thread only, so that its threads do not compete with the workers for the cores.
 
-NumPy gives up Python's lock while it computes, but needs it again between any two operations, and
-threads then wait for each other. So workers are processes where those can share memory by forking
-(Linux, see `crew.py`), each with a Python of its own, and threads elsewhere.
+Why processes: NumPy releases Python's global lock while it computes, but needs it again between any
+two operations, and threads then wait for each other. So workers are processes, each with its own
+Python, where processes can share memory by forking (Linux, `processes.py`). Elsewhere they are
+threads.
 """
 
 import contextlib
 import itertools
 import os
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import WorkerError
-from .allocator import keep_memory
-from .ordered_sum import ABANDONED, Abandoned, counter
+from .allocator import keep_freed_memory
+from .ordered_sum import ABORTED, thread_counter
+from .outcome import outcome_of, results_of
 
 
-def available_cores():
+def available_cores() -> int:
     """The number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -31,128 +36,126 @@ def available_cores():
 
 
 class Workers:
-    """A few workers who share out numbered pieces of work; a context manager.
+    """A few workers that share numbered tasks; a context manager.
 
-    The caller is the first of them; the others are processes or threads (`processes`, by default
-    what the system allows). Without threadpoolctl the matrix library cannot be held back, so it
-    keeps all cores to itself and one worker feeds it; `blas.note` then says so.
+    count: how many, by default one for each available core. The caller is one of them; the others
+    are processes or threads. processes: which of the two, by default processes on Linux.
+
+    Without threadpoolctl the matrix library cannot be limited to one thread. Then there is one
+    worker, and the library uses all cores; `blas.note` says so.
+
+        processes     the other workers, a `WorkerProcesses`; None if they are threads or none
+        next_task     a Counter: the task that the next worker to ask gets
+        next_to_add   a Counter: the micro-batch whose gradients are added next (`OrderedSum`)
     """
 
-    def __init__(self, count=None, processes=None):
+    def __init__(self, count: int | None = None, processes: bool | None = None):
         self.count = count or available_cores()
         try:
             import threadpoolctl
         except ImportError:
-            self.count, self._hold = 1, contextlib.nullcontext
+            self.count, self._one_blas_thread = 1, contextlib.nullcontext
         else:
             blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
-            self._hold = lambda: blas.limit(limits=1)
-        self.crew, self._pool, self._ready = None, None, False
+            self._one_blas_thread = lambda: blas.limit(limits=1)
+        self.processes, self._threads = None, None
+        self._ready = False  # inside the `with`, and not in a call
         if self.count > 1 and (sys.platform == "linux" if processes is None else processes):
-            from .processes import Crew
+            from .processes import WorkerProcesses  # here, because Windows has no fork
 
-            self.crew = Crew(self.count - 1, self._serve)
-        # which piece is to be taken next, and whose turn it is to be added
-        self.next, self.turn = (self.crew.counter() if self.crew else counter() for _ in range(2))
+            self.processes = WorkerProcesses(self.count - 1, self._run_share)
+        counter = self.processes.counter if self.processes else thread_counter
+        self.next_task, self.next_to_add = counter(), counter()
 
     def __enter__(self):
         if self._ready:
-            raise WorkerError("these workers are inside a `with` already; another needs its own")
-        keep_memory()  # before the others start, so that it holds for them too
+            raise WorkerError(
+                "these workers are already inside a `with`; make new Workers for another"
+            )
+        keep_freed_memory()  # before the other workers start, so that it applies to them too
         self._ready = True
-        if not self.crew:
-            self._pool = ThreadPoolExecutor(max(1, self.count - 1), "worker")
+        if not self.processes:
+            self._threads = ThreadPoolExecutor(max(1, self.count - 1), "worker")
         return self
 
     def __exit__(self, *exception):
         self._ready = False
-        if self.crew:
-            self.crew.stop()
-            self.crew.methods.clear()
+        if self.processes:
+            self.processes.stop()
+            self.processes.methods.clear()
         else:
-            self._pool.shutdown()
+            self._threads.shutdown()
 
-    def zeros(self, size, dtype):
-        """An array of `size` zeros that all workers see: what one writes, the others read."""
-        return self.crew.zeros(size, dtype) if self.crew else np.zeros(size, dtype)
+    def shared_zeros(self, size: int, dtype: DTypeLike) -> np.ndarray:
+        """An array of `size` zeros that all workers share: what one writes, the others read."""
+        return self.processes.shared_zeros(size, dtype) if self.processes else np.zeros(size, dtype)
 
-    def enlist(self, *methods):
-        """Tell the workers now what they will be asked to do.
+    def register(self, *methods: Callable) -> None:
+        """Tell the workers which methods `run_tasks` will call; worker processes start now.
 
-        A process works on its own copy of all that the methods use, made now (or when the `with`
-        begins its work), but for the arrays of `zeros`. Threads need not be told.
+        A worker process has its own copy of every object that the methods use, as it is now (or at
+        the first call, if this is before the `with`). Only arrays from `shared_zeros` are shared.
+        Changes to other objects are not seen until the next `register`. With threads this does
+        nothing.
         """
-        if self.crew:
-            self.crew.learn(methods)
+        if self.processes:
+            self.processes.register(methods)
             if self._ready:
-                with self._hold():
-                    self.crew.start()
+                with self._one_blas_thread():
+                    self.processes.start()
 
-    def share_out(self, count, method, *args):
-        """Every worker calls method(numbers, *args) -> the list of what they return.
+    def run_tasks(self, count: int, method: Callable, *args) -> list:
+        """Call method(task_numbers, *args) in every worker -> a list of what they return.
 
-        `numbers` gives out 0..count-1, each to the worker who asks first. If a worker fails, the
-        others stop too, and its exception is raised here; they can be used again. Only inside the
-        `with`, one call at a time.
+        `task_numbers` is an iterator. It gives each of 0..count-1 to one worker, to the first that
+        asks. If a worker raises an exception, the others stop too, and it is raised here; the
+        workers can be used again. Raises WorkerError if a worker process is killed, outside of the
+        `with`, and inside another call.
         """
         if not self._ready:
-            raise WorkerError("workers work inside their `with` only, on one thing at a time")
-        call = self.crew.call if self.crew else self._call
+            raise WorkerError("workers run tasks inside their `with` only, one call at a time")
+        call = self.processes.call if self.processes else self._call_threads
         try:
-            with self._hold():
-                return results(call(count, method, args))
+            with self._one_blas_thread():
+                return results_of(call(count, method, args))
         finally:
             self._ready = True
 
-    def _call(self, *share):
-        """Everyone's share, with threads -> attempts."""
-        self.next.value = self.turn.value = 0
-        others = [self._pool.submit(attempt, self._serve, *share) for _ in range(self.count - 1)]
+    def _call_threads(self, *share):
+        """Run every worker's share, with threads -> Outcomes."""
+        self.next_task.value = self.next_to_add.value = 0
+        others = [
+            self._threads.submit(outcome_of, self._run_share, *share) for _ in range(self.count - 1)
+        ]
         try:
-            return [attempt(self._serve, *share), *(other.result() for other in others)]
-        except BaseException:  # Ctrl-C: nobody is at work when this returns
-            self.next.value = self.turn.value = ABANDONED
+            return [outcome_of(self._run_share, *share), *(other.result() for other in others)]
+        except BaseException:  # Ctrl-C: return only when no worker is at work any more
+            self.next_task.value = self.next_to_add.value = ABORTED
             wait(others)
             raise
 
-    def _serve(self, count, method, args):
-        """One worker's share. NumPy's warnings are off: the trainer looks for NaN itself."""
+    def _run_share(self, count, method, args):
+        """One worker's share of a call. NumPy's warnings are off: the trainer checks for NaN."""
         self._ready = False
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                return method(self._numbers(count), *args)
+                return method(self._task_numbers(count), *args)
         except BaseException:
-            self.next.value = self.turn.value = ABANDONED
+            self.next_task.value = self.next_to_add.value = ABORTED
             raise
 
-    def _numbers(self, count):
-        while (number := self.next.take()) < count:
+    def _task_numbers(self, count) -> Iterator[int]:
+        while (number := self.next_task.take()) < count:
             yield number
 
 
-def attempt(function, *args):
-    """(what function(*args) returns, None), or (None, the exception it raises)."""
-    try:
-        return function(*args), None
-    except BaseException as error:
-        return None, error
-
-
-def results(attempts):
-    """What the attempts returned. Raises the exception of one that failed by itself."""
-    errors = [error for _, error in attempts if error]
-    for error in sorted(errors, key=lambda error: isinstance(error, Abandoned)):
-        raise error
-    return [result for result, _ in attempts]
-
-
-def cut(batch, size):
+def cut(batch: int, size: int) -> list[tuple[int, int]]:
     """Cut `batch` images into micro-batches of about `size` -> [(start, stop), ...].
 
-    Their number is a multiple of four (as far as there are images), so that two or four workers
+    Their number is a multiple of four (if there are as many images), so that two or four workers
     finish together.
     """
-    pieces = -(-batch // size)
-    pieces = min(batch, -(-pieces // 4) * 4) if pieces > 1 else 1
-    edges = [batch * i // pieces for i in range(pieces + 1)]
+    count = -(-batch // size)
+    count = min(batch, -(-count // 4) * 4) if count > 1 else 1
+    edges = [batch * i // count for i in range(count + 1)]
     return list(itertools.pairwise(edges))

@@ -1,9 +1,9 @@
-"""Files that are whole or not there.
+"""What a run writes to disk: every file is complete, or it is not there.
 
-atomic.py       written beside their place, then moved into it
-npz.py          named arrays in one file, read with suspicion
-checkpoint.py   everything a run must remember, in one npz file
-directory.py    where a run writes: its checkpoints, rows and curves
-lock.py         one process at a time in a directory
-compare.py      what a file holds against what is asked of it, in words
+npz.py          named arrays in one file; reading trusts nothing in it
+checkpoint.py   everything a run has to remember, in one npz file
+compare.py      a checkpoint's content against what is expected, in words
+atomic.py       a file is written under another name, then renamed
+directory.py    a run's directory: checkpoints, metrics.jsonl, config.json, curves.png
+lock.py         only one process at a time trains in a directory
 """

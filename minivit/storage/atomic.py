@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then moved into it."""
+"""Atomic writes: a file is written under a temporary name beside its place, then renamed."""
 
 import errno
 import glob
@@ -10,51 +10,51 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 
-# The errors of a disk, a quota or a process that may write no more.
-FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# The system's errors for a full disk, a quota and a limit of the process on file sizes.
+DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextmanager
-def replacing(path):
-    """Yield a temporary path beside `path`, to be filled; then put it in `path`'s place.
+def replacing(path, error_class=CheckpointError):
+    """Yield a temporary path beside `path`; after the caller has written it, rename it to `path`.
 
-    Until the one atomic step, `os.replace`, whoever opens `path` finds the old file; after it,
-    the new one. On any failure the temporary file is removed and the old file stays as it was;
-    an OSError (disk full, not writable) becomes a CheckpointError. A killed process leaves its
-    temporary file behind; the next one to write `path` removes it.
+    The rename (`os.replace`) is one atomic step: before it, a reader of `path` finds the old file,
+    after it the new one. If anything fails, the temporary file is removed and the old file stays as
+    it was. An OSError (disk full, no permission) becomes an `error_class`. A killed process leaves
+    its temporary file; the next write of `path` removes it.
     """
-    path = Path(os.path.realpath(path))  # through a symbolic link: write where it points
+    path = Path(os.path.realpath(path))  # of a symbolic link, replace the file it points to
     if os.path.isdir(path):
-        raise CheckpointError(f"cannot write {path}: it is a directory; name a file in it.")
+        raise error_class(f"cannot write {path}: it is a directory; name a file in it.")
     temporary = path.with_name(f".minivit-{path.name}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent, path.name)
+        remove_temporary_files(path.parent, path.name)
         yield temporary
         os.replace(temporary, path)
-        with suppress(OSError):  # the rename itself to disk; not every system can
+        with suppress(OSError):  # write the rename itself to disk; not every system can
             handle = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
     except FileExistsError as error:
-        raise CheckpointError(f"cannot write {path}: {path.parent} is not a directory.") from error
+        raise error_class(f"cannot write {path}: {path.parent} is not a directory.") from error
     except OSError as error:
-        advice = "free some space" if error.errno in FULL else "choose another place"
-        raise CheckpointError(
+        advice = "free some space" if error.errno in DISK_FULL else "choose another place"
+        raise error_class(
             f"cannot write {path}: {error.strerror or error}; what was there before is untouched, "
             f"{advice}."
         ) from error
     finally:
-        # Gone already if it was moved; still there if it was a second name of the same file,
-        # which `os.replace` leaves alone.
+        # After the rename there is nothing to remove. But if temporary and `path` are two names of
+        # the same file (`link_or_copy`), `os.replace` does nothing, and the temporary name is left.
         with suppress(OSError):
             temporary.unlink()
 
 
-def sweep(directory, name=None):
-    """Remove the temporary files that a killed process left for `name`, or for any file."""
+def remove_temporary_files(directory, name=None):
+    """Remove the temporary files that killed processes left, of the file `name` or of any file."""
     pattern = "*" if name is None else glob.escape(name)
     for stale in Path(directory).glob(f".minivit-{pattern}-*.tmp"):
         with suppress(OSError):
@@ -62,7 +62,7 @@ def sweep(directory, name=None):
 
 
 def link_or_copy(source, target):
-    """Give the file a second name, or where the file system cannot, copy its bytes to disk."""
+    """Make `target` a second name (hard link) of the file `source`, or else a copy of it."""
     try:
         os.link(source, target)
     except OSError:

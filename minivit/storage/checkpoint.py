@@ -1,17 +1,17 @@
-"""Checkpoints: everything a run has to remember, in one file that is whole or not there.
+"""Checkpoints: everything a run has to remember, in one file that is written atomically.
 
-A checkpoint is a flat dictionary of named host arrays ("model/block3.attn.qkv.w") and one of
-plain values (configuration, position in the run), stored as `minivit.storage.npz` describes.
-The plain values are JSON in the member `__meta__`, together with
+A checkpoint consists of named arrays in host memory ("model/block3.attn.qkv.w") and plain values
+(configuration, position in the run). The file is described in `npz.py`; `np.load(path)` opens it
+too. The plain values are JSON in its member `__meta__`, together with
 
     format, format_version    what the file is
     versions                  of minivit, NumPy and Python that wrote it
-    sha256                    over the values' JSON and, by sorted name, every array's
+    sha256                    over the values' JSON and, sorted by name, every array's
                               (name, dtype, shape) and bytes
 
-The hash finds damage (a flipped bit, arrays of two files mixed), not malice. Saving refuses
-weights that are not finite, so a run that diverges cannot overwrite its last good checkpoint.
-`np.load(path)` opens the same file.
+The hash detects damage (a flipped bit, arrays of two files mixed), but not a forged file. `save`
+refuses weights that are not finite, so a run that diverges cannot overwrite its last good
+checkpoint.
 """
 
 import hashlib
@@ -22,36 +22,36 @@ import platform
 
 import numpy as np
 
-import minivit
-
 from ..errors import CheckpointError
+from ..version import VERSION
 from . import atomic, npz
-from .compare import differences, mismatches
+from .compare import mismatches
 
-__all__ = ["copy", "differences", "load", "read_meta", "save"]
+__all__ = ["copy", "load", "read_meta", "save"]
 
 FORMAT, FORMAT_VERSION = "minivit checkpoint", 1
-META = "__meta__"
+META = "__meta__"  # the member that holds the plain values
 MAX_META_BYTES = 1 << 20
 
 
-def save(path, arrays, meta):
-    """Write a checkpoint atomically: `path` holds the old one or the new one, never a part.
+def save(path: str | os.PathLike, arrays: dict[str, np.ndarray], meta: dict) -> None:
+    """Write a checkpoint atomically: `path` is the old file or the new one, never a part of one.
 
-    arrays: {name: NumPy array}, any memory order or byte order; stored little-endian, C order.
-    meta: what JSON can hold (tuples come back as lists); the keys listed above are set here.
-    Missing directories are made. Raises CheckpointError, `path` being left as it was, for a
-    value that is not finite, an array or a meta that cannot be stored, and a failed write.
+    arrays: {name: NumPy array} in any memory order and byte order; they are stored little-endian,
+    in C order. meta: plain values that JSON can hold (tuples come back as lists); `save` sets the
+    keys that the module lists. Missing directories are made. Raises CheckpointError, and leaves
+    `path` as it was, for a value that is not finite, for arrays or plain values that cannot be
+    stored, and if writing fails.
     """
     arrays = {name: _portable(path, name, array) for name, array in arrays.items()}
     versions = {
-        "minivit": minivit.__version__,
+        "minivit": VERSION,
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
     meta = {**meta, "format": FORMAT, "format_version": FORMAT_VERSION, "versions": versions}
     try:
-        meta = json.loads(_json(meta))  # as `load` will see it: keys are text, tuples are lists
+        meta = json.loads(_json(meta))  # as `load` will return it: keys are text, tuples are lists
         meta["sha256"] = _digest(arrays, meta)
         text = _json(meta)
     except (TypeError, ValueError, RecursionError) as error:
@@ -64,13 +64,15 @@ def save(path, arrays, meta):
         npz.write(temporary, {META: np.frombuffer(text, np.uint8), **arrays})
 
 
-def load(path, expected=None):
-    """Read a checkpoint -> (arrays, meta), trusting nothing in it.
+def load(
+    path: str | os.PathLike, expected: dict[str, tuple] | None = None
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Read and check a checkpoint -> (arrays, meta).
 
-    expected: {name: (shape, dtype)}; names, shapes and dtypes must then be exactly these, which
-    is checked before any data is read. Raises CheckpointError, one line with the path, for a
-    file that is missing, damaged, foreign, newer than this program, not finite or of another
-    model. Nothing of a refused file is returned.
+    expected: {name: (shape, dtype)}. If it is given, names, shapes and dtypes must be exactly
+    these; that is checked before any data is read. Raises CheckpointError, one line with the path,
+    for a file that is missing, damaged, no checkpoint, newer than this program, or of another
+    model, and for values that are not finite. Nothing of a refused file is returned.
     """
     with npz.reading(path) as reader:
         meta = _read_meta(reader)
@@ -87,20 +89,23 @@ def load(path, expected=None):
     return arrays, meta
 
 
-def read_meta(path):
-    """The plain values alone, for choosing a model before `load`; the hash is not checked."""
+def read_meta(path: str | os.PathLike) -> dict:
+    """Read the plain values only, for building the model before `load`.
+
+    The hash is not checked, because it is over the arrays too. Raises CheckpointError.
+    """
     with npz.reading(path) as reader:
         meta = _read_meta(reader)
     meta.pop("sha256", None)
     return meta
 
 
-def copy(source, target):
-    """Make `target` the same file as the finished checkpoint `source`, atomically.
+def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Make `target` the same checkpoint as `source`, atomically.
 
-    A second name of the same bytes where the file system has such (`save` never writes into
-    an existing file, so the next save to `source` leaves `target` as it is), else a copy.
-    Raises CheckpointError, `target` being left as it was.
+    If the file system has hard links, `target` becomes a second name of the same bytes, else a
+    copy. Either way the next save to `source` does not change `target`, as `save` never writes into
+    an existing file. Raises CheckpointError, and leaves `target` as it was.
     """
     source = os.path.realpath(source)
     if not os.path.isfile(source):
@@ -110,7 +115,10 @@ def copy(source, target):
 
 
 def _portable(path, name, array):
-    """The array little-endian and C-contiguous (itself if it is so already), or refused."""
+    """The array little-endian and C-contiguous; without a copy if it already is.
+
+    Raises CheckpointError if it cannot be stored.
+    """
     if not isinstance(name, str) or not npz.NAME.fullmatch(name) or name == META:
         raise CheckpointError(f"cannot write {path}: {name!r} cannot be the name of an array.")
     if not isinstance(array, np.ndarray):
@@ -131,12 +139,12 @@ def _finite(array):
 
 
 def _json(meta):
-    """One spelling for equal values, so that the hash of a file read back is the same."""
+    """Values as JSON bytes. Equal values give equal bytes, and so the same hash after loading."""
     return json.dumps(meta, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _digest(arrays, meta):
-    """The SHA-256 that the module's docstring describes, in hexadecimal."""
+    """The SHA-256 described at the top of this file, in hexadecimal."""
     total = hashlib.sha256(_json({key: meta[key] for key in meta if key != "sha256"}))
     for name in sorted(arrays):
         array = arrays[name]
@@ -146,7 +154,7 @@ def _digest(arrays, meta):
 
 
 def _read_meta(reader):
-    """The meta of an opened file, after checking that this program understands the file."""
+    """The plain values of an opened file. Refuses a file that this program cannot read."""
     header = reader.headers.get(META)
     if header is None or header.dtype != np.uint8:
         raise reader.refuse("is not a minivit checkpoint: it has no meta data.")
@@ -170,6 +178,6 @@ def _read_meta(reader):
         maker = versions.get("minivit") if isinstance(versions, dict) else "unknown"
         raise reader.refuse(
             f"was made by minivit {' '.join(str(maker)[:20].split())}, this is "
-            f"{minivit.__version__}; upgrade minivit."
+            f"{VERSION}; upgrade minivit."
         )
     return meta

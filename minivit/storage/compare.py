@@ -1,4 +1,4 @@
-"""What a checkpoint holds against what is asked of it, in words a user can act on."""
+"""The content of a checkpoint against what is expected of it, in words that say what to change."""
 
 import json
 
@@ -7,11 +7,11 @@ import numpy as np
 MAX_LISTED = 10
 
 
-def differences(saved, wanted):
+def differences(saved: dict, wanted: dict) -> list[str]:
     """Two configurations as readable differences: ["depth: checkpoint 6, asked 12", ...].
 
-    Nested dictionaries are compared leaf by leaf under dotted names; a tuple equals the list
-    that JSON makes of it. [] if they agree.
+    Nested dictionaries are compared leaf by leaf, under names with dots. A tuple is equal to the
+    list that JSON makes of it. [] if there are no differences.
     """
     saved, wanted = _flat(saved), _flat(wanted)
     lines = []
@@ -36,36 +36,37 @@ def _flat(tree, prefix=""):
     return leaves
 
 
-def mismatches(found, expected):
-    """Arrays found against arrays expected, both {name: (shape, dtype)}, in one line; "" if equal.
+def mismatches(stored: dict, expected: dict) -> str:
+    """Compare the arrays of a file with those expected, in one line; "" if they are the same.
 
-    Names that are missing, unexpected or of another shape or dtype; at most ten of each.
+    Both are {name: (shape, dtype)}. The line lists names that are missing, names that are not
+    expected, and arrays of another shape or dtype; at most ten of each.
     """
-    found = {name: _shown(*header) for name, header in found.items()}
-    expected = {name: _shown(*header) for name, header in expected.items()}
+    stored = {name: _in_words(*header) for name, header in stored.items()}
+    expected = {name: _in_words(*header) for name, header in expected.items()}
     parts = [
-        _listed("missing", [name for name in expected if name not in found]),
-        _listed("unexpected", [name for name in found if name not in expected]),
+        _listed("missing", [name for name in expected if name not in stored]),
+        _listed("unexpected", [name for name in stored if name not in expected]),
         _listed(
             "different",
             [
-                f"{name} {found[name]}, expected {want}"
-                for name, want in expected.items()
-                if found.get(name, want) != want
+                f"{name} {stored[name]}, expected {wanted}"
+                for name, wanted in expected.items()
+                if stored.get(name, wanted) != wanted
             ],
         ),
     ]
     return "; ".join(part for part in parts if part)
 
 
-def _shown(shape, dtype):
+def _in_words(shape, dtype):
     """((192, 576), np.float32) -> "float32 (192, 576)"."""
     return f"{np.dtype(dtype)} {tuple(int(size) for size in shape)}"
 
 
-def _listed(word, items):
+def _listed(kind, items):
     """'missing 12: a, b, ... and 2 more', or '' for no items."""
     if not items:
         return ""
     more = f" and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
-    return f"{word} {len(items)}: {', '.join(items[:MAX_LISTED])}{more}"
+    return f"{kind} {len(items)}: {', '.join(items[:MAX_LISTED])}{more}"

@@ -1,36 +1,36 @@
-"""A run's directory belongs to one process at a time."""
+"""A lock on a run's directory: only one process at a time trains in it."""
 
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import CheckpointError
+from ..errors import RunError
 
 
 @contextmanager
-def locked(path):
-    """Keep other processes from training in the directory `path`.
+def locked(path: str | os.PathLike):
+    """Keep other processes from training in the directory `path` while inside the `with`.
 
-    It is made if need be, and removed again if nothing was written to it. The lock is the system's,
-    on the directory itself, and ends with the process, however that ends. Without such locks
-    (Windows, some network file systems) nothing is kept from anyone.
+    The directory is made if it does not exist, and removed at the end if it is empty. The lock is
+    the operating system's, on the directory itself; it ends with the process, also when that is
+    killed. On systems without such locks (Windows, some network file systems) nothing is locked.
 
-    Raises CheckpointError if another process holds it.
+    Raises RunError if another process has the lock.
     """
-    with suppress(OSError):  # whoever writes there says why not
+    with suppress(OSError):  # the first write to the directory says what is wrong
         Path(path).mkdir(parents=True, exist_ok=True)
-    handle = _handle(path)
+    handle = _lock(path)
     try:
         yield
     finally:
-        with suppress(OSError):  # it holds something: good
+        with suppress(OSError):  # not empty: it stays
             Path(path).rmdir()
         if handle is not None:
             os.close(handle)
 
 
-def _handle(path):
-    """The directory, open and locked; None where that cannot be."""
+def _lock(path):
+    """The handle of the directory, opened and locked; None if the system cannot lock it."""
     try:
         import fcntl
 
@@ -41,7 +41,7 @@ def _handle(path):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise CheckpointError(
+        raise RunError(
             f"another process is training in {path}: let it end, or stop it first."
         ) from None
     except OSError:

@@ -1,15 +1,15 @@
-"""Named arrays in one file, read with suspicion.
+"""Named arrays in one file; reading it trusts nothing in the file.
 
-The file is a plain `.npz`: a zip archive of uncompressed `.npy` members, which `np.load` opens
-as well. NumPy's own reader believes such a file (it allocates what a header claims, unpacks what
-a zip promises, lets the last of two equal names win), so this one parses it in an order where
-nothing is allocated before the file has been shown to hold it:
+The file is a plain `.npz`: a zip archive of uncompressed `.npy` members, which `np.load` can open
+too. NumPy's own reader trusts the file: it allocates as much as a header says, unpacks as much as
+the zip says, and takes the last of two members with the same name. This reader checks the file in
+an order in which no memory is allocated until the file has been shown to hold the data:
 
     regular file -> zip -> names, methods and sizes of all members -> every npy header -> data
 
-Only numbers are read and written (bool, integers, floats of up to 8 bytes; little-endian, C
-order): no pickle is ever opened. Sources: the zip format, APPNOTE.TXT 6.3; the npy format 1.0,
-NumPy Enhancement Proposal 1.
+Only numbers are read and written (bool, integers, floats of up to 8 bytes; little-endian, C order).
+No pickle is ever opened. Sources: the zip format, APPNOTE.TXT 6.3; the npy format 1.0, NumPy
+Enhancement Proposal 1.
 """
 
 import math
@@ -26,34 +26,34 @@ from numpy.lib import format as npy
 from ..errors import CheckpointError
 
 MAX_MEMBERS = 10_000
-# Weights do not compress, and at worst three all-zero vectors (moments, average) stand beside
-# them, so an honest deflated file unpacks to less than 8 times its size; a zip bomb to 1000.
+# Weights hardly compress, and at worst there are three vectors of zeros (moments, average) beside
+# them. So a compressed checkpoint unpacks to less than 8 times its size, a zip bomb to 1000 times.
 MAX_RATIO, FREE_BYTES = 16, 1 << 20
 CHUNK_BYTES = 1 << 20
-NAME = re.compile(r"[\w./-]+")  # of an array: "model/block3.attn.qkv.w"
+NAME = re.compile(r"[\w./-]+")  # of an array, such as "model/block3.attn.qkv.w"
 
 
 class Header(NamedTuple):
-    """What an npy member says of itself, before its data is read."""
+    """The shape and dtype that an npy member states before its data."""
 
     shape: tuple
     dtype: np.dtype
 
 
 def storable(dtype):
-    """Whether this file format holds such numbers: bool, int, uint or float, little-endian."""
+    """Whether a file can hold arrays of this dtype: bool, int, uint or float, little-endian."""
     return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.str[0] in "<|"
 
 
 def flat_bytes(array):
-    """A C-contiguous array's memory as uint8, no copy; also for 0-d and empty arrays."""
+    """The memory of a C-contiguous array as uint8, without a copy; 0-d and empty arrays too."""
     return memoryview(array.reshape(-1).view(np.uint8))
 
 
 def write(path, arrays):
-    """Write {name: array} to the new file `path` and wait until it is on disk.
+    """Write {name: array} to the new file `path`, and wait until it is on disk.
 
-    The zip entries carry no time, so equal arrays give equal files.
+    The zip entries have no time of writing, so equal arrays give equal files.
     """
     with open(path, "xb") as file:
         with zipfile.ZipFile(file, "w") as archive:
@@ -67,7 +67,7 @@ def write(path, arrays):
 
 @contextmanager
 def reading(path):
-    """Yield a `Reader` of `path`; whatever goes wrong inside is one CheckpointError."""
+    """Yield a `Reader` of `path`. Every error inside the `with` becomes a CheckpointError."""
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)  # `open` would wait on a named pipe
         file = open(path, "rb") if regular else None
@@ -86,19 +86,19 @@ def reading(path):
         except MemoryError as error:
             raise CheckpointError(f"{path} needs more memory than there is.") from error
         except Exception as error:
-            # A damaged zip or header can raise nearly anything (BadZipFile, zlib.error,
-            # struct.error, TokenError, ...). Their texts are not repeated: some advise to
-            # load the file unsafely.
+            # A damaged zip or header can raise nearly any exception (BadZipFile, zlib.error,
+            # struct.error, TokenError, ...). Their texts are not shown, because some of them
+            # advise to load the file without checks.
             raise CheckpointError(
                 f"{path} is damaged ({type(error).__name__}); copy it again or use another."
             ) from error
 
 
 class Reader:
-    """The checked table of contents of an npz file: `headers` by name, then `read(name)`."""
+    """An npz file whose table of contents has been checked: `headers` by name, and `read(name)`."""
 
     def __init__(self, path, file, size):
-        """Check everything but the data. Raises CheckpointError, or zipfile's own errors."""
+        """Check everything except the data. Raises CheckpointError, or zipfile's own errors."""
         self.path = path
         self._check_ends(file, size)
         self._archive = zipfile.ZipFile(file)
@@ -109,22 +109,22 @@ class Reader:
                 self.headers[name] = self._read_header(name, member, stream)
 
     def refuse(self, reason):
-        """The error to raise: one line that starts with the path."""
+        """The CheckpointError to raise: one line that starts with the path."""
         return CheckpointError(f"{self.path} {reason}")
 
     def _check_ends(self, file, size):
-        """A zip and nothing around it: members start at byte 0, the end record ends the file."""
+        """Check that members start at byte 0, and that the zip's end record ends the file."""
         if size == 0:
             raise self.refuse("is empty (0 bytes); use another checkpoint.")
         if file.read(4) != b"PK\x03\x04":
             raise self.refuse("is not a minivit checkpoint: it does not start as an npz file.")
-        file.seek(max(size - 22, 0))  # the end record is 22 bytes, its comment length the last 2
+        file.seek(max(size - 22, 0))  # it has 22 bytes; the last 2 are the length of a comment
         end = file.read(22)
         if end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
             raise self.refuse("is cut short or has something appended; copy it again.")
 
     def _check_members(self, size):
-        """{array name: ZipInfo}, after judging all of them by the zip's table of contents."""
+        """{array name: ZipInfo}, after checking all of them in the zip's table of contents."""
         members = {}
         for member in self._archive.infolist():
             shown = repr(member.filename[:80])
@@ -134,21 +134,21 @@ class Reader:
             if name in members:
                 raise self.refuse(f"is damaged: it holds {shown} twice.")
             if member.flag_bits & 1:
-                raise self.refuse(f"is encrypted ({shown}); minivit writes no such file.")
+                raise self.refuse(f"is encrypted ({shown}); minivit never writes such a file.")
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise self.refuse(f"is damaged: {shown} is packed by an unknown method.")
             members[name] = member
         if len(members) > MAX_MEMBERS:
             raise self.refuse(f"holds {len(members)} arrays; at most {MAX_MEMBERS} are read.")
         if min((member.header_offset for member in members.values()), default=0) != 0:
-            raise self.refuse("is damaged: something stands before its first array.")
+            raise self.refuse("is damaged: there is something before its first array.")
         total = sum(member.file_size for member in members.values())
         if total > MAX_RATIO * size + FREE_BYTES:
             raise self.refuse(f"has {size} bytes but would unpack to {total}; not read.")
         return members
 
     def _read_header(self, name, member, stream):
-        """Read the npy header; the member must be exactly as long as shape and dtype need."""
+        """Read the npy header, and check that the member has exactly the length it states."""
         if npy.read_magic(stream) != (1, 0):
             raise self.refuse(f"is damaged: {name} is not in the npy format 1.0.")
         shape, fortran, dtype = npy.read_array_header_1_0(stream)
@@ -161,7 +161,7 @@ class Reader:
         return Header(shape, dtype)
 
     def read(self, name):
-        """The array called `name`, C-contiguous; the zip's CRC-32 is checked on the way."""
+        """Read the array `name`, C-contiguous; zipfile checks its CRC-32."""
         member, (shape, dtype) = self._members[name], self.headers[name]
         array = np.empty(shape, dtype)
         data, done = flat_bytes(array), 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..objective import deciding_metric
 from ..storage import checkpoint
-from .saved_run import SavedRun
+from .saved_run import SavedRun, best_of
 
 
 class Record:
@@ -71,11 +71,6 @@ class Record:
             checkpoint.copy(self.directory.best, self.directory.last)
         else:
             self.save()
-
-
-def best_of(position):
-    """The best value so far. Checkpoints made before there were objectives call it an accuracy."""
-    return position["best"] if "best" in position else position["best_val_accuracy"]
 
 
 def describe(run):

@@ -1,12 +1,13 @@
 """A saved run: what a checkpoint says of the run it was made in, and what may not change since."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import Config
 from ..errors import CheckpointError, ConfigError
 from ..storage import checkpoint
-from ..storage.directory import foreign
+from ..storage.compare import differences
 from ..text import shell
 from .recipe import Recipe
 
@@ -34,7 +35,7 @@ class SavedRun:
             return cls._last(path)
         meta = checkpoint.read_meta(path)
         try:
-            if other := foreign(meta):
+            if other := unknown_fields(meta):
                 raise CheckpointError(
                     f"{path} was made by another version of minivit, one with {', '.join(other)}: "
                     "go on with that one, or start a new run."
@@ -44,6 +45,7 @@ class SavedRun:
             for part, names in PARTS.items():
                 for name in names:
                     meta[part][name]
+            best_of(meta["position"])
         except (KeyError, TypeError, ConfigError) as error:
             raise CheckpointError(
                 f"{path} holds no run to go on with ({type(error).__name__}: {error})."
@@ -107,11 +109,48 @@ class SavedRun:
                 "begun with, or start a new run."
             )
         wanted = {name: description[name] for name in ("objective", "model", "recipe")}
-        model, recipe = (
-            self.config.to_dict(),
-            self.recipe.to_dict(),
-        )  # with fields newer than the run
+        # with the defaults of fields that are newer than the checkpoint
+        model, recipe = self.config.to_dict(), self.recipe.to_dict()
         held = {"objective": self.objective, "model": model, "recipe": recipe}
-        other = checkpoint.differences(held, wanted)
+        other = differences(held, wanted)
         if other:
             raise CheckpointError(f"{self.path} is of another run: {'; '.join(other)}.")
+
+
+def best_of(position):
+    """The best value so far of the deciding metric, from a checkpoint's position.
+
+    Before there were objectives it was always an accuracy, and called so.
+    """
+    return position["best"] if "best" in position else position["best_val_accuracy"]
+
+
+def unknown_fields(values):
+    """The fields of a run's model and recipe that this version of minivit does not have, sorted.
+
+    values: what a run is, as config.json and the checkpoints hold it (see `describe`).
+    """
+    return Config.unknown_names(values["model"]) + Recipe.unknown_names(values["recipe"])
+
+
+def refuse_another_run(directory, saved):
+    """Raise ConfigError if config.json in `directory` describes another run than `saved`.
+
+    Going on from `saved` there would write over that run.
+    """
+    try:
+        here = json.loads(directory.config.read_text(encoding="utf-8"))
+        same = (
+            here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
+            and not unknown_fields(here)
+            and Config.from_dict(here["model"])
+            == saved.config  # fields newer than the run: defaults
+            and Recipe.from_dict(here["recipe"]) == saved.recipe
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # there is no config.json, or none that can be read
+    if not same:
+        raise ConfigError(
+            f"{directory.path} holds another run than {saved.path}, which would write over it; "
+            "move the checkpoint to a directory of its own"
+        )

@@ -41,7 +41,7 @@ class Trainer:
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
         self.places = tree.layout(start)
-        vector, gradient = (workers.zeros(tree.count(start), np.float32) for _ in range(2))
+        vector, gradient = (workers.shared_zeros(tree.count(start), np.float32) for _ in range(2))
         tree.map(np.copyto, tree.views(vector, self.places), start)
         self.vector, self.gradient = to_device(vector, xp), to_device(gradient, xp)
         self.params = tree.views(self.vector, self.places)
@@ -52,7 +52,7 @@ class Trainer:
         self.evaluated = tree.views(evaluated, self.places)
         self.step = 0
         self.sums = RunningSums(self.objective, xp)
-        workers.enlist(self.train_share, self.evaluate_share, *self.update.shares)
+        workers.register(self.train_share, self.evaluate_share, *self.update.shares)
 
     def model_at(self, step):
         """The model that learns in a step: the early one, with fewer tokens, then the whole one."""
@@ -90,7 +90,7 @@ class Trainer:
         """
         self.step += 1
         tasks = len(self.micro_batches(len(images), self.model_at(self.step).config))
-        results = self.workers.share_out(tasks, self.train_share, self.step, images, targets)
+        results = self.workers.run_tasks(tasks, self.train_share, self.step, images, targets)
         norm = self.update.step(self.step, self.lr())
         self.sums.add(results, len(images), self.step, norm)
 
@@ -99,7 +99,7 @@ class Trainer:
 
         Adds their gradients to `self.gradients` -> [(index of the micro-batch, its sums), ...].
         """
-        total, results = OrderedSum(self.gradients, self.workers.turn), []
+        total, results = OrderedSum(self.gradients, self.workers.next_to_add), []
         model = self.model_at(step)
         cuts = self.micro_batches(len(images), model.config)
         for index in indices:
@@ -110,7 +110,7 @@ class Trainer:
             share = (stop - start) / len(images)
             doutput, sums = self.objective.train(output, targets[start:stop], share)
             _, gradients = model.backward(doutput, cache)
-            total.put(index, gradients)
+            total.add(index, gradients)
             results.append((index, sums))
         total.finish()
         return results
@@ -124,7 +124,7 @@ class Trainer:
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size], targets[start : start + batch_size]
             tasks = len(self.micro_batches(len(batch[0])))
-            results = self.workers.share_out(tasks, self.evaluate_share, *batch)
+            results = self.workers.run_tasks(tasks, self.evaluate_share, *batch)
             for sums in in_order(results):
                 for name, kind in self.objective.sums.items():
                     totals[name] += kind(sums[name])

@@ -33,7 +33,7 @@ class Update:
 
     def _shared(self, value):
         """`value` where all workers see it."""
-        shared = self.workers.zeros(value.size, value.dtype)
+        shared = self.workers.shared_zeros(value.size, value.dtype)
         shared[...] = value
         return shared
 
@@ -59,10 +59,10 @@ class Update:
 
     def step(self, number, lr):
         """Clip the gradient and take step `number` (from 1) -> the gradient's norm before."""
-        found = self.workers.share_out(len(self.tasks), self.squares)
+        found = self.workers.run_tasks(len(self.tasks), self.squares)
         norm = self.xp.sqrt(sum(in_order(found)))
         scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
-        self.workers.share_out(len(self.tasks), self.apply, number, lr, scale)
+        self.workers.run_tasks(len(self.tasks), self.apply, number, lr, scale)
         return norm
 
     def squares(self, numbers):

@@ -1,4 +1,4 @@
-"""What is said of NumPy's matrix library where something holds it back."""
+"""The note about NumPy's matrix library where a setting slows it down."""
 
 import os
 import subprocess

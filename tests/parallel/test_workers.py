@@ -13,7 +13,7 @@ import pytest
 
 from minivit import Config
 from minivit.errors import WorkerError
-from minivit.parallel.ordered_sum import OrderedSum, counter
+from minivit.parallel.ordered_sum import OrderedSum, thread_counter
 from minivit.parallel.workers import Workers, available_cores, cut
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
@@ -38,10 +38,10 @@ def tensor(count, seed=0):
 
 
 def trained(count, processes, optimizer, batches=(21, 21, 3, 1)):
-    """All that a few steps leave behind, as bytes: weights, memory, sums, evaluation."""
+    """What a few steps compute: arrays (weights, optimizer state) as bytes, sums, evaluation."""
     recipe = Recipe(optimizer=optimizer, lr=0.01, ema=0.9)
     with Workers(count, processes) as workers:
-        assert workers.count == count and bool(workers.crew) == (processes and count > 1)
+        assert workers.count == count and bool(workers.processes) == (processes and count > 1)
         trainer = Trainer(CONFIG, recipe, 10, [0.5] * 3, [0.25] * 3, workers)
         assert len(trainer.micro_batches(21)) > 4 and len(trainer.update.tasks) > 4
         for seed, batch in enumerate(batches):
@@ -55,10 +55,8 @@ def trained(count, processes, optimizer, batches=(21, 21, 3, 1)):
 @kinds
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_same_bits_for_any_number_of_workers(optimizer, processes, monkeypatch):
-    """Small micro-batches and pieces, so that there are many of them, of unequal sizes; and at the
-    end fewer than there are workers."""
+    """With many small tasks of unequal sizes, and in the last batch fewer tasks than workers."""
     monkeypatch.setattr("minivit.training.micro_batches.CACHE", 4 * 17 * 51 * 3)  # three images
-    monkeypatch.setattr("minivit.training.micro_batches.TOKENS", 1)
     monkeypatch.setattr("minivit.training.micro_batches.TOKENS", 1)
     monkeypatch.setattr("minivit.training.update.PIECE", 100)
     one = trained(1, processes, optimizer)
@@ -67,8 +65,8 @@ def test_same_bits_for_any_number_of_workers(optimizer, processes, monkeypatch):
 
 
 def all_given_out(workers, count):
-    """Do they work, and is every number given out once?"""
-    return sorted(itertools.chain(*workers.share_out(count, list))) == list(range(count))
+    """Whether a call runs, and gives every task to one worker."""
+    return sorted(itertools.chain(*workers.run_tasks(count, list))) == list(range(count))
 
 
 @several
@@ -76,7 +74,7 @@ def all_given_out(workers, count):
 def test_every_number_is_given_out_once(processes):
     with Workers(3, processes) as workers:
         for count in (0, 1, 2, 500):
-            shares = workers.share_out(count, list)
+            shares = workers.run_tasks(count, list)
             assert len(shares) == 3 and sorted(itertools.chain(*shares)) == list(range(count))
             assert all(share == sorted(share) for share in shares)
 
@@ -90,14 +88,14 @@ def whoami():
 def test_all_workers_take_part_at_once_the_caller_too(processes):
     with Workers(3, processes) as workers:
 
-        def meet(numbers, limit):
-            next(numbers)
-            while workers.next.value < 3:  # until each of three has taken one
+        def meet(task_numbers, limit):
+            next(task_numbers)
+            while workers.next_task.value < 3:  # until each of the three has a task
                 assert time.monotonic() < limit
                 time.sleep(0.001)
             return whoami()
 
-        found = workers.share_out(3, meet, time.monotonic() + 10)
+        found = workers.run_tasks(3, meet, time.monotonic() + 10)
         assert len(set(found)) == 3 and whoami() in found
         assert len({pid for pid, _ in found}) == (3 if processes else 1)
 
@@ -108,8 +106,8 @@ def test_all_workers_take_part_at_once_the_caller_too(processes):
 def test_an_error_comes_out_stops_all_and_leaves_them_usable(processes, fails):
     me = whoami()
 
-    def share(numbers):
-        for number in numbers:
+    def share(task_numbers):
+        for number in task_numbers:
             if (whoami() == me) == (fails == "caller") and number > 20:
                 raise ZeroDivisionError(f"at {number}")
             time.sleep(0.001)
@@ -117,28 +115,28 @@ def test_an_error_comes_out_stops_all_and_leaves_them_usable(processes, fails):
     with Workers(3, processes) as workers:
         for _ in range(2):
             with pytest.raises(ZeroDivisionError, match=r"^at \d+$"):
-                workers.share_out(10**9, share)  # who is not stopped goes on for days
+                workers.run_tasks(10**9, share)  # a worker that is not stopped goes on for days
             assert all_given_out(workers, 50)
 
 
 @several
 @kinds
-def test_who_waits_for_the_turn_of_one_that_failed_stops_waiting(processes):
+def test_a_worker_stops_waiting_for_one_that_failed(processes):
     with Workers(3, processes) as workers:
-        total = {"w": workers.zeros(2, np.float32)}
+        total = {"w": workers.shared_zeros(2, np.float32)}
 
-        def share(numbers):
-            added = OrderedSum(total, workers.turn)
-            for number in numbers:
+        def share(task_numbers):
+            added = OrderedSum(total, workers.next_to_add)
+            for number in task_numbers:
                 if number == 0:
-                    while workers.next.value < 3:  # the others have taken theirs and wait
+                    while workers.next_task.value < 3:  # the others have their tasks and wait
                         time.sleep(0.001)
                     raise KeyError("first")
-                added.put(number, {"w": np.ones(2, np.float32)})
+                added.add(number, {"w": np.ones(2, np.float32)})
                 added.finish()
 
         with pytest.raises(KeyError, match="first"):
-            workers.share_out(3, share)
+            workers.run_tasks(3, share)
         assert not total["w"].any()
 
 
@@ -146,14 +144,14 @@ def test_who_waits_for_the_turn_of_one_that_failed_stops_waiting(processes):
 @kinds
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill knows no Ctrl-C there")
 def test_ctrl_c_while_others_are_at_work(processes):
-    """When it comes out, nobody is at work any more."""
+    """When the exception is raised here, no worker is at work any more."""
     me, at_work = whoami(), []
 
-    def share(numbers):
+    def share(task_numbers):
         if whoami() != me:
             at_work.append(1)
             try:
-                for _ in numbers:
+                for _ in task_numbers:
                     time.sleep(0.002)
             finally:
                 at_work.pop()
@@ -161,65 +159,65 @@ def test_ctrl_c_while_others_are_at_work(processes):
     with Workers(3, processes) as workers:
         threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
-            workers.share_out(10**9, share)
+            workers.run_tasks(10**9, share)
         assert not at_work and all_given_out(workers, 50)
 
 
 def test_one_worker_does_it_all():
-    def fail(numbers):
+    def fail(task_numbers):
         raise ZeroDivisionError
 
     with Workers(1) as workers:
-        assert workers.share_out(4, list) == [[0, 1, 2, 3]]
+        assert workers.run_tasks(4, list) == [[0, 1, 2, 3]]
         with pytest.raises(ZeroDivisionError):
-            workers.share_out(4, fail)
-        assert workers.share_out(2, list) == [[0, 1]]
+            workers.run_tasks(4, fail)
+        assert workers.run_tasks(2, list) == [[0, 1]]
 
 
 @several
 @kinds
 def test_workers_work_inside_their_with_only(processes):
     workers = Workers(2, processes)
-    workers.enlist(list)  # said before, done inside
+    workers.register(list)  # possible before the `with`
     with pytest.raises(WorkerError, match="inside their `with`"):
-        workers.share_out(1, list)
-    for _ in range(2):  # and again
+        workers.run_tasks(1, list)
+    for _ in range(2):  # Workers can be entered again
         with workers:
             assert all_given_out(workers, 9)
-            with pytest.raises(WorkerError, match="already"), workers:
+            with pytest.raises(WorkerError, match="already inside"), workers:
                 pass
             assert all_given_out(workers, 9)
         with pytest.raises(WorkerError, match="inside their `with`"):
-            workers.share_out(1, list)
+            workers.run_tasks(1, list)
 
 
 @several
 @kinds
-def test_a_share_cannot_be_shared_out_again(processes):
+def test_a_call_inside_a_call_is_refused(processes):
     with Workers(3, processes) as workers:
         me = whoami()
 
-        def greedy(numbers, who):
+        def greedy(task_numbers, who):
             if (whoami() == me) == who:
-                return workers.share_out(2, list)
+                return workers.run_tasks(2, list)
 
         for who in (True, False):
-            with pytest.raises(WorkerError, match="one thing at a time"):
-                workers.share_out(2, greedy, who)
+            with pytest.raises(WorkerError, match="one call at a time"):
+                workers.run_tasks(2, greedy, who)
             assert all_given_out(workers, 9)
 
 
 @several
 @kinds
 @pytest.mark.filterwarnings("error")
-def test_numbers_that_overflow_are_no_news(processes):
-    def share(numbers):
+def test_overflow_gives_no_warning(processes):
+    def share(task_numbers):
         x = np.full(3, 1e38, np.float32)
         return x * x - x * x
 
     for count in (1, 2):
         with Workers(count, processes) as workers:
-            assert np.isnan(workers.share_out(2, share)).all()
+            assert np.isnan(workers.run_tasks(2, share)).all()
 
 
 @several
@@ -227,7 +225,7 @@ def test_numbers_that_overflow_are_no_news(processes):
 def test_the_matrix_library_is_held_to_one_thread_meanwhile(processes):
     import threadpoolctl
 
-    def blas(numbers=()):
+    def blas(task_numbers=()):
         return [lib["num_threads"] for lib in threadpoolctl.threadpool_info()
                 if lib["user_api"] == "blas"]  # fmt: skip
 
@@ -236,10 +234,10 @@ def test_the_matrix_library_is_held_to_one_thread_meanwhile(processes):
         for count in (1, 2):
             with Workers(count, processes) as workers:
                 for _ in range(2):
-                    assert set(itertools.chain(*workers.share_out(1, blas))) <= {1}
+                    assert set(itertools.chain(*workers.run_tasks(1, blas))) <= {1}
                     assert blas() == before
-                workers.enlist(blas)  # the others are made anew, not by share_out
-                assert set(itertools.chain(*workers.share_out(1, blas))) <= {1}
+                workers.register(blas)  # this starts the processes again, before run_tasks
+                assert set(itertools.chain(*workers.run_tasks(1, blas))) <= {1}
             assert blas() == before
 
 
@@ -247,7 +245,7 @@ def test_without_threadpoolctl_one_worker(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     with Workers(4) as workers:
         assert workers.count == 1
-        assert workers.share_out(3, list) == [[0, 1, 2]]
+        assert workers.run_tasks(3, list) == [[0, 1, 2]]
 
 
 @several
@@ -258,30 +256,30 @@ def test_as_many_workers_as_cores_unless_told():
 
 @several
 def test_processes_on_linux_threads_elsewhere(monkeypatch):
-    assert bool(Workers(2).crew) == (sys.platform == "linux")
+    assert bool(Workers(2).processes) == (sys.platform == "linux")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not Workers(2).crew
+    assert not Workers(2).processes
 
 
 @pytest.mark.parametrize(
     "story", ["a0 b1 a2 b3", "a1 b0 a2 b3", "b3 a0 a1 a2 b.", "a1 a2 b0 a. b3", "a1 b0 a. b2 a3"]
 )
 def test_sum_is_in_the_order_of_the_numbers(story):
-    """Two workers, a and b, hand in their numbers, or finish (a dot). Sizes are so different that
-    another order rounds to other bits."""
+    """Two workers, a and b, add the trees of these numbers, or finish (a dot). The values differ so
+    much in size that another order rounds to other bits."""
     parts = [np.float32(x) for x in (1e8, 1.5, -1e8, 0.3)]
     total = {"a": np.full(2, 77, np.float32), "b": {"w": np.full(1, 77, np.float32)}}
-    turn = counter()
-    sums = {name: OrderedSum(total, turn) for name in "ab"}
+    next_to_add = thread_counter()
+    sums = {name: OrderedSum(total, next_to_add) for name in "ab"}
     for name, number in story.split():
         if number == ".":
             sums[name].finish()
         else:
             part = parts[int(number)]
-            sums[name].put(int(number), {"b": {"w": part[None]}, "a": np.full(2, part)})
+            sums[name].add(int(number), {"b": {"w": part[None]}, "a": np.full(2, part)})
     expected = ((parts[0] + parts[1]) + parts[2]) + parts[3]
     assert (total["a"] == expected).all() and (total["b"]["w"] == expected).all()
-    assert turn.value == 4 and not sums["a"].waiting and not sums["b"].waiting
+    assert next_to_add.value == 4 and not sums["a"].waiting and not sums["b"].waiting
 
 
 @several
@@ -294,26 +292,26 @@ def test_sum_of_many_workers_at_once(processes):
     for part in parts[1:]:
         expected += part
     with Workers(4, processes) as workers:
-        total = {"w": workers.zeros(5, np.float32)}
+        total = {"w": workers.shared_zeros(5, np.float32)}
 
-        def share(numbers):
-            added = OrderedSum(total, workers.turn)
-            for number in numbers:
-                added.put(number, {"w": parts[number]})
+        def share(task_numbers):
+            added = OrderedSum(total, workers.next_to_add)
+            for number in task_numbers:
+                added.add(number, {"w": parts[number]})
             added.finish()
 
         for _ in range(5):
             total["w"][...] = 77  # number 0 overwrites it
-            workers.share_out(200, share)
+            workers.run_tasks(200, share)
             assert total["w"].tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 17, 100, 128])
 @pytest.mark.parametrize("size", [1, 3, 16, 1000])
 def test_cut_covers_the_batch_evenly(batch, size):
-    pieces = cut(batch, size)
-    assert pieces[0][0] == 0 and pieces[-1][1] == batch
-    assert all(a[1] == b[0] for a, b in itertools.pairwise(pieces))
-    lengths = [stop - start for start, stop in pieces]
+    micro_batches = cut(batch, size)
+    assert micro_batches[0][0] == 0 and micro_batches[-1][1] == batch
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(micro_batches))
+    lengths = [stop - start for start, stop in micro_batches]
     assert min(lengths) >= 1 and max(lengths) - min(lengths) <= 1 and max(lengths) <= size
-    assert len(pieces) % 4 == 0 or len(pieces) in (1, batch)
+    assert len(micro_batches) % 4 == 0 or len(micro_batches) in (1, batch)

@@ -15,7 +15,7 @@ import runs
 
 from minivit import Config
 from minivit.data import Dataset
-from minivit.errors import CheckpointError, ConfigError, DivergedError
+from minivit.errors import CheckpointError, ConfigError, DivergedError, RunError
 from minivit.objective import Classification
 from minivit.parallel.workers import Workers
 from minivit.storage import checkpoint
@@ -195,7 +195,7 @@ def test_what_a_killed_run_left_half_written_is_removed(make, whole):
 def test_metrics_that_cannot_be_written_say_how_to_go_on(make):
     first = make()
     first.directory.metrics.mkdir(parents=True)
-    with pytest.raises(CheckpointError, match=r"cannot write .*metrics.jsonl: .*--resume .*run$"):
+    with pytest.raises(RunError, match=r"cannot write .*metrics.jsonl: .*--resume .*run$"):
         first.train()
 
 
@@ -444,9 +444,7 @@ def test_numbered_directories(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "unmounted").symlink_to(tmp_path / "nowhere")
     for place in ("file", "unmounted", "file/below"):
-        with pytest.raises(
-            CheckpointError, match=rf"cannot make .*{place}: .*; name .* with --out\."
-        ):
+        with pytest.raises(RunError, match=rf"cannot make .*{place}: .*; name .* with --out\."):
             RunDirectory.numbered(tmp_path / place, "a")
 
 
