@@ -14,7 +14,6 @@ from minivit.commands import arguments as cli
 from minivit.commands import exits as ending
 from minivit.commands import train_options as options
 from minivit.config import Config
-from minivit.data.sources.published import TITLES
 from minivit.errors import ConfigError, DataError
 from minivit.layers.gelu import special
 from minivit.parallel import blas
@@ -104,7 +103,8 @@ def record(source, dataset):
     if source["dataset"] not in data.NAMES:
         return {"dataset": os.path.abspath(os.path.expanduser(source["dataset"])), "data_dir": None}
     # What "auto" found counts, whatever can be had then.
-    place = data.directory(source["data_dir"]) if dataset.name in TITLES else None
+    in_data_dir = data.SOURCES[dataset.name].in_data_dir
+    place = data.directory(source["data_dir"]) if in_data_dir else None
     return {"dataset": dataset.name, "data_dir": place and os.path.abspath(place)}
 
 

@@ -40,7 +40,7 @@ def parser():
 
 def _add_data(group):
     where = "where CIFAR is, or goes (default: $MINIVIT_DATA or data)"
-    what = "auto, cifar10, cifar100, shapes or a directory of images"
+    what = f"{', '.join(data.NAMES)} or a directory of images"
     what += " (default: auto, CIFAR-10 if it can be had, else shapes)"
     add(group, "--dataset", data_name, "NAME|DIR", what)
     add(group, "--data-dir", cli.path, "DIR", where)

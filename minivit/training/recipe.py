@@ -82,9 +82,10 @@ class Recipe:
                 raise ConfigError(f"{name} must be a number {words}; got {value!r}")
 
     def preparation(self, classes):
-        """What is done to each batch of pictures of so many classes."""
-        names = {field.name for field in fields(Preparation)} - {"classes"}
-        return Preparation(**{name: getattr(self, name) for name in names}, classes=classes)
+        """The augmentations of each batch of images of so many classes."""
+        names = ("policy", "erasing", "mixup", "cutmix")
+        options = {name: getattr(self, name) for name in names}
+        return Preparation(crop_and_flip=self.augment, **options, classes=classes)
 
     def to_dict(self):
         """The fields as a plain dict, for JSON."""

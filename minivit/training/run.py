@@ -104,11 +104,17 @@ class Run:
         number = record.epochs_done + 1
         first = trainer.step - record.epochs_done * self.steps_per_epoch
         prepared = batches.epoch(
-            self.images, self.labels, self.training, recipe.batch_size, recipe.seed,
-            number, first, recipe.preparation(self.config.classes),
-        )  # fmt: skip
+            self.images,
+            self.labels,
+            self.training,
+            number=number,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            first_step=first,
+            prepare=recipe.preparation(self.config.classes),
+        )
         started, done_before = time.monotonic(), trainer.count
-        with closing(batches.ahead(prepared)) as ready:
+        with closing(batches.prefetch(prepared)) as ready:
             for images, labels in ready:
                 trainer.train_step(images, labels)
                 if stop.number:
