@@ -16,7 +16,7 @@ class ConfigError(MinivitError, ValueError):
 
 
 class BackendError(MinivitError, RuntimeError):
-    """The device that was asked for is not there."""
+    """A device or a library that is needed is not there."""
 
 
 class DataError(MinivitError, ValueError):

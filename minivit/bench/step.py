@@ -43,19 +43,20 @@ class Bench:
         whole = np.arange(len(images) // batch * batch)  # no ragged batch among those timed
 
         def endless(prepare):
-            given = images, labels, whole, batch, recipe.seed
+            options = {"batch_size": batch, "seed": recipe.seed, "prepare": prepare}
             for number in itertools.count(1):
-                yield from batches.epoch(*given, number, prepare=prepare)
+                yield from batches.epoch(images, labels, whole, number=number, **options)
 
         plain, varied = recipe.preparation(c.classes), replace(VARIED, classes=c.classes)
-        self.alone, self.ahead = endless(plain), batches.ahead(endless(plain))
-        self.varied_alone, self.varied_ahead = endless(varied), batches.ahead(endless(varied))
+        self.alone, self.prefetched = endless(plain), batches.prefetch(endless(plain))
+        self.varied_alone = endless(varied)
+        self.varied_prefetched = batches.prefetch(endless(varied))
         self.images, self.labels = next(self.alone)
 
     def close(self):
         """Stop the threads that prepare batches."""
-        self.ahead.close()
-        self.varied_ahead.close()
+        self.prefetched.close()
+        self.varied_prefetched.close()
 
     def train(self):
         """A training step on the same batch every time: normalise, both ways, clip, update."""
@@ -69,7 +70,7 @@ class Bench:
 
     def run(self):
         """A step of a real run: its batch comes from the thread that prepares them ahead."""
-        self.trainer.train_step(*next(self.ahead))
+        self.trainer.train_step(*next(self.prefetched))
 
     def forward(self):
         """Logits, loss and hits of the batch; nothing is kept."""
@@ -81,7 +82,7 @@ class Bench:
 
     def run_varied(self):
         """A step of a run with every augmentation, its batch prepared ahead."""
-        self.trainer.train_step(*next(self.varied_ahead))
+        self.trainer.train_step(*next(self.varied_prefetched))
 
     def prepare_varied(self):
         """A batch with every augmentation, with nothing else going on."""

@@ -10,7 +10,6 @@ from .. import data
 from ..arrays import gpu
 from ..arrays.backend import select, special
 from ..config import Config
-from ..data.sources.published import TITLES
 from ..errors import BackendError, ConfigError, DataError
 from ..parallel import blas
 from ..parallel.workers import Workers
@@ -112,7 +111,8 @@ def record(source, dataset):
     if source["dataset"] not in data.NAMES:
         return {"dataset": os.path.abspath(os.path.expanduser(source["dataset"])), "data_dir": None}
     # Not "auto", which may find other data when the run is resumed.
-    place = data.directory(source["data_dir"]) if dataset.name in TITLES else None
+    in_data_dir = data.SOURCES[dataset.name].in_data_dir
+    place = data.directory(source["data_dir"]) if in_data_dir else None
     return {"dataset": dataset.name, "data_dir": place and os.path.abspath(place)}
 
 

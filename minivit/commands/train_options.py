@@ -45,7 +45,7 @@ def _add_data(group):
         "--dataset",
         type=data_name,
         metavar="NAME|DIR",
-        help="auto, cifar10, cifar100, shapes or a directory of images "
+        help=f"{', '.join(data.NAMES)} or a directory of images "
         "(default: auto, CIFAR-10 if it can be had, else shapes)",
     )
     group.add_argument(

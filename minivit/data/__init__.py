@@ -1,86 +1,107 @@
-"""Images to train on: CIFAR-10 and CIFAR-100, a built-in set, any directory of pictures.
+"""Images to train on.
 
-`load` is the one door. What it returns is a `Dataset`: uint8 images, channels last, and labels.
+sources/       where images come from: CIFAR, the built-in shapes, a directory of image files
+dataset.py     what every source returns
+augment/       random changes of the training images
+batches.py     which images make a batch, and preparing batches in advance
+normalise.py   from bytes to floats of mean 0 and standard deviation 1
+
+`load` is the door to all of it. A new data set is a file in sources/ and a line of SOURCES.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import ConfigError, DataError
 from ..text import unknown
 from .dataset import Dataset
+from .sources import cifar, folder, shapes
+from .sources.download import DownloadError
 from .sources.published import TITLES
 
-__all__ = ["NAMES", "Dataset", "directory", "load"]
-
-NAMES = ("auto", "cifar10", "cifar100", "shapes")
+__all__ = ["NAMES", "SOURCES", "Dataset", "directory", "load"]
 
 
-def load(name, data_dir=None, say=print, seed=0, image_size=32):
+class Request(NamedTuple):
+    """The arguments of `load`, as a source receives them."""
+
+    data_dir: Path
+    say: Callable[[str], object]
+    seed: int
+    image_size: int
+
+
+class Source(NamedTuple):
+    """A data set that has a name: how to load it, and whether its files are in `data_dir`."""
+
+    load: Callable[[Request], Dataset]
+    in_data_dir: bool = True
+
+
+def _cifar10_or_shapes(request):
+    try:
+        return SOURCES["cifar10"].load(request)
+    except DownloadError as error:
+        request.say(f"{error.what}: using the built-in shapes instead.")
+        return SOURCES["shapes"].load(request)
+
+
+SOURCES = {
+    "auto": Source(_cifar10_or_shapes),
+    "cifar10": Source(lambda r: cifar.load("cifar10", r.data_dir, r.say)),
+    "cifar100": Source(lambda r: cifar.load("cifar100", r.data_dir, r.say)),
+    "shapes": Source(lambda r: shapes.load(seed=r.seed), in_data_dir=False),
+}
+NAMES = tuple(SOURCES)
+
+
+def load(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    say: Callable[[str], object] = print,
+    seed: int = 0,
+    image_size: int = 32,
+) -> Dataset:
     """The data set `name` as a Dataset.
 
-    name        "cifar10" | "cifar100": from `data_dir`, downloaded to it where absent
+    name        "cifar10" | "cifar100": from `data_dir`; downloaded to it if it is not there
                 "shapes": the built-in set, drawn from `seed`
-                "auto": CIFAR-10 if it is there or can be downloaded, else shapes
-                a directory: its pictures, `image_size` pixels square (see folder.py)
-    data_dir    a directory that holds a CIFAR folder or archive, or one of these itself;
-                by default the environment's MINIVIT_DATA, or else "data"
-    say         called with each line there is to tell
+                "auto": CIFAR-10 if it is in `data_dir` or can be downloaded, else shapes
+                a directory: its images, `image_size` pixels square (see sources/folder.py)
+    data_dir    a directory that contains a CIFAR folder or archive, or such a folder or archive
+                itself; by default the environment variable MINIVIT_DATA, or else "data"
+    say         called with each line of text for the user
 
-    Raises DataError if the data is missing or damaged (also under "auto": damaged files are not
-    passed over in silence), ConfigError for a name that is neither known nor a directory.
+    Raises DataError if the data is missing or damaged ("auto" also stops at damaged files),
+    ConfigError if `name` is neither a known name nor a directory, BackendError if a library that
+    the source needs is not installed.
     """
-    data_dir = directory(data_dir)
-    if name == "shapes":
-        return _shapes(seed)
-    if name in TITLES:
-        return _cifar(name, data_dir, say)
-    if name == "auto":
-        return _cifar("cifar10", data_dir, say, otherwise=lambda: _shapes(seed))
-    return _folder(name, image_size, seed)
+    request = Request(directory(data_dir), say, seed, image_size)
+    if name in SOURCES:
+        return SOURCES[name].load(request)
+    return _load_folder(name, request)
 
 
-def directory(data_dir=None):
-    """Where CIFAR is or goes: `data_dir`, or else $MINIVIT_DATA, or else data."""
+def directory(data_dir: str | os.PathLike | None = None) -> Path:
+    """Where data sets are, or are downloaded to: `data_dir`, or else $MINIVIT_DATA, or "data"."""
     return Path(data_dir or os.environ.get("MINIVIT_DATA") or "data").expanduser()
 
 
-def _shapes(seed):
-    from .sources import shapes
-
-    return shapes.load(seed=seed)
-
-
-def _cifar(name, data_dir, say, otherwise=None):
-    """CIFAR from disk, else downloaded, else `otherwise()` if there is one."""
-    from .sources import cifar, download
-
-    path = cifar.find(name, data_dir)
-    if path is None:
-        try:
-            path = download.fetch(name, data_dir, say)
-        except download.DownloadError as error:
-            if otherwise is None:
-                raise
-            say(f"{error.what}: using the built-in shapes instead.")
-            return otherwise()
-    return cifar.load(name, path)
-
-
-def _folder(name, image_size, seed):
-    from .sources import cifar, folder
-
+def _load_folder(name, request):
     path = Path(name).expanduser()
     if path.is_file():
         raise DataError(
-            f"{path} is a file, not a directory of images; an archive of CIFAR is given as "
+            f"{path} is a file, not a directory of images; if it is an archive of CIFAR, use "
             f"--dataset cifar10 --data-dir {path}."
         )
     if not name or not path.is_dir():
         raise ConfigError(unknown("data set", name, [*NAMES, "or a directory of images"]))
-    form = cifar.recognise(path)
-    if form:
+    release = cifar.recognise(path)
+    if release:
+        dataset = release.dataset
         raise DataError(
-            f"{path} holds {TITLES[form.dataset]}: use --dataset {form.dataset} --data-dir {path}."
+            f"{path} contains {TITLES[dataset]}: use --dataset {dataset} --data-dir {path}."
         )
-    return folder.load(path, image_size, seed)
+    return folder.load(path, request.image_size, request.seed)

@@ -1,7 +1,8 @@
-"""Batches: which images make a step, and preparing them before they are asked for."""
+"""Batches: which images make a step, and preparing the next batches while a step runs."""
 
 import queue
 import threading
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -9,25 +10,40 @@ from ..arrays.backend import array_module, to_device
 from ..arrays.keys import generator
 from .augment.prepare import Preparation
 
+CROP_AND_FLIP = Preparation()
 
-def split(count, fraction, seed):
-    """Hold out a share of `count` training images for decisions -> (training, validation) indices.
 
-    Both sorted, disjoint, together everything; fixed by `seed`.
+def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out a fraction of `count` training images -> (training, validation) indices.
+
+    Both are sorted. Together they contain every index once. `seed` decides which are held out.
     """
     order = generator(seed, "split").permutation(count)
     held_out = round(count * fraction)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-CROP_AND_FLIP = Preparation()
+def epoch(
+    images: np.ndarray,
+    labels: np.ndarray,
+    indices: np.ndarray,
+    *,
+    number: int,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    prepare: Callable = CROP_AND_FLIP,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the batches of epoch `number`: (images (B, H, W, C) uint8, labels or targets (B, ...)).
 
+    images, labels  all images and their labels or targets: NumPy or CuPy arrays
+    indices         which of them are used: each once, in random order; the last batch is shorter
+                    if `batch_size` does not divide their number
+    first_step      skip so many batches
+    prepare         a Preparation or another function (images, labels, rng) -> (images, labels)
 
-def epoch(images, labels, indices, batch_size, seed, number, first_step=0, prepare=CROP_AND_FLIP):
-    """Yield (images (B, H, W, C) uint8, labels or targets) for the steps of epoch `number`.
-
-    Every image of `indices` once, in an order of the epoch's own; the last batch holds the rest.
-    All is decided by (seed, epoch, step), so starting at `first_step` meets the same batches.
+    (seed, number, step) decide every random choice, so the batches after `first_step` are the same
+    as in an epoch from the beginning.
     """
     order = generator(seed, "order", number).permutation(indices)
     xp = array_module(images)
@@ -36,23 +52,23 @@ def epoch(images, labels, indices, batch_size, seed, number, first_step=0, prepa
         yield prepare(images[chosen], labels[chosen], generator(seed, "augment", number, step))
 
 
-def ahead(iterator, depth=2):
-    """Yield what `iterator` yields, prepared up to `depth` items ahead on a thread of its own.
+def prefetch(iterable: Iterable, depth: int = 2) -> Iterator:
+    """Yield the items of `iterable`; a thread computes up to `depth` of them in advance.
 
-    An error in the thread is raised here; leaving early stops the thread.
+    An error in the thread is raised here. Closing this generator stops the thread.
     """
-    waiting, stopped, end = queue.Queue(depth), threading.Event(), object()
+    items, stopped, end = queue.Queue(depth), threading.Event(), object()
 
     def put(item):
         while not stopped.is_set():
             try:
-                return waiting.put(item, timeout=0.1)
+                return items.put(item, timeout=0.1)
             except queue.Full:
                 pass
 
     def produce():
         try:
-            for item in iterator:
+            for item in iterable:
                 put((item, None))
                 if stopped.is_set():
                     return
@@ -64,7 +80,7 @@ def ahead(iterator, depth=2):
     thread.start()
     try:
         while True:
-            item, error = waiting.get()
+            item, error = items.get()
             if error is not None:
                 raise error
             if item is end:

@@ -1,4 +1,4 @@
-"""What a data set is once it is in memory: two sets of pictures with their labels."""
+"""What a data set is in memory: training and test images with their labels or targets."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,17 @@ from ..errors import DataError
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled images, split into a training set and a test set.
+    """Images with class labels, or with targets of another kind, in a training and a test set.
 
-    name          what to call it beside a result ("cifar10", "shapes", a directory's name)
-    classes       one name per class; label k is the class classes[k]
+    name          printed with results ("cifar10", "shapes", the name of a directory)
+    classes       the name of each class: label k means classes[k]; empty if there are none
     train_images  (N, H, W, C) uint8, channels last, C-contiguous
-    train_labels  (N,) int64, each 0 <= label < len(classes)
-    test_images, test_labels   the same, for images that no decision may look at
-    note          one line for the caller to print, "" if there is nothing to say
+    train_labels  with classes: (N,) int64, each 0 <= label < len(classes)
+                  without: targets (N, ...) float32, finite, C-contiguous
+    test_images, test_labels   the same; no decision during training may depend on them
+    note          text for the caller to print, "" if there is none
 
-    Raises DataError when any of this does not hold.
+    Raises DataError if any of this does not hold.
     """
 
     name: str
@@ -30,31 +31,63 @@ class Dataset:
     note: str = ""
 
     def __post_init__(self):
-        self._check("train", self.train_images, self.train_labels)
-        self._check("test", self.test_images, self.test_labels)
-        if self.train_images.shape[1:] != self.test_images.shape[1:]:
-            raise DataError(
-                f"{self.name}: train images are {self.train_images.shape[1:]} and test images "
-                f"{self.test_images.shape[1:]}; both must have one size."
-            )
+        for split in ("train", "test"):
+            images, labels = getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
+            where = f"{self.name}: the {split} set"
+            _check_images(images, where)
+            if self.classes:
+                _check_labels(labels, len(images), len(self.classes), where)
+            else:
+                _check_targets(labels, len(images), where)
+        for what, train, test in (
+            ("images", self.train_images, self.test_images),
+            ("targets", self.train_labels, self.test_labels),
+        ):
+            if train.shape[1:] != test.shape[1:]:
+                raise DataError(
+                    f"{self.name}: train {what} are {train.shape[1:]} and test {what} "
+                    f"{test.shape[1:]}; both must have the same size."
+                )
 
-    def _check(self, split, images, labels):
-        where = f"{self.name}: the {split} set"
-        if images.dtype != np.uint8 or images.ndim != 4 or not images.flags.c_contiguous:
-            raise DataError(
-                f"{where} has images of {images.dtype} {images.shape}; "
-                "they must be contiguous uint8 (N, H, W, C)."
-            )
-        if images.size == 0:
-            raise DataError(f"{where} has no images.")
-        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
-            raise DataError(
-                f"{where} has labels of {labels.dtype} {labels.shape}; "
-                f"they must be int64 ({len(images)},), one for each image."
-            )
-        wrong = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
-        if wrong.size:
-            raise DataError(
-                f"{where} has label {labels[wrong[0]]} at index {wrong[0]}; "
-                f"labels are 0 to {len(self.classes) - 1}."
-            )
+
+def _check_images(images, where):
+    if images.dtype != np.uint8 or images.ndim != 4 or not images.flags.c_contiguous:
+        raise DataError(
+            f"{where} has images of {images.dtype} {images.shape}; "
+            "they must be contiguous uint8 (N, H, W, C)."
+        )
+    if images.size == 0:
+        raise DataError(f"{where} has no images.")
+
+
+def _check_labels(labels, count, classes, where):
+    if labels.dtype != np.int64 or labels.shape != (count,):
+        raise DataError(
+            f"{where} has labels of {labels.dtype} {labels.shape}; "
+            f"they must be int64 ({count},), one for each image."
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if wrong.size:
+        raise DataError(
+            f"{where} has label {labels[wrong[0]]} at index {wrong[0]}; "
+            f"labels are 0 to {classes - 1}."
+        )
+
+
+def _check_targets(targets, count, where):
+    """Targets of a data set without classes: (count, ...) float32, finite."""
+    if (
+        targets.dtype != np.float32
+        or targets.shape[:1] != (count,)
+        or not targets.size
+        or not targets.flags.c_contiguous
+    ):
+        raise DataError(
+            f"{where} has no classes and targets of {targets.dtype} {targets.shape}; without "
+            f"classes, targets must be contiguous float32 ({count}, ...), one for each image."
+        )
+    wrong = np.flatnonzero(~np.isfinite(targets).reshape(count, -1).all(axis=1))
+    if wrong.size:
+        raise DataError(
+            f"{where} has a target at index {wrong[0]} that is not finite; all must be numbers."
+        )

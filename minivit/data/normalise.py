@@ -1,4 +1,4 @@
-"""From bytes to the numbers that a model takes, of mean 0 and deviation 1."""
+"""From bytes to the floats that a model takes, of mean 0 and standard deviation 1."""
 
 import numpy as np
 
@@ -6,22 +6,25 @@ from ..arrays.backend import array_module
 
 
 def channel_statistics(images):
-    """Mean and standard deviation of each channel over all pixels, in 0..1 -> two (C,) float64.
+    """Mean and standard deviation of each channel over all pixels, on the scale 0..1.
 
-    (The widely copied CIFAR-10 deviations 0.2023, 0.1994, 0.2010 are means of the images' own.)
+    images (N, H, W, C) uint8 -> mean (C,) float64, std (C,) float64.
+
+    (The CIFAR-10 deviations 0.2023, 0.1994, 0.2010 that many programs copy are something else: the
+    mean over the images of each image's own deviation.)
     """
     values = np.arange(256) / 255
-    shares = [np.bincount(images[..., i].ravel(), minlength=256) for i in range(images.shape[-1])]
-    shares = np.stack(shares) / (images.size / images.shape[-1])  # (C, 256)
+    counts = [np.bincount(images[..., i].ravel(), minlength=256) for i in range(images.shape[-1])]
+    shares = np.stack(counts) / (images.size / images.shape[-1])  # (C, 256)
     mean = shares @ values
-    deviation = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(axis=1))
-    return mean, np.maximum(deviation, 1 / 255)  # a channel that never changes stays finite
+    std = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(axis=1))
+    return mean, np.maximum(std, 1 / 255)  # so that a constant channel does not divide by 0
 
 
 def normalise(images, mean, std):
-    """Bytes to floats of mean 0 and deviation 1: (x / 255 - mean) / std, in the dtype of `mean`."""
+    """(x / 255 - mean) / std of images (B, H, W, C) uint8, in the dtype of `mean` (C,)."""
     xp, (b, h, w, c) = array_module(images), images.shape
-    x = images.astype(mean.dtype).reshape(b, h, w * c)  # whole rows: a loop over c is a short one
+    x = images.astype(mean.dtype).reshape(b, h, w * c)  # long rows: faster than loops of length C
     x -= xp.tile(255 * mean, w)
     x *= xp.tile(1 / (255 * std), w)
     return x.reshape(b, h, w, c)

@@ -1,6 +1,6 @@
 """Recipe: everything about a training run that is not the model."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ..data.augment.prepare import POLICIES, Preparation
 from ..settings import Settings, setting
@@ -64,5 +64,6 @@ class Recipe(Settings):
 
     def preparation(self, classes):
         """What is done to each batch of images with so many classes, as a `Preparation`."""
-        names = {field.name for field in fields(Preparation)} - {"classes"}
-        return Preparation(**{name: getattr(self, name) for name in names}, classes=classes)
+        names = ("policy", "erasing", "mixup", "cutmix")
+        options = {name: getattr(self, name) for name in names}
+        return Preparation(crop_and_flip=self.augment, **options, classes=classes)

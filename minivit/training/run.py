@@ -108,7 +108,7 @@ class Run:
         trainer, recipe, record = self.trainer, self.recipe, self.record
         number = record.epochs_done + 1
         started, count_before = time.monotonic(), trainer.sums.count
-        with closing(batches.ahead(self.batches(number))) as ready:
+        with closing(batches.prefetch(self.batches(number))) as ready:
             for images, targets in ready:
                 trainer.train_step(images, targets)
                 if stop.number:
@@ -143,9 +143,15 @@ class Run:
         trainer, recipe = self.trainer, self.recipe
         first = trainer.step - self.record.epochs_done * self.steps_per_epoch
         return batches.epoch(
-            self.images, self.targets, self.training, recipe.batch_size, recipe.seed,
-            number, first, recipe.preparation(self.config.classes),
-        )  # fmt: skip
+            self.images,
+            self.targets,
+            self.training,
+            number=number,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            first_step=first,
+            prepare=recipe.preparation(self.config.classes),
+        )
 
     def validate(self):
         """The metrics on the validation images; each None if there are none."""

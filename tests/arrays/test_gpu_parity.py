@@ -83,9 +83,11 @@ def prepared(xp):
 
     def endless():
         for number in range(1, STEPS):
-            yield from batches.epoch(images, labels, np.arange(COUNT), BATCH, 0, number)
+            yield from batches.epoch(
+                images, labels, np.arange(COUNT), number=number, batch_size=BATCH, seed=0
+            )
 
-    for _, batch in zip(range(STEPS), batches.ahead(endless()), strict=False):
+    for _, batch in zip(range(STEPS), batches.prefetch(endless()), strict=False):
         yield batch
 
 

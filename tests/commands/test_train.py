@@ -530,8 +530,8 @@ def test_without_tqdm_there_is_help_and_one_line_says_what_is_missing(here, prog
 @pytest.mark.parametrize(("name", "classes"), [("cifar10", 10), ("cifar100", 100)])
 def test_either_cifar_trains_by_the_same_command(capsys, here, monkeypatch, name, classes):
     """The classes follow from the data; every ingredient of the recipes finds its way."""
-    form = next(f for f in published.FORMS if f.dataset == name and f.label_bytes)
-    monkeypatch.setattr(cifar, "RECORDS", 20)
+    form = next(f for f in published.RELEASES if f.dataset == name and f.label_bytes)
+    monkeypatch.setattr(cifar, "IMAGES_PER_FILE", 20)
     folder = here / "data" / form.folder
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)

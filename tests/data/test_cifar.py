@@ -1,4 +1,4 @@
-"""CIFAR in both forms, from directories and archives, whole and damaged in every way."""
+"""CIFAR in both releases, from directories and archives, complete and damaged in every way."""
 
 import dataclasses
 import hashlib
@@ -14,22 +14,22 @@ from minivit import data
 from minivit.data.sources import archive, cifar, pickles, published
 from minivit.errors import DataError
 
-N = 20  # records a file in these tests
-FORMS = {form.folder: form for form in published.FORMS}
-BINARY, PYTHON = FORMS["cifar-10-batches-bin"], FORMS["cifar-10-batches-py"]
+N = 20  # images a file in these tests
+RELEASES = {release.folder: release for release in published.RELEASES}
+BINARY, PYTHON = RELEASES["cifar-10-batches-bin"], RELEASES["cifar-10-batches-py"]
 
 
 @pytest.fixture(autouse=True)
-def few_records(monkeypatch):
-    monkeypatch.setattr(cifar, "RECORDS", N)
+def few_images(monkeypatch):
+    monkeypatch.setattr(cifar, "IMAGES_PER_FILE", N)
 
 
-def pixels_and_labels(form, seed=0):
+def pixels_and_labels(release, seed=0):
     """{file: (pixels (n, 3072) uint8, labels: list)}, each class equally often."""
     rng, made = np.random.default_rng(seed), {}
-    classes = 10 if form.dataset == "cifar10" else 100
-    for index, file in enumerate(form.files):
-        n = 5 * N if form.dataset == "cifar100" and index == 0 else N
+    classes = 10 if release.dataset == "cifar10" else 100
+    for index, file in enumerate(release.files):
+        n = 5 * N if release.dataset == "cifar100" and index == 0 else N
         pixels = rng.integers(0, 256, (n, 3072), dtype=np.uint8)
         made[file] = pixels, [i % classes for i in range(n)]
     return made
@@ -40,7 +40,7 @@ def python2_string(raw):
 
 
 def python2_pickle(pixels, labels, key=b"labels"):
-    """The opcodes that Python 2's pickle and NumPy of its day wrote, protocol 2."""
+    """The opcodes that pickle and NumPy wrote under Python 2, protocol 2."""
     integers = b"".join(b"K" + bytes([label]) for label in labels)
     data_type = (
         b"cnumpy\ndtype\n" + python2_string(b"u1") + b"K\x00K\x01\x87R"
@@ -61,24 +61,24 @@ def python2_pickle(pixels, labels, key=b"labels"):
     return b"\x80\x02}(" + entries + b"u."
 
 
-def blobs(form, seed=0):
-    """{file: bytes} of a small data set in the given form."""
+def blobs(release, seed=0):
+    """{file: bytes} of a small data set in the given release."""
     result = {}
-    for file, (pixels, labels) in pixels_and_labels(form, seed).items():
-        if form.label_bytes:
+    for file, (pixels, labels) in pixels_and_labels(release, seed).items():
+        if release.label_bytes:
             fine = np.array(labels, np.uint8)[:, None]
-            coarse = [fine // 5] if form.label_bytes == 2 else []
+            coarse = [fine // 5] if release.label_bytes == 2 else []
             result[file] = np.hstack([*coarse, fine, pixels]).tobytes()
         else:
-            key = b"labels" if form.dataset == "cifar10" else b"fine_labels"
+            key = b"labels" if release.dataset == "cifar10" else b"fine_labels"
             result[file] = python2_pickle(pixels, labels, key)
     return result
 
 
-def directory(parent, form, files=None):
-    folder = parent / form.folder
+def directory(parent, release, files=None):
+    folder = parent / release.folder
     folder.mkdir(parents=True)
-    for file, blob in (files or blobs(form)).items():
+    for file, blob in (files or blobs(release)).items():
         (folder / file).write_bytes(blob)
     return folder
 
@@ -98,8 +98,8 @@ def tar(path, members):
     return path
 
 
-def members_of(form, files=None):
-    return [member(f"{form.folder}/{f}", blob) for f, blob in (files or blobs(form)).items()]
+def members_of(release, files=None):
+    return [member(f"{release.folder}/{f}", blob) for f, blob in (files or blobs(release)).items()]
 
 
 def same(a, b):
@@ -107,32 +107,32 @@ def same(a, b):
     return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in parts)
 
 
-@pytest.mark.parametrize("form", published.FORMS, ids=lambda form: form.folder)
-def test_every_form_from_every_place_holds_the_same_pixels(tmp_path, form):
-    folder = directory(tmp_path / "a", form)
+@pytest.mark.parametrize("release", published.RELEASES, ids=lambda release: release.folder)
+def test_every_release_gives_the_same_pixels_from_every_place(tmp_path, release):
+    folder = directory(tmp_path / "a", release)
     (tmp_path / "b").mkdir()
-    packed = tar(tmp_path / "b" / form.archive, members_of(form))
+    packed = tar(tmp_path / "b" / release.archive, members_of(release))
     sets = [
-        data.load(form.dataset, place)
+        data.load(release.dataset, place)
         for place in (tmp_path / "a", folder, tmp_path / "b", packed, str(packed))
     ]
     first = sets[0]
     assert all(same(first, other) for other in sets)
-    expected = pixels_and_labels(form)
-    pixels, labels = expected[form.test]
+    expected = pixels_and_labels(release)
+    pixels, labels = expected[release.test]
     assert np.array_equal(first.test_images, pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     assert first.test_labels.tolist() == labels
-    pixels = np.concatenate([expected[file][0] for file in form.train])
+    pixels = np.concatenate([expected[file][0] for file in release.train])
     assert np.array_equal(first.train_images, pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     assert first.train_images.shape == (5 * N, 32, 32, 3)
-    assert len(first.classes) == (10 if form.dataset == "cifar10" else 100)
+    assert len(first.classes) == (10 if release.dataset == "cifar10" else 100)
     assert "not the published" in first.note and "\n" not in first.note
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
-def test_binary_and_python_forms_are_equal(tmp_path, name):
-    forms = [form for form in published.FORMS if form.dataset == name]
-    a, b = (data.load(name, directory(tmp_path, form)) for form in forms)
+def test_binary_and_python_releases_are_equal(tmp_path, name):
+    releases = [release for release in published.RELEASES if release.dataset == name]
+    a, b = (data.load(name, directory(tmp_path, release)) for release in releases)
     assert same(a, b)
 
 
@@ -152,7 +152,7 @@ def test_pickle_written_by_todays_numpy(tmp_path, protocol):
 
 
 class Touch:
-    """Its pickle, loaded in good faith, creates a file."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, path):
         self.path = path
@@ -204,9 +204,9 @@ def damaged_batches():
         "too few labels": ({"data": pixels, "labels": labels[:-1]}, "integers"),
         "text labels": ({"data": pixels, "labels": ["a"] * N}, "integers"),
         "array for labels": ({"data": pixels, "labels": np.array(labels)}, "integers"),
-        "label 10": ({"data": pixels, "labels": [*labels[:7], 10, *labels[8:]]}, "record 7"),
-        "label -1": ({"data": pixels, "labels": [*labels[:7], -1, *labels[8:]]}, "record 7"),
-        "label 2^80": ({"data": pixels, "labels": [*labels[:7], 2**80, *labels[8:]]}, "record 7"),
+        "label 10": ({"data": pixels, "labels": [*labels[:7], 10, *labels[8:]]}, "image 7"),
+        "label -1": ({"data": pixels, "labels": [*labels[:7], -1, *labels[8:]]}, "image 7"),
+        "label 2^80": ({"data": pixels, "labels": [*labels[:7], 2**80, *labels[8:]]}, "image 7"),
     }
 
 
@@ -235,25 +235,25 @@ def test_truncated_binary_file(tmp_path, cut):
 
 
 @pytest.mark.parametrize("label", [10, 255])
-def test_label_out_of_range_names_file_and_record(tmp_path, label):
+def test_label_out_of_range_names_file_and_image(tmp_path, label):
     files = blobs(BINARY)
-    spoilt = bytearray(files["data_batch_2.bin"])
-    spoilt[3073 * 7] = label
-    files["data_batch_2.bin"] = bytes(spoilt)
-    message = rf"data_batch_2\.bin: record 7 has label {label}"
+    damaged = bytearray(files["data_batch_2.bin"])
+    damaged[3073 * 7] = label
+    files["data_batch_2.bin"] = bytes(damaged)
+    message = rf"data_batch_2\.bin: image 7 has label {label}"
     with pytest.raises(DataError, match=message):
         data.load("cifar10", directory(tmp_path, BINARY, files))
 
 
 @pytest.mark.parametrize(("byte", "kind"), [(0, "coarse label"), (1, "label")])
 def test_cifar100_labels_are_checked(tmp_path, byte, kind):
-    form = FORMS["cifar-100-binary"]
-    files = blobs(form)
-    spoilt = bytearray(files["test.bin"])
-    spoilt[3074 * 3 + byte] = 100
-    files["test.bin"] = bytes(spoilt)
-    with pytest.raises(DataError, match=f"record 3 has {kind} 100"):
-        data.load("cifar100", directory(tmp_path, form, files))
+    release = RELEASES["cifar-100-binary"]
+    files = blobs(release)
+    damaged = bytearray(files["test.bin"])
+    damaged[3074 * 3 + byte] = 100
+    files["test.bin"] = bytes(damaged)
+    with pytest.raises(DataError, match=f"image 3 has {kind} 100"):
+        data.load("cifar100", directory(tmp_path, release, files))
 
 
 def test_missing_file_in_directory(tmp_path):
@@ -271,20 +271,20 @@ def test_published_bytes_have_no_note_and_unequal_classes_have_one(tmp_path, mon
         file: hashlib.sha1(blob, usedforsecurity=False).hexdigest() for file, blob in files.items()
     }
     by_file = dataclasses.replace(BINARY, digests=digests)
-    monkeypatch.setattr(cifar, "FORMS", (by_file,))
+    monkeypatch.setattr(cifar, "RELEASES", (by_file,))
     assert data.load("cifar10", folder).note == ""
-    assert data.load("cifar10", packed).note == ""  # repacked, but each file is the right one
+    assert data.load("cifar10", packed).note == ""  # another archive, but each file is as published
 
-    whole = hashlib.sha256(packed.read_bytes()).hexdigest()
-    form = dataclasses.replace(BINARY, size=packed.stat().st_size, sha256=whole)
-    monkeypatch.setattr(cifar, "FORMS", (form,))
+    sha256 = hashlib.sha256(packed.read_bytes()).hexdigest()
+    release = dataclasses.replace(BINARY, size=packed.stat().st_size, sha256=sha256)
+    monkeypatch.setattr(cifar, "RELEASES", (release,))
     assert data.load("cifar10", packed).note == ""
     assert "not the published" in data.load("cifar10", folder).note
 
-    monkeypatch.setattr(cifar, "FORMS", (by_file,))
-    spoilt = bytearray(files["data_batch_1.bin"])
-    spoilt[0] = 1
-    (folder / "data_batch_1.bin").write_bytes(spoilt)
+    monkeypatch.setattr(cifar, "RELEASES", (by_file,))
+    damaged = bytearray(files["data_batch_1.bin"])
+    damaged[0] = 1
+    (folder / "data_batch_1.bin").write_bytes(damaged)
     assert "not equally frequent" in data.load("cifar10", folder).note
 
 
@@ -398,8 +398,8 @@ def test_damaged_archives(tmp_path, damage, name):
 
 @pytest.mark.parametrize("folder", ["cifar-100-binary", "cifar-100-python"])
 def test_cifar100_for_cifar10_is_recognised(tmp_path, folder):
-    form = FORMS[folder]
-    for place in (directory(tmp_path, form), tar(tmp_path / "x.tgz", members_of(form))):
+    release = RELEASES[folder]
+    for place in (directory(tmp_path, release), tar(tmp_path / "x.tgz", members_of(release))):
         with pytest.raises(DataError, match="looks like CIFAR-100, not CIFAR-10"):
             data.load("cifar10", place)
 

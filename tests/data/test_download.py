@@ -1,4 +1,4 @@
-"""Downloading from mirrors that are dead, slow, wrong or lying; all of them on this machine."""
+"""Downloads from mirrors that are dead, slow, wrong or malicious; all run on this machine."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from minivit import data
-from minivit.data.sources import cifar, download, published
+from minivit.data.sources import cifar, download, published, shapes
 from minivit.errors import DataError
 
 pytest.importorskip("pooch", exc_type=ImportError)
@@ -20,7 +20,7 @@ NAME = "cifar-10-python.tar.gz"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/good/, /busy/, ...: each first part of the path is another kind of mirror."""
+    """/good/, /busy/, ...: the first part of the path says how the mirror behaves."""
 
     def do_GET(self):
         kind = self.path.split("/")[1]
@@ -67,17 +67,17 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirrors(monkeypatch):
-    """A function that makes mirrors of the given kinds the only ones there are."""
+    """A function that replaces all mirrors by mirrors of the given kinds."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.asked, server.over = [], threading.Event()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     sha256 = hashlib.sha256(ARCHIVE).hexdigest()
-    form = dataclasses.replace(published.FORMS[0], size=len(ARCHIVE), sha256=sha256)
-    monkeypatch.setattr(download, "FORMS", (form,))
+    release = dataclasses.replace(published.RELEASES[0], size=len(ARCHIVE), sha256=sha256)
+    monkeypatch.setattr(download, "RELEASES", (release,))
     monkeypatch.setattr(download, "SCHEMES", ("https", "http"))
-    monkeypatch.setattr(download, "PATIENCE", 2.0)
+    monkeypatch.setattr(download, "PROBE_TIMEOUT", 2.0)
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -136,13 +136,13 @@ def test_all_dead_is_one_sentence_with_everything_needed(tmp_path, mirrors):
     message = str(caught.value)
     for part in [*urls, NAME, hashlib.sha256(ARCHIVE).hexdigest(), "--data-dir", "HTTP 503"]:
         assert part in message
-    assert "not https" in message and "no archive" in message and "instead of" in message
+    assert "not https" in message and "not an archive" in message and "instead of" in message
     assert "\n" not in message
     assert files(tmp_path) == []
 
 
-def test_silent_mirrors_cost_no_more_than_the_patience(tmp_path, mirrors, monkeypatch):
-    monkeypatch.setattr(download, "PATIENCE", 0.5)
+def test_silent_mirrors_cost_no_more_than_the_time_limit(tmp_path, mirrors, monkeypatch):
+    monkeypatch.setattr(download, "PROBE_TIMEOUT", 0.5)
     mirrors("silent", "silent", "silent")
     start = time.monotonic()
     with pytest.raises(DataError, match="no answer in time"):
@@ -167,12 +167,12 @@ def test_published_mirrors_are_https_and_name_a_known_archive():
         assert len({url.split("/")[2] for url in urls}) > 1
         for url in urls:
             assert url.startswith("https://")
-            assert download._form(url).dataset == name
+            assert download._release(url).dataset == name
 
 
 def test_auto_falls_back_to_shapes_with_one_line_and_cifar10_never(tmp_path, mirrors, monkeypatch):
     mirrors("busy")
-    monkeypatch.setattr(data, "_shapes", lambda seed: f"shapes of seed {seed}")
+    monkeypatch.setattr(shapes, "load", lambda seed: f"shapes of seed {seed}")
     said = []
     assert data.load("auto", tmp_path, said.append, seed=3) == "shapes of seed 3"
     assert len(said) == 1 and "shapes" in said[0] and "\n" not in said[0]
@@ -182,7 +182,7 @@ def test_auto_falls_back_to_shapes_with_one_line_and_cifar10_never(tmp_path, mir
 
 def test_auto_uses_what_was_downloaded(tmp_path, mirrors, monkeypatch):
     mirrors("good")
-    monkeypatch.setattr(cifar, "load", lambda name, path: (name, path))
+    monkeypatch.setattr(cifar, "read", lambda name, path: (name, path))
     expected = ("cifar10", tmp_path / NAME)
     assert data.load("auto", tmp_path, lambda line: None) == expected
     count = len(mirrors.asked)
@@ -193,7 +193,7 @@ def test_auto_uses_what_was_downloaded(tmp_path, mirrors, monkeypatch):
 def test_without_pooch_one_line_says_how_to_get_it(tmp_path, mirrors, monkeypatch):
     mirrors("good")
     monkeypatch.setitem(sys.modules, "pooch", None)
-    monkeypatch.setattr(data, "_shapes", lambda seed: "shapes")
+    monkeypatch.setattr(shapes, "load", lambda seed: "shapes")
     said = []
     assert data.load("auto", tmp_path, said.append) == "shapes"
     assert len(said) == 1 and "pip install pooch" in said[0]

@@ -1,4 +1,4 @@
-"""Directories of pictures: both layouts, every kind of picture, every kind of trouble."""
+"""Directories of images: both layouts, every image format, every kind of error."""
 
 import os
 import struct
@@ -10,12 +10,12 @@ import pytest
 
 from minivit import data
 from minivit.data.sources import folder
-from minivit.errors import ConfigError, DataError
+from minivit.errors import BackendError, ConfigError, DataError
 
 Image = pytest.importorskip("PIL.Image")
 
 
-def picture(path, colour=(10, 20, 30), size=(8, 8), **options):
+def write_image(path, colour=(10, 20, 30), size=(8, 8), **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path, **options)
     return path
@@ -23,18 +23,18 @@ def picture(path, colour=(10, 20, 30), size=(8, 8), **options):
 
 @pytest.fixture
 def split(tmp_path):
-    """train/ and test/ with classes cat (red) and dog (green), two and one pictures each."""
+    """train/ and test/ with classes cat (red) and dog (green), two and one images each."""
     for part, count in (("train", 2), ("test", 1)):
         for name, colour in (("dog", (0, 255, 0)), ("cat", (255, 0, 0))):
             for i in range(count):
-                picture(tmp_path / "pets" / part / name / f"{i}.png", colour)
+                write_image(tmp_path / "pets" / part / name / f"{i}.png", colour)
     return tmp_path / "pets"
 
 
 def test_a_given_split(split):
     loaded = data.load(str(split), image_size=4)
     assert (loaded.name, loaded.classes) == ("pets", ("cat", "dog"))
-    assert loaded.note.endswith("pets: each image is made 4 x 4 pixels (--image-size).")
+    assert loaded.note.endswith("pets: each image is resized to 4 x 4 pixels (--image-size).")
     assert loaded.train_images.shape == (4, 4, 4, 3)
     assert loaded.train_labels.tolist() == [0, 0, 1, 1]
     assert loaded.test_labels.tolist() == [0, 1]
@@ -51,10 +51,10 @@ def test_val_serves_as_test(split):
         data.load(str(split))
 
 
-def test_a_drawn_split_is_disjoint_complete_and_seeded(tmp_path):
+def test_a_random_split_is_disjoint_complete_and_seeded(tmp_path):
     for name in ("train", "car"):  # "train" may be a class
         for i in range(10):
-            picture(tmp_path / name / f"{i}.png", (i, 0, 100 if name == "car" else 200))
+            write_image(tmp_path / name / f"{i}.png", (i, 0, 100 if name == "car" else 200))
     loaded = data.load(str(tmp_path), image_size=8)
     assert loaded.classes == ("car", "train")
     parts = []
@@ -90,7 +90,7 @@ def test_empty_class(split):
 
 
 def test_classes_that_differ(split):
-    picture(split / "test" / "bird" / "0.png")
+    write_image(split / "test" / "bird" / "0.png")
     with pytest.raises(DataError, match=r"test has the class 'bird' and .*train has not"):
         data.load(str(split))
 
@@ -99,10 +99,10 @@ def test_a_single_class_and_none(tmp_path):
     with pytest.raises(DataError, match="no images"):
         data.load(str(tmp_path))
     for i in range(3):
-        picture(tmp_path / "cat" / f"{i}.png")
+        write_image(tmp_path / "cat" / f"{i}.png")
     with pytest.raises(DataError, match="single class"):
         data.load(str(tmp_path))
-    picture(tmp_path / "dog" / "0.png")
+    write_image(tmp_path / "dog" / "0.png")
     with pytest.raises(DataError, match=r"dog has a single image"):
         data.load(str(tmp_path))
 
@@ -136,7 +136,7 @@ def test_image_size_must_be_positive(split):
 def one(tmp_path, image, ending="png", size=4, **options):
     file = tmp_path / f"x.{ending}"
     image.save(file, **options)
-    return np.asarray(folder._picture(file, size))
+    return np.asarray(folder._read_image(file, size))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def png_header(width, height):
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def bad_pictures():
+def bad_images():
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
     return {
         "empty": b"",
@@ -207,10 +207,10 @@ def bad_pictures():
     }
 
 
-@pytest.mark.parametrize("kind", bad_pictures())
-def test_unreadable_pictures_are_named(split, kind):
+@pytest.mark.parametrize("kind", bad_images())
+def test_unreadable_images_are_named(split, kind):
     bad = split / "train" / "dog" / "9.png"
-    bad.write_bytes(bad_pictures()[kind])
+    bad.write_bytes(bad_images()[kind])
     with pytest.raises(DataError, match=r"dog/9\.png cannot be read") as caught:
         data.load(str(split))
     assert "\n" not in str(caught.value)
@@ -219,20 +219,20 @@ def test_unreadable_pictures_are_named(split, kind):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_named_and_not_waited_for(split):
+def test_a_pipe_is_named_and_does_not_block(split):
     os.mkfifo(split / "train" / "dog" / "9.png")
     with pytest.raises(DataError, match=r"dog/9\.png cannot be read .*\(it is not a file\)"):
         data.load(str(split))
 
 
-def test_a_picture_that_is_gone_is_named_with_the_reason_alone(split):
+def test_an_image_that_is_gone_is_named_with_the_reason(split):
     (split / "train" / "dog" / "9.png").symlink_to(split / "nowhere.png")
     with pytest.raises(DataError, match=r"dog/9\.png cannot .*\(No such file or directory\)"):
         data.load(str(split))
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])
-def test_truncated_picture(split, ending):
+def test_truncated_image(split, ending):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     bad = split / "test" / "cat" / f"9.{ending}"
     Image.fromarray(noise).save(bad)
@@ -241,7 +241,10 @@ def test_truncated_picture(split, ending):
         data.load(str(split))
 
 
-def test_missing_pillow_is_said(split, monkeypatch):
+def test_without_pillow_one_sentence_says_how_to_install_it(split, monkeypatch):
+    """A BackendError, as for every other missing library: exit status 1."""
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(DataError, match="pip install pillow"):
+    with pytest.raises(BackendError) as caught:
         data.load(str(split))
+    assert str(caught.value) == f"reading the images in {split} needs Pillow: pip install pillow"
+    assert not isinstance(caught.value, ConfigError)  # which ends with status 2

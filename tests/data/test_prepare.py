@@ -1,4 +1,4 @@
-"""Preparation: what a batch goes through, in which order, and what it leaves alone."""
+"""Preparation: which augmentations a batch gets, in which order, and what stays unchanged."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,10 @@ from minivit.errors import ConfigError
 from minivit.training.recipe import Recipe
 
 B, CLASSES = 24, 5
-OFF = {"augment": False, "classes": CLASSES}
+OFF = {"crop_and_flip": False, "classes": CLASSES}
 MIXING = {"mixup": 0.8, "cutmix": 1.0}
-ALL = {"augment": True, "policy": "rand", "erasing": 0.5, **MIXING, "classes": CLASSES}
-STEPS = [{"augment": True}, {"policy": "rand"}, {"erasing": 0.5}, MIXING]
+ALL = {"crop_and_flip": True, "policy": "rand", "erasing": 0.5, **MIXING, "classes": CLASSES}
+STEPS = [{"crop_and_flip": True}, {"policy": "rand"}, {"erasing": 0.5}, MIXING]
 
 
 def batch(xp=np, count=B, channels=3):
@@ -27,7 +27,7 @@ def batch(xp=np, count=B, channels=3):
 
 
 def prepared(options, seed=1, xp=np, **sizes):
-    """A batch made ready -> images and labels or targets, on the host."""
+    """A prepared batch: images and labels or targets, on the host."""
     images, labels = Preparation(**{**OFF, **options})(
         *batch(xp, **sizes), np.random.default_rng(seed)
     )
@@ -36,7 +36,7 @@ def prepared(options, seed=1, xp=np, **sizes):
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_crop_and_flip_then_policy_then_erasing_then_mixing(policy):
-    """One generator goes through them all."""
+    """All draw from one generator, one after the other."""
     (images, labels), rng = batch(), np.random.default_rng(1)
     images = crop_and_flip(images, rng)
     if policy != "none":
@@ -48,7 +48,7 @@ def test_crop_and_flip_then_policy_then_erasing_then_mixing(policy):
     np.testing.assert_array_equal(got[1], targets)
 
 
-def test_all_off_hands_back_the_batch_itself_and_draws_nothing(xp):
+def test_all_off_returns_the_batch_itself_and_draws_nothing(xp):
     images, labels = batch(xp)
     rng = np.random.default_rng(1)
     got = Preparation(**OFF)(images, labels, rng)
@@ -60,7 +60,7 @@ def test_all_off_hands_back_the_batch_itself_and_draws_nothing(xp):
 def test_a_step_alone_is_that_step_and_no_other(alone):
     images, labels = batch()
     functions = {
-        "augment": lambda rng: (crop_and_flip(images, rng), labels),
+        "crop_and_flip": lambda rng: (crop_and_flip(images, rng), labels),
         "rand": lambda rng: (rand_augment(images, rng), labels),
         "erasing": lambda rng: (random_erasing(images, rng, 0.5), labels),
         "mixup": lambda rng: mix(images, labels, CLASSES, rng, 0.8, 1.0),
@@ -71,7 +71,7 @@ def test_a_step_alone_is_that_step_and_no_other(alone):
     assert (want[0] != images).any()
 
 
-def test_by_default_pictures_are_cropped_and_flipped_and_labels_stay_labels():
+def test_by_default_images_are_cropped_and_flipped_and_labels_stay_labels():
     images, labels = batch()
     got = Preparation()(images, labels, np.random.default_rng(1))
     np.testing.assert_array_equal(got[0], crop_and_flip(images, np.random.default_rng(1)))
@@ -79,7 +79,7 @@ def test_by_default_pictures_are_cropped_and_flipped_and_labels_stay_labels():
 
 
 @pytest.mark.parametrize("options", [ALL, {"mixup": 0.8}, {"cutmix": 1.0}])
-def test_mixed_pictures_come_with_rows_of_probabilities(xp, options):
+def test_mixed_images_have_rows_of_probabilities_as_targets(xp, options):
     images, targets = prepared(options, xp=xp)
     assert images.shape == (B, 10, 8, 3) and images.dtype == np.uint8
     assert targets.shape == (B, CLASSES) and targets.dtype == np.float32
@@ -103,26 +103,39 @@ def test_a_generator_decides_everything_wherever_the_batch_lies(xp, syncs, optio
 
 
 @pytest.mark.parametrize("sizes", [{"count": 1}, {"count": 2}, {"channels": 1}])
-def test_short_batches_and_pictures_in_grey(xp, sizes):
+def test_short_batches_and_grey_images(xp, sizes):
     images, targets = prepared(ALL, xp=xp, **sizes)
     assert images.shape == batch(**sizes)[0].shape
     assert targets.shape == (len(images), CLASSES) and np.isfinite(targets).all()
 
 
-def test_an_epoch_that_is_taken_up_later_meets_the_same_batches():
+def test_targets_of_other_objectives_are_returned_as_they_are(xp):
+    """Only MixUp and CutMix need class labels, and they say so."""
+    images, _ = batch(xp)
+    targets = to_device(np.random.default_rng(0).normal(size=(B, 2)).astype(np.float32), xp)
+    options = {"policy": "rand", "erasing": 0.5}
+    assert Preparation(**options)(images, targets, np.random.default_rng(1))[1] is targets
+    for mixing in ({"mixup": 0.8}, {"cutmix": 1.0}):
+        with pytest.raises(ConfigError, match=r"integer class labels .*float32.*set mixup and"):
+            Preparation(**options, **mixing)(images, targets, np.random.default_rng(1))
+
+
+def test_an_epoch_from_a_later_step_has_the_same_batches():
     """The last one is shorter."""
     everything, indices = Preparation(**ALL), np.arange(B)
-    whole = list(epoch(*batch(), indices, 7, 3, 1, prepare=everything))
-    rest = list(epoch(*batch(), indices, 7, 3, 1, 2, everything))
+    options = {"number": 1, "batch_size": 7, "seed": 3, "prepare": everything}
+    whole = list(epoch(*batch(), indices, **options))
+    rest = list(epoch(*batch(), indices, first_step=2, **options))
     assert [targets.shape for _, targets in whole] == 3 * [(7, CLASSES)] + [(3, CLASSES)]
     for one, other in zip(whole[2:], rest, strict=True):
         assert [a.tobytes() for a in one] == [a.tobytes() for a in other]
 
 
-def test_a_recipe_hands_on_each_of_its_values():
+def test_a_recipe_passes_on_each_of_its_values():
     assert Recipe().preparation(10) == Preparation()
-    values = {"augment": False, "policy": "rand", "erasing": 0.1, "mixup": 0.2, "cutmix": 0.3}
-    assert Recipe(**values).preparation(7) == Preparation(**values, classes=7)
+    values = {"policy": "rand", "erasing": 0.1, "mixup": 0.2, "cutmix": 0.3}
+    expected = Preparation(crop_and_flip=False, **values, classes=7)
+    assert Recipe(augment=False, **values).preparation(7) == expected
 
 
 @pytest.mark.parametrize(

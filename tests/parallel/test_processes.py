@@ -262,9 +262,11 @@ def test_forking_while_batches_are_prepared():
 
     def endless():
         while True:
-            yield from batches.epoch(images, labels, np.arange(400), 20, 0, 1)
+            yield from batches.epoch(
+                images, labels, np.arange(400), number=1, batch_size=20, seed=0
+            )
 
-    with Workers(2, processes=True) as workers, closing(batches.ahead(endless())) as ready:
+    with Workers(2, processes=True) as workers, closing(batches.prefetch(endless())) as ready:
         for _ in range(20):
             workers.register(list)
             found = workers.run_tasks(1, report, *next(ready))

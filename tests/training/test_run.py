@@ -214,14 +214,14 @@ def test_a_second_signal_stops_at_once(make):
 def test_more_signals_on_the_way_out_change_nothing(make, whole, monkeypatch):
     first = make()
 
-    def ahead(iterator):
+    def prefetch(iterator):
         try:
             yield from iterator
         finally:
             for _ in range(3 * (first.trainer.step == 6)):  # a key held down, on the way out
                 interrupt()
 
-    monkeypatch.setattr(run.batches, "ahead", ahead)
+    monkeypatch.setattr(run.batches, "prefetch", prefetch)
     at_step(first, 6, interrupt)
     with pytest.raises(Interrupted, match="stopped after step 6 of 8"):
         first.train()

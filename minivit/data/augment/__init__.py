@@ -1,8 +1,8 @@
-"""How pictures are varied in training.
+"""Random changes of the training images.
 
-prepare.py     which of the following a batch goes through, in which order
-crop_flip.py   moved by a few pixels, mirrored
+prepare.py     which of the following a batch goes through, and in which order
+crop_flip.py   random crop, random horizontal flip
 policies.py    RandAugment: a few random operations of colour.py and geometry.py
-erase.py       a rectangle hidden
-mix.py         two pictures in one: MixUp and CutMix
+erase.py       random erasing
+mix.py         MixUp and CutMix: two images in one
 """

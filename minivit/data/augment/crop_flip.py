@@ -1,7 +1,7 @@
-"""Crop and flip: the same picture, moved a little, so that the model cannot learn it by heart.
+"""Random crop and horizontal flip, so that the model cannot memorise the training images.
 
-Whole batches at once, on bytes; the random numbers come from a host generator, so that NumPy and
-CuPy meet the same ones.
+Both treat a whole batch of bytes at once. The random numbers come from a generator on the host, so
+NumPy and CuPy give the same images.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from ...arrays.backend import array_module, to_device
 
 
 def random_crop(images, rng, padding=4):
-    """Shift each picture by up to `padding` pixels each way; black comes in at the edges.
+    """Shift each image by up to `padding` pixels in each direction; uncovered edges become black.
 
     images (B, H, W, C) uint8, rng a NumPy Generator -> the same shape.
     """
@@ -24,14 +24,17 @@ def random_crop(images, rng, padding=4):
 
 
 def random_flip(images, rng):
-    """Mirror each picture left to right with probability 1/2."""
+    """Mirror each image left to right with probability 1/2.
+
+    images (B, H, W, C) uint8, rng a NumPy Generator -> the same shape, a new array.
+    """
     flip = to_device(np.flatnonzero(rng.random(len(images)) < 0.5), array_module(images))
     out, mirrored = images.copy(), images[flip]
-    for channel in range(images.shape[-1]):  # a plane at a time: long rows are quick to copy
+    for channel in range(images.shape[-1]):  # one channel at a time: long rows copy faster
         out[flip, :, :, channel] = mirrored[:, :, ::-1, channel]
     return out
 
 
 def crop_and_flip(images, rng):
-    """Random crop with 4 pixels of padding, then random horizontal flip."""
+    """Random crop with 4 pixels of padding, then random horizontal flip: (B, H, W, C) uint8."""
     return random_flip(random_crop(images, rng), rng)

@@ -1,6 +1,8 @@
-"""What a batch goes through before it is trained on: from stored pictures to varied ones."""
+"""The augmentations of a training batch, and their order."""
 
 from dataclasses import dataclass
+
+import numpy as np
 
 from .crop_flip import crop_and_flip
 from .erase import random_erasing
@@ -15,22 +17,31 @@ POLICIES = {
 
 @dataclass(frozen=True)
 class Preparation:
-    """The augmentations that are on, in the order in which they are done.
+    """Which augmentations are on, in the order in which they are applied.
 
-    augment: `crop_and_flip`. policy: a name of POLICIES. erasing: the chance that a picture loses
-    a rectangle. mixup, cutmix: their rates, 0 for off (see `mix`), among `classes`.
+    crop_and_flip   whether images are cropped and flipped at random
+    policy          a name of POLICIES
+    erasing         the probability that a rectangle of an image is hidden
+    mixup, cutmix   the parameters of their Beta distributions, 0 for off (see `mix`)
+    classes         how many classes the labels have, for MixUp and CutMix
     """
 
-    augment: bool = True
+    crop_and_flip: bool = True
     policy: str = "none"
     erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     classes: int = 10
 
-    def __call__(self, images, labels, rng):
-        """images (B, H, W, C) uint8, labels (B,) -> images, and labels or targets (B, classes)."""
-        if self.augment:
+    def __call__(
+        self, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """images (B, H, W, C) uint8 -> the same shape; labels (B,) -> labels, or what `mix` makes.
+
+        With MixUp or CutMix the labels become targets (B, classes) float32. Without, they are
+        returned as they are, whatever they are. NumPy or CuPy arrays.
+        """
+        if self.crop_and_flip:
             images = crop_and_flip(images, rng)
         images = POLICIES[self.policy](images, rng)
         if self.erasing:

@@ -1,8 +1,8 @@
-"""Read named files from a directory or a tar archive, in memory, writing nothing to disk.
+"""Read files from a directory or a tar archive into memory, without writing to disk.
 
-Nothing is ever extracted, so a member called `../../etc/passwd`, a link or a device cannot do
-harm: a member counts only if its name is one that was asked for, it is a regular file, it occurs
-once, and its size is right. That size is known before a byte of it is decompressed.
+Nothing is extracted, so a member named `../../etc/passwd`, a link or a device can do no harm. A
+member is read only if it is one of the requested files, is a regular file, occurs once, and has
+the right size. The size is checked before the member is decompressed.
 """
 
 import gzip
@@ -15,7 +15,7 @@ from ...errors import DataError
 
 
 def names(path):
-    """The files in a directory or tar archive, one by one, named without their folder."""
+    """Yield the names of the files in a directory or tar archive, without their folders."""
     if Path(path).is_dir():
         yield from sorted(entry.name for entry in Path(path).iterdir() if not entry.is_dir())
         return
@@ -26,14 +26,15 @@ def names(path):
 
 
 def read(path, folder, sizes):
-    """Yield (name, bytes) for every name in `sizes`, in the order they are found.
+    """Yield (name, bytes) for every name in `sizes`; from an archive in the archive's order.
 
     path    a directory, or a tar archive, gzipped or not
-    folder  the directory that the files have inside an archive (none at all is accepted too)
-    sizes   {name: (least, most)} bytes allowed
+    folder  the directory of the files inside an archive; files outside any directory count too
+    sizes   {name: (least, most)} allowed bytes
 
-    Raises DataError naming the archive and the member: missing, twice there, not a regular file,
-    of the wrong size; and for an archive that is cut short or fails its own checksum.
+    Raises DataError with the name of the archive and the member if a member is missing, occurs
+    twice, is not a regular file or has the wrong size; and if an archive is cut short or does not
+    match its own checksum.
     """
     if Path(path).is_dir():
         for name in sizes:
@@ -46,11 +47,11 @@ def read(path, folder, sizes):
             except OSError as error:
                 raise DataError(f"{file} cannot be read: {error.strerror}.") from None
         return
-    known = {prefix + name: name for name in sizes for prefix in ("", f"{folder}/")}
+    wanted = {prefix + name: name for name in sizes for prefix in ("", f"{folder}/")}
     missing = set(sizes)
     with _tar(path) as archive:
         for member in archive:
-            name = known.get(member.name.removeprefix("./"))
+            name = wanted.get(member.name.removeprefix("./"))
             if name is None:
                 continue
             where = f"{path}: member {member.name}"
@@ -59,8 +60,8 @@ def read(path, folder, sizes):
             _check(where, member.isfile(), member.size, sizes[name])
             missing.remove(name)
             yield name, archive.extractfile(member).read()
-        # tarfile stops at its end mark; only reading on to the very end makes gzip compare its
-        # checksum, and so notice a flipped bit anywhere before.
+        # tarfile stops at its end mark. gzip compares its checksum, which reveals a wrong bit
+        # anywhere, only when the stream is read to its very end.
         while archive.fileobj.read(1 << 20):
             pass
     if missing:
@@ -73,12 +74,12 @@ def _check(where, regular, size, allowed):
         raise DataError(f"{where} is not a regular file.")
     if not least <= size <= most:
         right = f"exactly {least:,}" if least == most else f"{least:,} to {most:,}"
-        raise DataError(f"{where} has {size:,} bytes where {right} are right: cut short or wrong.")
+        raise DataError(f"{where} has {size:,} bytes instead of {right}: it is cut short or wrong.")
 
 
 @contextmanager
 def _tar(path):
-    """The open archive; whatever decompressing it raises becomes one DataError."""
+    """The open archive; any error of reading or decompressing it becomes a DataError."""
     try:
         with open(path, "rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
@@ -89,5 +90,5 @@ def _tar(path):
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(
-            f"{path} is damaged, cut short or no tar archive ({reason}); fetch it again."
+            f"{path} is damaged, cut short or not a tar archive ({reason}); download it again."
         ) from None

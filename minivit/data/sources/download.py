@@ -1,10 +1,10 @@
-"""Fetch a CIFAR archive from whichever mirror answers, and keep it only if its SHA-256 is right.
+"""Download a CIFAR archive from one of several mirrors; keep it only if its SHA-256 is right.
 
-Every mirror is asked at once for its first bytes. The first to deliver them is used, so a server
-that is up but slow loses to a fast one, and no server can hold up the others. If its file turns
-out wrong, the next that answered takes its place. Only the answering is under a time limit: a
-download that has begun may take as long as it needs while bytes keep coming. The file is written
-under a temporary name beside its final one (by pooch) and renamed when complete and right.
+All mirrors are asked for their first bytes at the same time, and the first that delivers them is
+used: a slow server does not delay the download. If its file is wrong, the next mirror that answered
+is used. The time limit is for the answer only; after that, a download may take as long as it needs
+while bytes keep coming. pooch writes the file under a temporary name in the same directory and
+renames it when it is complete and right.
 """
 
 import queue
@@ -14,16 +14,16 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from ...errors import DataError
-from .published import FORMS, MIRRORS, TITLES
+from .published import MIRRORS, RELEASES, TITLES
 
-PATIENCE = 10.0  # seconds that all mirrors together have for their first bytes
-STALL = 30.0  # seconds without a byte after which a running download is given up
-PROBE = 1 << 17  # bytes a mirror must deliver to have answered
+PROBE_TIMEOUT = 10.0  # seconds in which a mirror must deliver its first bytes
+READ_TIMEOUT = 30.0  # seconds without a byte after which a download is given up
+PROBE_BYTES = 1 << 17  # what a mirror must deliver to count as an answer
 SCHEMES = ("https",)
 
 
 class DownloadError(DataError):
-    """The archive is not to be had: `what` is the fact, the whole message says what to do too."""
+    """The archive cannot be downloaded: `what` is the fact, the message also says what to do."""
 
     def __init__(self, what, advice):
         super().__init__(f"{what}; {advice}")
@@ -33,12 +33,13 @@ class DownloadError(DataError):
 def fetch(name, data_dir, say=print):
     """Download the archive of `name` ("cifar10" | "cifar100") into `data_dir`; return its path.
 
-    `say` gets one line for the start and one for every mirror that failed after it. Raises
-    DownloadError, one sentence with each address and its failure, if no mirror delivered; at once
-    if pooch is not installed.
+    `say` is called with one line when a download starts and one for each that fails. Raises
+    DownloadError, one sentence with each address and its failure, if no mirror delivered the
+    archive, and immediately if pooch is not installed.
     """
-    what, form = f"{TITLES[name]} is not in {data_dir}", _form(MIRRORS[name][0])
-    advice = f"put {form.archive} (SHA-256 {form.sha256}) there, or give its place with --data-dir"
+    what, release = f"{TITLES[name]} is not in {data_dir}", _release(MIRRORS[name][0])
+    advice = f"put {release.archive} (SHA-256 {release.sha256}) there, "
+    advice += "or give its location with --data-dir"
     try:
         import pooch  # noqa: F401
         import requests  # noqa: F401  (pooch needs it as well)
@@ -48,11 +49,12 @@ def fetch(name, data_dir, say=print):
     failures = {url: "no answer in time" for url in MIRRORS[name]}
     for url, failure in _answers(MIRRORS[name]):
         if failure is None:
-            form, host = _form(url), urlsplit(url).netloc
-            say(f"downloading {form.archive} ({form.size / 1e6:.0f} MB) from {host} to {data_dir}")
+            release, host = _release(url), urlsplit(url).netloc
+            size = f"{release.size / 1e6:.0f} MB"
+            say(f"downloading {release.archive} ({size}) from {host} to {data_dir}")
             try:
-                return _download(url, form, Path(data_dir))
-            except Exception as error:  # a network, its libraries or the disk: any kind of failure
+                return _download(url, release, Path(data_dir))
+            except Exception as error:  # of the network, its libraries or the disk: any type
                 failure = _reason(error)
                 say(f"{host} failed ({failure}); trying the next mirror")
         failures[url] = failure
@@ -64,18 +66,22 @@ def fetch(name, data_dir, say=print):
     raise DownloadError(f"{what} and no mirror delivered it", f"{advice} ({'; '.join(tried)}).")
 
 
-def _form(url):
+def _release(url):
+    """The Release whose archive is at `url`."""
     archive = urlsplit(url).path.rpartition("/")[2]
-    return next(form for form in FORMS if form.archive == archive)
+    return next(release for release in RELEASES if release.archive == archive)
 
 
 def _answers(urls):
-    """Ask all at once; yield (url, None or why not) as they come, until PATIENCE is over."""
+    """Ask all mirrors at the same time; yield (url, None or its failure) as they answer.
+
+    Ends after PROBE_TIMEOUT seconds.
+    """
     answers = queue.SimpleQueue()
     for url in urls:
-        # A daemon: a server that never answers must not keep the program from ending.
+        # A daemon thread: a server that never answers must not keep the program from ending.
         threading.Thread(target=_probe, args=(url, answers), daemon=True).start()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PROBE_TIMEOUT
     for _ in urls:
         try:
             yield answers.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -84,33 +90,34 @@ def _answers(urls):
 
 
 def _probe(url, answers):
+    """Read the first bytes at `url`, and put (url, None or the failure) into the queue."""
     import requests
 
     try:
-        with requests.get(url, timeout=PATIENCE, **_request(url)) as response:
+        with requests.get(url, timeout=PROBE_TIMEOUT, **_request(url)) as response:
             response.raise_for_status()
-            form = _form(url)
-            size = int(response.headers.get("content-length", form.size))
-            if size != form.size:
-                raise DataError(f"offers {size:,} bytes instead of {form.size:,}")
-            if not response.raw.read(PROBE).startswith(b"\x1f\x8b"):
-                raise DataError("sends something that is no archive")
+            expected = _release(url).size
+            size = int(response.headers.get("content-length", expected))
+            if size != expected:
+                raise DataError(f"offers {size:,} bytes instead of {expected:,}")
+            if not response.raw.read(PROBE_BYTES).startswith(b"\x1f\x8b"):
+                raise DataError("sends something that is not an archive")
         answers.put((url, None))
-    except Exception as error:  # whatever went wrong, this mirror is out and the reason is kept
+    except Exception as error:  # of any type: this mirror is not used, and the reason is reported
         answers.put((url, _reason(error)))
 
 
 def _request(url):
-    """Arguments for requests.get: a stream, the bytes as they are, and no way out of https."""
+    """Arguments for requests.get: as a stream, not decompressed, and no redirect out of https."""
 
-    def follow(response, **_):
+    def check_redirect(response, **_):
         _check_scheme(urljoin(response.url, response.headers.get("location", "")))
 
     _check_scheme(url)
     return {
         "stream": True,
         "headers": {"Accept-Encoding": "identity"},
-        "hooks": {"response": follow},  # called for each redirect before it is followed
+        "hooks": {"response": check_redirect},  # called before a redirect is followed
     }
 
 
@@ -119,32 +126,32 @@ def _check_scheme(url):
         raise DataError(f"leads to {url}, which is not https")
 
 
-def _download(url, form, directory):
+def _download(url, release, directory):
     import pooch
     from tqdm import tqdm
 
-    # pooch's own line about the download would come on top of ours.
+    # Without pooch's own line about the download: ours has been printed.
     pooch.get_logger().setLevel("WARNING")
 
     def stream(url, temporary, _):
         with (
             open(temporary, "wb") as file,
             # disable=None: no bar where standard error is not a terminal
-            tqdm(total=form.size, unit="B", unit_scale=True, leave=False, disable=None) as bar,
+            tqdm(total=release.size, unit="B", unit_scale=True, leave=False, disable=None) as bar,
         ):
             http = pooch.HTTPDownloader(
-                progressbar=bar, chunk_size=1 << 18, timeout=STALL, **_request(url)
+                progressbar=bar, chunk_size=1 << 18, timeout=READ_TIMEOUT, **_request(url)
             )
-            http(url, _Limited(file, form.size), None)
+            http(url, _SizeLimited(file, release.size), None)
 
     path = pooch.retrieve(
-        url, f"sha256:{form.sha256}", fname=form.archive, path=directory, downloader=stream
+        url, f"sha256:{release.sha256}", fname=release.archive, path=directory, downloader=stream
     )
     return Path(path)
 
 
-class _Limited:
-    """A file that refuses to grow beyond the size it must have in the end."""
+class _SizeLimited:
+    """A file that refuses to grow beyond the size of the archive."""
 
     def __init__(self, file, size):
         self.file, self.left = file, size
@@ -160,7 +167,7 @@ class _Limited:
 
 
 def _reason(error):
-    """A few words for one mirror's failure; the libraries' own run over many lines."""
+    """A few words for one mirror's failure; the libraries' own messages have many lines."""
     import requests
 
     match error:
@@ -171,7 +178,7 @@ def _reason(error):
         case requests.Timeout():
             return "no answer in time"
         case requests.ConnectionError() | requests.exceptions.ChunkedEncodingError():
-            return "no connection, or it broke off"
+            return "no connection, or it was interrupted"
         case ValueError() if "does not match" in str(error):
             return "wrong SHA-256"
         case OSError() if error.strerror:

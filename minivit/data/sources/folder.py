@@ -1,16 +1,16 @@
-"""A directory of pictures as a data set: one subdirectory for each class.
+"""A directory of image files as a data set: one subdirectory for each class.
 
-    DIR/train/CLASS/*.png with DIR/test/CLASS/*.png (or DIR/val/...)       the split is given
-    DIR/CLASS/*.png                                                        the split is drawn
+    DIR/train/CLASS/*.png with DIR/test/CLASS/*.png (or DIR/val/...)       a given split
+    DIR/CLASS/*.png                                                        a random split
 
-In the second case each class's files, sorted by name, are shuffled by the seed, and one in five
-(at least one) goes to the test set: keep the seed to keep the test set. Classes are the sorted
-names of the directories. PNG, JPEG, WEBP and BMP files count; hidden ones do not, and files with
-other endings are left out and counted in `note`.
+For the random split, the files of each class are sorted by name and shuffled by the seed, and one
+in five (at least one) goes to the test set. The same seed gives the same test set. Classes are the
+names of the directories, sorted. PNG, JPEG, WEBP and BMP files are read. Hidden files are ignored;
+files with other endings are left out and counted in `note`.
 
-Every picture becomes RGB: turned as its EXIF tag says, transparency dropped, 16-bit grey cut to
-its upper 8 bits, the first frame of an animation. Its shorter side is brought to `image_size`
-pixels (bicubic) and the square in the middle is kept.
+Every image becomes RGB: it is turned as its EXIF tag says, transparency is dropped, 16-bit grey
+is cut to its upper 8 bits, and of an animation the first frame is used. Its shorter side is resized
+to `image_size` pixels (bicubic), and the square in the middle is kept.
 """
 
 import warnings
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import ConfigError, DataError
+from ...errors import BackendError, ConfigError, DataError
 from ...text import counted
 from ..dataset import Dataset
 
@@ -28,48 +28,53 @@ LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
 
 
 def load(path, image_size=32, seed=0):
-    """The pictures under the directory `path`, `image_size` pixels square, as a Dataset.
+    """The images in the directory `path`, `image_size` pixels square, as a Dataset.
 
-    Raises DataError naming the directory or file that has no image, is empty, alone, unlike its
-    counterpart or unreadable; ConfigError if `image_size` is not positive or Pillow is missing.
+    Raises DataError with the name of the directory or file if a class has no images or too few,
+    if there are fewer than two classes, if train and test have different classes, or if a file
+    cannot be read; ConfigError if `image_size` is not positive; BackendError without Pillow.
     """
     if image_size < 1:
         raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
     try:
         import PIL  # noqa: F401
     except ImportError:
-        raise DataError(f"reading the images in {path} needs Pillow: pip install pillow") from None
+        raise BackendError(
+            f"reading the images in {path} needs Pillow: pip install pillow"
+        ) from None
     root = Path(path)
     if (root / "train").is_dir() and _directories(root / "train"):
-        train, test, left_out = _given(root)
+        train, test, left_out = _given_split(root)
     else:
-        train, test, left_out = _drawn(root, seed)
-    were = "was" if left_out == 1 else "were"
-    files = counted(left_out, "file")
-    size = f"{path}: each image is made {image_size} x {image_size} pixels (--image-size)."
-    note = f"{path}: {files} not named {', '.join(ENDINGS)} {were} left out."
+        train, test, left_out = _random_split(root, seed)
+    note = f"{path}: each image is resized to {image_size} x {image_size} pixels (--image-size)."
+    if left_out:
+        files, were = counted(left_out, "file"), "was" if left_out == 1 else "were"
+        note += f"\n{path}: {files} not named {', '.join(ENDINGS)} {were} left out."
     return Dataset(
         root.resolve().name,
         tuple(train),
         *_decode(train, image_size),
         *_decode(test, image_size),
-        note=f"{size}\n{note}" if left_out else size,
+        note=note,
     )
 
 
-def _given(root):
+def _given_split(root):
+    """-> training files and test files, each {class: files}, and the number of files left out."""
     other = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
     if other is None:
         raise DataError(f"{root} has train/ but neither test/ nor val/; expected {LAYOUT}.")
     (train, left_out_train), (test, left_out_test) = _classes(root / "train"), _classes(other)
-    unlike = sorted(train.keys() ^ test.keys())
-    if unlike:
-        has, lacks = (root / "train", other) if unlike[0] in train else (other, root / "train")
-        raise DataError(f"{has} has the class {unlike[0]!r} and {lacks} has not.")
+    differing = sorted(train.keys() ^ test.keys())
+    if differing:
+        has, lacks = (root / "train", other) if differing[0] in train else (other, root / "train")
+        raise DataError(f"{has} has the class {differing[0]!r} and {lacks} has not.")
     return train, test, left_out_train + left_out_test
 
 
-def _drawn(root, seed):
+def _random_split(root, seed):
+    """The same for a directory without train/ and test/: one file in five is for testing."""
     classes, left_out = _classes(root)
     train, test = {}, {}
     for index, (name, files) in enumerate(classes.items()):
@@ -85,7 +90,7 @@ def _drawn(root, seed):
 
 
 def _classes(directory):
-    """{class: its image files, sorted}, and the number of visible files left out."""
+    """{class: its image files, sorted}, and the number of files left out (hidden ones apart)."""
     classes, left_out = {}, 0
     for folder in _directories(directory):
         files = [f for f in sorted(folder.iterdir()) if not f.name.startswith(".")]
@@ -113,25 +118,25 @@ def _decode(classes, size):
     with warnings.catch_warnings():
         from PIL import Image
 
-        # Pillow only warns of a picture between its limit and twice that; here it is an error.
+        # For an image between Pillow's size limit and twice that, Pillow only warns.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for index, file in enumerate(files):
-            images[index] = _picture(file, size)
+            images[index] = _read_image(file, size)
     return images, labels.astype(np.int64)
 
 
-def _picture(file, size):
+def _read_image(file, size):
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        if file.exists() and not file.is_file():  # opening a pipe would wait for ever
+        if file.exists() and not file.is_file():  # opening a pipe would block for ever
             raise OSError("it is not a file")
         with Image.open(file, formats=FORMATS) as image:
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I"):
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             return ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
-    except Exception as error:  # a damaged picture can raise nearly anything
+    except Exception as error:  # a damaged image can raise nearly anything
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, UnidentifiedImageError):
             reason = "it is none of these"

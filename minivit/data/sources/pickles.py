@@ -1,10 +1,10 @@
-"""Read the "python" form of CIFAR, which is pickles, without executing anything from them.
+"""Read CIFAR's Python pickles without executing anything from them.
 
-A pickle is a small program: it may name any function in any module and call it. The genuine files
-name three things only: `numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`.
-Here those three names lead to an inert class that keeps its arguments and does nothing, every
-other name is refused, and the array is then put together from the kept arguments by code that
-checks each one. Not even NumPy's own unpickling code runs on what the file says.
+A pickle is a small program: it can name any function of any module and call it. The genuine files
+name only three: `numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`. Here
+each of these three names stands for a placeholder class that stores its arguments and does nothing
+else. Every other name is refused. `_pixels` then checks the stored arguments and builds the array
+from them, so not even NumPy's own unpickling code runs on the content of the file.
 """
 
 import io
@@ -15,8 +15,8 @@ import numpy as np
 from ...errors import DataError
 
 
-class _Inert:
-    """Stands where a NumPy object would be: keeps what it was given."""
+class _Placeholder:
+    """Takes the place of a NumPy object and only stores its arguments."""
 
     state = ()
 
@@ -27,16 +27,16 @@ class _Inert:
         self.state = state
 
 
-class _Array(_Inert):
-    """In the place of numpy.ndarray."""
+class _Array(_Placeholder):
+    """Takes the place of numpy.ndarray."""
 
 
-class _DType(_Inert):
-    """In the place of numpy.dtype."""
+class _DType(_Placeholder):
+    """Takes the place of numpy.dtype."""
 
 
-class _Reconstruct(_Inert):
-    """In the place of the function that makes an empty array, to be filled by `__setstate__`."""
+class _Reconstruct(_Placeholder):
+    """Takes the place of the function that makes an empty array for `__setstate__` to fill."""
 
 
 _ALLOWED = {
@@ -55,16 +55,16 @@ class _Reader(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
 
 
-def read(blob, records, label_key, where):
+def read(blob, count, label_key, where):
     """The pixels and labels of one pickled batch.
 
     blob       the bytes of the file
-    records    how many images it must hold
+    count      how many images it must contain
     label_key  "labels" (CIFAR-10) or "fine_labels" (CIFAR-100)
-    where      path for the error messages
+    where      the file's path, for error messages
 
-    Returns (pixels (records, 3072) uint8, labels: list of `records` ints, of any value).
-    Raises DataError if it is anything else than a plain CIFAR batch.
+    Returns pixels (count, 3072) uint8 and labels, a list of `count` ints whose values are not
+    checked. Raises DataError if the file is anything but a plain CIFAR batch.
     """
     try:
         batch = _Reader(io.BytesIO(blob), encoding="bytes").load()
@@ -72,7 +72,7 @@ def read(blob, records, label_key, where):
         reason = str(error) or type(error).__name__
         raise DataError(f"{where} is no plain CIFAR pickle and was not run: {reason}.") from None
     if not isinstance(batch, dict):
-        raise DataError(f"{where} holds a {type(batch).__name__}, not a CIFAR batch.")
+        raise DataError(f"{where} contains a {type(batch).__name__}, not a CIFAR batch.")
     # Files written by Python 2 have byte strings for keys.
     entries = {k.decode("latin-1") if isinstance(k, bytes) else k: v for k, v in batch.items()}
     for key in ("data", label_key):
@@ -80,17 +80,17 @@ def read(blob, records, label_key, where):
             raise DataError(f"{where} has no entry {key!r}; it is not the right CIFAR batch.")
     labels = entries[label_key]
     if not (
-        isinstance(labels, list) and len(labels) == records and all(type(v) is int for v in labels)
+        isinstance(labels, list) and len(labels) == count and all(type(v) is int for v in labels)
     ):
-        raise DataError(f"{where}: {label_key!r} is not a list of {records:,} integers.")
-    return _pixels(entries["data"], records, where), labels
+        raise DataError(f"{where}: {label_key!r} is not a list of {count:,} integers.")
+    return _pixels(entries["data"], count, where), labels
 
 
-def _pixels(array, records, where):
-    shape = (records, 3072)
+def _pixels(array, count, where):
+    shape = (count, 3072)
     match array:
-        case _Reconstruct(state=(_, found, _DType(args=(b"u1" | "u1", *_)), fortran, bytes(raw))):
-            if found == shape and len(raw) == records * 3072:
+        case _Reconstruct(state=(_, stored, _DType(args=(b"u1" | "u1", *_)), fortran, bytes(raw))):
+            if stored == shape and len(raw) == count * 3072:
                 order = "F" if fortran else "C"
                 return np.frombuffer(raw, np.uint8).reshape(shape, order=order)
     raise DataError(f"{where}: 'data' is not a uint8 array of shape {shape}.")

@@ -1,8 +1,8 @@
-"""The CIFAR files as they were published: names, sizes, checksums, and where copies lie.
+"""The CIFAR files as published: names, sizes, checksums, and the addresses of copies.
 
-Two data sets (CIFAR-10, CIFAR-100), each in two forms: plain binary records, and Python pickles.
-SHA-256 identifies an archive. For single files only MD5 (from torchvision) and SHA-1 (from MXNet)
-are public: good enough to recognise a file, never used for trust.
+There are two data sets (CIFAR-10, CIFAR-100). Each has two releases: binary files and Python
+pickles. An archive is identified by its SHA-256. For the files in it only MD5 (from torchvision)
+and SHA-1 (from MXNet) are known. These recognise a file but do not protect against a forged one.
 
 Source: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009, and
 https://www.cs.toronto.edu/~kriz/cifar.html.
@@ -30,13 +30,14 @@ CLASSES = {
 
 
 @dataclass(frozen=True)
-class Form:
-    """One data set in one published form.
+class Release:
+    """One data set in one published file format.
 
+    dataset                 "cifar10" or "cifar100"
     archive, size, sha256   the .tar.gz file, its size in bytes and its checksum
-    folder                  the directory inside it
-    train, test             the files that hold images
-    label_bytes             label bytes before each record's pixels; 0 for a pickle
+    folder                  the directory inside the archive
+    train, test             the files that contain images
+    label_bytes             label bytes before the pixels of each image; 0 for a pickle
     digests                 file -> MD5 (32 hexadecimal digits) or SHA-1 (40)
     """
 
@@ -52,11 +53,12 @@ class Form:
 
     @property
     def files(self):
+        """The files that contain images."""
         return (*self.train, self.test)
 
 
-FORMS = (
-    Form(
+RELEASES = (
+    Release(
         "cifar10",
         "cifar-10-python.tar.gz",
         170_498_071,
@@ -74,7 +76,7 @@ FORMS = (
             "test_batch": "40351d587109b95175f43aff81a1287e",
         },
     ),
-    Form(
+    Release(
         "cifar10",
         "cifar-10-binary.tar.gz",
         170_052_171,
@@ -92,7 +94,7 @@ FORMS = (
             "test_batch.bin": "67eb016db431130d61cd03c7ad570b013799c88c",
         },
     ),
-    Form(
+    Release(
         "cifar100",
         "cifar-100-python.tar.gz",
         169_001_437,
@@ -103,7 +105,7 @@ FORMS = (
         0,
         {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
     ),
-    Form(
+    Release(
         "cifar100",
         "cifar-100-binary.tar.gz",
         168_513_733,

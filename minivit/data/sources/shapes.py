@@ -1,36 +1,37 @@
-"""`shapes`: 32 x 32 colour pictures of ten figures, each laid out in nine marks, made by a formula.
+"""`shapes`: 32 x 32 colour images of ten figures, each made of nine marks, drawn by a formula.
 
-The built-in data set, for a machine without CIFAR-10 and without a network. The class of a picture
-is the figure that its marks form; `FIGURES` is the whole definition. All else is chance, drawn
-anew for every picture: the two inks and which mark takes which, the form and size of the marks, the
-figure's place, spacing and slant, a slip of each mark, and the grain of the paper.
+This is the built-in data set, for machines without CIFAR-10 and without a network. The class of an
+image is the figure that its marks form; `FIGURES` defines all ten. Everything else is random: two
+opposite colours and which mark has which, the shape and size of the marks, the figure's position,
+spacing and slant, a small displacement of each mark, and pixel noise.
 
-Why pixels alone tell little: the two inks lie equally far to either side of the paper's grey, and
-a coin decides which of them a mark takes, so the average picture of every class is the same empty
-sheet. Softmax regression on the 10,000 training pictures reaches 22% of the test pictures (the
-nearest class by the average of *where* ink is, whatever its colour, reaches them nearly all).
+Single pixels tell little about the class. The two colours are equally far from the grey background,
+on opposite sides, and each mark has either with equal chance, so the average image of every class
+is the same grey. Softmax regression on the 10,000 training images reaches 22% of the test images.
+(Averages of *where* the marks are, whatever their colour, classify nearly all of them.)
 
-Why a bag of patches tells little: every figure is nine equal marks, and a patch of 4 x 4 pixels
-seldom shows more than one; only the places of the patches tell the figures apart. The ViT below
-without its position embedding reaches 35%.
+Single patches tell little either. Every figure has nine equal marks, and a patch of 4 x 4 pixels
+rarely shows more than one, so only the positions of the patches distinguish the figures.
+@BAG@
 
-Why a ViT learns it in a minute: the paper is the mean colour of the set, so an empty patch is
-nearly zero once normalised. Its token is then its position embedding and little else, which
-LayerNorm makes loud, and where nothing is can be read from the first steps on. (With sheets of
-varied colours, a ViT of width 64 was still at chance after five passes.) Width 128, 6 blocks,
-4 heads, MLP 256, patch 4, mean pooling, AdamW at 1e-3, batch 128, crops and flips: 82, 96, 97, 99
-and 99% of the test pictures after 1, 2, 3, 4 and 5 passes over the training set.
+A ViT learns it within a minute because the background is the mean colour of the set. An empty patch
+is therefore nearly zero after normalisation, and its token is little more than its position
+embedding, which LayerNorm scales up, so the model can tell from the first steps which positions
+are empty. (With backgrounds of varied colours, a ViT of width 64 was still at chance after five
+passes.) Width 128, 6 blocks, 4 heads, MLP 256, patch 4, mean pooling, AdamW at 1e-3, batch 128,
+crops and flips: 82, 96, 97, 99 and 99% of the test images after 1, 2, 3, 4 and 5 passes over the
+training set.
 
-Every figure is its own mirror image and survives a shift of a few pixels, so the usual
-augmentation changes no class. A seed gives the same pictures on every run; another processor or
-NumPy may round a pixel to the next level.
+Every figure is its own mirror image and stays the same figure after a shift of a few pixels, so
+cropping and flipping change no class. A seed gives the same images on every run; another processor
+or NumPy version may round a pixel to a neighbouring level.
 """
 
 import numpy as np
 
 from ..dataset import Dataset
 
-FIGURES = {  # five rows of five cells, o a mark
+FIGURES = {  # five rows of five cells; o is a mark
     "plus": "..o.. ..o.. ooooo ..o.. ..o..",
     "cross": "o...o .o.o. ..o.. .o.o. o...o",
     "tee": "ooooo ..o.. ..o.. ..o.. ..o..",
@@ -44,31 +45,32 @@ FIGURES = {  # five rows of five cells, o a mark
 }
 MARKS = 9  # in every figure
 SIDE = 32  # pixels
-FORMS = np.array(  # a mark is |dx / radius| ** power + |dy / radius| ** power <= 1
+MARK_SHAPES = np.array(  # a mark is |dx / radius| ** power + |dy / radius| ** power <= 1
     [(0.8, 3.0), (1.0, 2.7), (2.0, 2.25), (4.0, 2.0)], np.float32
-)  # (power, radius in pixels) of a star, a lozenge, a disc and a tile
-GRAIN = 0.004  # of the paper: standard deviation, where white is 1
-CHUNK = 250  # pictures drawn at a time: few enough for the working arrays to stay near the cache
+)  # (power, radius in pixels) of a star, a rhombus, a disc and a rounded square
+NOISE = 0.004  # standard deviation of the pixel noise, where white is 1
+CHUNK = 250  # images drawn at a time: few, so that the working arrays stay in the cache
 
 
 def load(seed=0, train=10_000, test=2_000):
-    """The set as a Dataset: `train` and `test` pictures, the classes as even as they can be.
+    """The set as a Dataset of `train` and `test` images, with classes as equal as possible.
 
-    The two parts come from two random streams of one seed, so neither depends on the other's
-    size. About a second for 12,000 pictures. Raises DataError if a part would be empty.
+    Training and test images come from two random streams of one seed, so neither set depends on
+    the size of the other. Takes about a second for 12,000 images. Raises DataError if either number
+    is 0.
     """
     parts = [_draw(np.random.default_rng([seed, k]), n) for k, n in enumerate((train, test))]
     return Dataset("shapes", tuple(FIGURES), *parts[0], *parts[1])
 
 
 def _draw(rng, count):
-    """`count` pictures (N, 32, 32, 3) uint8 and their labels (N,) int64, in random order."""
+    """`count` images (N, 32, 32, 3) uint8 and their labels (N,) int64, in random order."""
     labels = rng.permutation(np.arange(count, dtype=np.int64) % len(FIGURES))
     images = np.empty((len(labels), SIDE, SIDE, 3), np.uint8)
     for start in range(0, len(labels), CHUNK):
         chunk = slice(start, start + CHUNK)
-        y, x = _places(rng, labels[chunk])
-        images[chunk] = _paint(rng, _ink(rng, y, x))
+        y, x = _mark_positions(rng, labels[chunk])
+        images[chunk] = _colour(rng, _coverage(rng, y, x))
     return images, labels
 
 
@@ -76,52 +78,52 @@ def _uniform(rng, low, high, *shape):
     return rng.uniform(low, high, shape).astype(np.float32)
 
 
-def _places(rng, labels):
-    """Where the marks of each picture are: rows and columns, each (B, 9) float32, in pixels."""
+def _mark_positions(rng, labels):
+    """Rows and columns of the marks' centres, each (B, 9) float32, in pixels."""
     grids = np.array([[list(row) for row in art.split()] for art in FIGURES.values()])
     cells = np.argwhere(grids == "o")[:, 1:].reshape(len(FIGURES), MARKS, 2) - 2.0
-    y, x = np.moveaxis(cells[labels], -1, 0).astype(np.float32)  # (B, 9), in steps of the figure
+    y, x = np.moveaxis(cells[labels], -1, 0).astype(np.float32)  # (B, 9), in units of the spacing
     B = len(labels)
-    slant = _uniform(rng, -0.1, 0.1, B, 1)  # radians, near enough
-    step = _uniform(rng, 4.7, 5.3, B, 1)  # pixels
-    y, x = step * (y + slant * x), step * (x - slant * y)
+    slant = _uniform(rng, -0.1, 0.1, B, 1)  # radians, for such small angles
+    spacing = _uniform(rng, 4.7, 5.3, B, 1)  # pixels
+    y, x = spacing * (y + slant * x), spacing * (x - slant * y)
     centre = (SIDE - 1) / 2
     return tuple(
-        centre + at + _uniform(rng, -1.5, 1.5, B, 1) + _uniform(rng, -0.5, 0.5, B, MARKS)
-        for at in (y, x)
+        centre + offset + _uniform(rng, -1.5, 1.5, B, 1) + _uniform(rng, -0.5, 0.5, B, MARKS)
+        for offset in (y, x)
     )
 
 
-def _ink(rng, y, x):
-    """How much ink is on each pixel, (B, 32, 32): 1 light, -1 dark, 0 bare paper."""
+def _coverage(rng, y, x):
+    """How far each pixel is covered by a mark, (B, 32, 32): 1 light, -1 dark, 0 background."""
     B = len(y)
-    power, radius = np.moveaxis(FORMS[rng.integers(len(FORMS), size=(B, 1, 1))], -1, 0)
+    power, radius = np.moveaxis(MARK_SHAPES[rng.integers(len(MARK_SHAPES), size=(B, 1, 1))], -1, 0)
     radius = radius * _uniform(rng, 0.85, 1.1, B, 1, 1)
     sharpness = np.maximum(radius / power, 0.5)  # an edge fades over about one pixel
     pixel = np.arange(SIDE, dtype=np.float32)
-    down = np.abs((pixel - y[..., None]) / radius) ** power  # (B, 9, 32)
-    across = np.abs((pixel - x[..., None]) / radius) ** power
-    light_or_dark = rng.choice(np.array([-1, 1], np.float32), size=(B, MARKS, 1, 1))
-    ink = np.zeros((B, SIDE, SIDE), np.float32)
+    vertical = np.abs((pixel - y[..., None]) / radius) ** power  # (B, 9, 32)
+    horizontal = np.abs((pixel - x[..., None]) / radius) ** power
+    sign = rng.choice(np.array([-1, 1], np.float32), size=(B, MARKS, 1, 1))  # light or dark
+    coverage = np.zeros((B, SIDE, SIDE), np.float32)
     for k in range(MARKS):
-        mark = down[:, k, :, None] + across[:, k, None, :]
+        mark = vertical[:, k, :, None] + horizontal[:, k, None, :]
         np.subtract(1, mark, out=mark)
         mark *= sharpness
         mark += 0.5
         np.clip(mark, 0, 1, out=mark)
-        mark *= light_or_dark[:, k]
-        ink += mark
-    return ink
+        mark *= sign[:, k]
+        coverage += mark
+    return coverage
 
 
-def _paint(rng, ink):
-    """The pictures (B, 32, 32, 3) uint8: grainy grey paper and two inks of opposite colours."""
-    B = len(ink)
+def _colour(rng, coverage):
+    """The images (B, 32, 32, 3) uint8: a noisy grey background and two opposite colours."""
+    B = len(coverage)
     images = rng.standard_normal((B, SIDE, SIDE, 3), dtype=np.float32)
-    images *= GRAIN
-    images += 0.5  # the paper, half way between black and white
-    strength = _uniform(rng, 0.32, 0.45, B, 1) + _tint(rng, 0.2, B)
-    images += ink[..., None] * strength[:, None, None]
+    images *= NOISE
+    images += 0.5  # the background, halfway between black and white
+    contrast = _uniform(rng, 0.32, 0.45, B, 1) + _tint(rng, 0.2, B)  # (B, 3)
+    images += coverage[..., None] * contrast[:, None, None]
     images *= 255
     np.clip(images, 0, 255, out=images)
     return np.rint(images, out=images).astype(np.uint8)
