@@ -80,12 +80,12 @@ class ViT:
         params = {name: part.init(rng) for name, part in self.parts.items()}
         return params if rng is None else redraw(params, self.config, rng)
 
-    def forward(self, params, images, rng=None):
-        """images (B, H, W, C), floats -> logits (B, classes), cache. `rng` is a `Key`, or None."""
+    def forward(self, params, images, key=None):
+        """images (B, H, W, C), floats -> logits (B, classes), cache. `key` is a `Key`, or None."""
         self.check(images)
         x, cache = images, {}
         for name, part in self.parts.items():
-            x, cache[name] = part.forward(params.get(name, {}), x, at(rng, name))
+            x, cache[name] = part.forward(params.get(name, {}), x, at(key, name))
         return x, cache
 
     def backward(self, dlogits, cache):

@@ -68,7 +68,7 @@ class Attention:
         parts = qkv.reshape(b, t, 3, self.heads, self.dim // self.heads)
         return (parts[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, T, D), cache."""
         xp, cache = array_module(x), {}
         qkv, cache["qkv"] = self.qkv.forward(params["qkv"], x)  # (B, T, 3D)

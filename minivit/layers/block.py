@@ -53,19 +53,19 @@ class TransformerBlock:
         parts = ("norm1", "attn", "norm2", "mlp")
         return {name: getattr(self, name).init(rng) for name in parts}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, T, D), cache."""
         cache, drop, path = {}, Dropout(self.dropout), DropPath(self.drop_path)
         h, cache["norm1"] = self.norm1.forward(params["norm1"], x)
         h, cache["attn"] = self.attn.forward(params["attn"], h)
-        h, cache["drop"] = drop.forward({}, h, at(rng, "drop"))
-        h, cache["path1"] = path.forward({}, h, at(rng, "path1"))
+        h, cache["drop"] = drop.forward({}, h, at(key, "drop"))
+        h, cache["path1"] = path.forward({}, h, at(key, "path1"))
         # the sums are written over h, which no cache holds
         h += x
         x = h
         h, cache["norm2"] = self.norm2.forward(params["norm2"], x)
-        h, cache["mlp"] = self.mlp.forward(params["mlp"], h, at(rng, "mlp"))
-        h, cache["path2"] = path.forward({}, h, at(rng, "path2"))
+        h, cache["mlp"] = self.mlp.forward(params["mlp"], h, at(key, "mlp"))
+        h, cache["path2"] = path.forward({}, h, at(key, "path2"))
         h += x
         return h, cache
 

@@ -28,11 +28,11 @@ class Gelu:
     4.8e-4 (near |x| = 2.7). Powers are written as products: x ** 3 calls a general power function,
     more than a hundred times slower.
 
-    With `rng`, in training, forward computes the slope of y too, s + x * s', while x, u and s are
-    at hand in the processor's cache; backward is one product. Without `rng` a backward is rare:
+    With `key`, in training, forward computes the slope of y too, s + x * s', while x, u and s are
+    at hand in the processor's cache; backward is one product. Without `key` a backward is rare:
     forward keeps x and leaves the slope to it.
 
-    Keeps the slope (x without `rng`), M numbers a token.
+    Keeps the slope (x without `key`), M numbers a token.
 
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2, its approximation.
     """
@@ -41,10 +41,10 @@ class Gelu:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., M) -> y (..., M), cache."""
         y = array_module(x).empty(x.shape, dtype=x.dtype)
-        if rng is not None:
+        if key is not None:
             return y, (None, slope(x, y))  # which writes y
         for part, out in pieces(x, y):
             gate(part, out, out)
@@ -109,7 +109,7 @@ class GeluErf:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., M) -> y (..., M), cache. Raises BackendError without SciPy."""
         phi = special(x).erf(x * math.sqrt(0.5))
         phi += 1.0

@@ -38,7 +38,7 @@ class LayerNorm:
         """gamma (D,) ones, beta (D,) zeros."""
         return {"gamma": ones(rng, self.dim), "beta": zeros(rng, self.dim)}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., D) -> y (..., D), cache."""
         xp = array_module(x)
         xhat = x - feature_mean(x)

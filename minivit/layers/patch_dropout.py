@@ -16,7 +16,7 @@ class PatchDropout:
     Neighbouring patches say much the same, and what is left out costs nothing: with half the
     patches, a block has less than half of its products. It belongs after the position embedding, so
     that each token still says where it stands. The first `spare` tokens (a class token) always
-    stay. Nothing is scaled: attention and pooling are averages. With rng None, or nothing to drop,
+    stay. Nothing is scaled: attention and pooling are averages. With key None, or nothing to drop,
     x passes as it is.
 
     A patch is kept if its 16-bit random number is among the smallest of its image (of equals, the
@@ -38,11 +38,11 @@ class PatchDropout:
         patches = tokens - self.spare
         return self.spare + max(1, patches - round(self.rate * patches))
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, count(T), D), cache; y is x itself when nothing is dropped."""
-        if rng is None or self.count(x.shape[1]) == x.shape[1]:
+        if key is None or self.count(x.shape[1]) == x.shape[1]:
             return x, None
-        return x[self.kept(rng, x.shape, array_module(x))], (rng, x.shape)
+        return x[self.kept(key, x.shape, array_module(x))], (key, x.shape)
 
     def backward(self, dy, cache):
         """dy (B, count(T), D) -> dx (B, T, D), dy itself when nothing was dropped; no gradients."""

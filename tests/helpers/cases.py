@@ -101,10 +101,10 @@ def tiny(**changes):
     return ViT(Config(**{**sizes, **width, **changes}))
 
 
-def run(layer, params, x, xp, rng=None):
+def run(layer, params, x, xp, key=None):
     """The layer's output for host arrays, as a host array."""
     moved = tree.map(lambda p: to_device(p, xp), params)
-    return to_host(layer.forward(moved, to_device(x, xp), rng)[0])
+    return to_host(layer.forward(moved, to_device(x, xp), key)[0])
 
 
 def close(got, want, **tolerance):

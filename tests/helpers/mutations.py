@@ -158,8 +158,8 @@ TABLE = {
         ("s *= part  # y", "pass"),
         ("            out *= part\n        return y, (x, None)", "        return y, (x, None)"),
         ("return y, (x, None)", "return y, (y, None)"),
-        ("if rng is not None:", "if True:"),
-        ("if rng is not None:", "if False:"),
+        ("if key is not None:", "if True:"),
+        ("if key is not None:", "if False:"),
         ("(None, slope(x, y))", "(None, slope(x, y.copy()))"),
         ("slope(x, array_module(x).empty(x.shape, dtype=x.dtype))", "slope(x, x)"),
         ("return dy * dydx, {}", "dydx *= dy\n        return dydx, {}"),
@@ -173,21 +173,21 @@ TABLE = {
     # left on in evaluation; unscaled; another mask backward; a float64 mask; the rest kept
     "minivit/layers/dropout.py": [
         (
-            "if rng is None or threshold == 0:",
-            "from ..chance import Key\n        rng = rng or Key(0)\n        if threshold == 0:",
+            "if key is None or threshold == 0:",
+            "key = key or __import__('minivit').Key(0)\n        if threshold == 0:",
         ),
         ("y *= scale", "pass"),
         ("dx *= scale", "pass"),
         ("dx = dy * mask\n", "dx = dy * ~mask\n"),
         ("y = x * mask", 'y = x * mask.astype("float64")'),
         (">= threshold", "< threshold"),
-        ("rng.uint16(x.shape)", "__import__('numpy').random.randint(65536, size=x.shape)"),
+        ("key.uint16(x.shape)", "__import__('numpy').random.randint(65536, size=x.shape)"),
     ],
     # left on in evaluation; numbers dropped for images; unscaled; forgotten backward; float64
     "minivit/layers/drop_path.py": [
         (
-            "if rng is None or self.rate == 0:",
-            "from ..chance import Key\n        rng = rng or Key(0)\n        if self.rate == 0:",
+            "if key is None or self.rate == 0:",
+            "key = key or __import__('minivit').Key(0)\n        if self.rate == 0:",
         ),
         ("(len(x), *[1] * (x.ndim - 1))", "x.shape"),
         ("return x * keep, keep", "return x * (keep > 0), keep"),
@@ -198,8 +198,8 @@ TABLE = {
     # backward; gradients at the front; float64
     "minivit/layers/patch_dropout.py": [
         (
-            "if rng is None or self",
-            "from ..chance import Key\n        rng = rng or Key(0)\n        if self",
+            "if key is None or self",
+            "key = key or __import__('minivit').Key(0)\n        if self",
         ),
         ("noise[:, : self.spare] = 0", "pass"),
         ("tokens.sort(axis=1)", "pass"),
@@ -234,11 +234,11 @@ TABLE = {
     # the way back
     "minivit/layers/mlp.py": [
         (
-            'h, cache["gelu"] = self.gelu.forward({}, h, at(rng, "gelu"))',
-            'h, cache["gelu"] = h, self.gelu.forward({}, h, at(rng, "gelu"))[1]',
+            'h, cache["gelu"] = self.gelu.forward({}, h, at(key, "gelu"))',
+            'h, cache["gelu"] = h, self.gelu.forward({}, h, at(key, "gelu"))[1]',
         ),
-        ('self.gelu.forward({}, h, at(rng, "gelu"))', "self.gelu.forward({}, h)"),
-        ('at(rng, "drop2")', 'at(rng, "drop1")'),
+        ('self.gelu.forward({}, h, at(key, "gelu"))', "self.gelu.forward({}, h)"),
+        ('at(key, "drop2")', 'at(key, "drop1")'),
         ('dh, _ = drop.backward(dh, cache.pop("drop1"))', 'cache.pop("drop1")'),
     ],
     # a residual dropped, forward or backward; a sum written on another's array; one path for both
@@ -251,14 +251,14 @@ TABLE = {
         ("h += x\n        x = h\n", "x += h\n"),
         ('self.norm2.forward(params["norm2"], x)', 'self.norm2.forward(params["norm1"], x)'),
         (
-            'self.mlp.forward(params["mlp"], h, at(rng, "mlp"))',
+            'self.mlp.forward(params["mlp"], h, at(key, "mlp"))',
             'self.mlp.forward(params["mlp"], h)',
         ),
-        ('at(rng, "path2")', 'at(rng, "path1")'),
+        ('at(key, "path2")', 'at(key, "path1")'),
         ('dh, _ = path.backward(dx, cache.pop("path1"))', 'dh, _ = dx, cache.pop("path1")'),
         (
-            'h, cache["path2"] = path.forward({}, h, at(rng, "path2"))\n        h += x\n',
-            'h += x\n        h, cache["path2"] = path.forward({}, h, at(rng, "path2"))\n',
+            'h, cache["path2"] = path.forward({}, h, at(key, "path2"))\n        h += x\n',
+            'h += x\n        h, cache["path2"] = path.forward({}, h, at(key, "path2"))\n',
         ),
     ],
     # pixels skipped; half a pixel off; rows that do not sum to 1; an image transposed; the class
@@ -306,8 +306,8 @@ TABLE = {
     # masks shared by the blocks, or none; a part skipped; a cache that is kept; every path as
     # rarely taken as the last; a class token that is dropped as a patch is
     "minivit/vit.py": [
-        ("x, at(rng, name))", "x, rng)"),
-        ("x, at(rng, name))", "x, None)"),
+        ("x, at(key, name))", "x, key)"),
+        ("x, at(key, name))", "x, None)"),
         ("reversed(self.parts.items())", "reversed([*self.parts.items()][1:])"),
         ("part.backward(dx, cache.pop(name))", "part.backward(dx, cache[name])"),
         ('"norm": LayerNorm(c.dim),', ""),
