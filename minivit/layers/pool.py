@@ -103,9 +103,8 @@ class SequencePool:
     def backward(self, dy, cache):
         """dy (B, D) -> dx (B, T, D), grads."""
         x, p, w = cache
-        ds = (x @ dy[:, :, None])[:, :, 0]  # dp (B, T), until two lines below
-        ds -= (p * ds).sum(axis=1, keepdims=True)
-        ds *= p
+        dp = (x @ dy[:, :, None])[:, :, 0]  # (B, T)
+        ds = p * (dp - (p * dp).sum(axis=1, keepdims=True))
         dx = p[:, :, None] * dy[:, None]
         dx += ds[:, :, None] * w[:, 0]
         return dx, {"w": x.reshape(-1, self.dim).T @ ds.reshape(-1, 1)}
