@@ -313,11 +313,11 @@ TABLE = {
         ("x, at(key, name))", "x, None)"),
         ("reversed(self.parts.items())", "reversed([*self.parts.items()][1:])"),
         ("part.backward(dx, cache.pop(name))", "part.backward(dx, cache[name])"),
-        ('"norm": LayerNorm(c.dim),', ""),
-        ('"dropout": Dropout(c.dropout),', ""),
+        ('parts["norm"] = LayerNorm(c.dim)', "pass"),
+        ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
-        ("spare = c.tokens - c.patches", "spare = 0"),
+        ("prefix_tokens = c.tokens - c.patches", "prefix_tokens = 0"),
     ],
 }
 MUTATIONS = [(file, *pair) for file, pairs in TABLE.items() for pair in pairs]
