@@ -51,7 +51,7 @@ LAYERS = {  # name: (layer, shape of its input)
     "DropPath": (DropPath(0.5), (B, T, D)),
     "DropPath of nothing": (DropPath(0.0), (B, T, D)),
     "PatchDropout": (PatchDropout(0.4), (B, T, D)),
-    "PatchDropout with a class token": (PatchDropout(0.5, spare=1), (B, T, D)),
+    "PatchDropout with a class token": (PatchDropout(0.5, prefix_tokens=1), (B, T, D)),
     "Mlp": (Mlp(D, M), (B, T, D)),
     "Mlp with dropout": (Mlp(D, M, 0.3), (B, T, D)),
     "TransformerBlock": (TransformerBlock(D, HEADS, M), (B, T, D)),

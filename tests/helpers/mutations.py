@@ -204,7 +204,7 @@ TABLE = {
             "if key is None or self",
             "key = key or __import__('minivit').Key(0)\n        if self",
         ),
-        ("noise[:, : self.spare] = 0", "pass"),
+        ("numbers[:, : self.prefix_tokens] = 0", "pass"),
         ("tokens.sort(axis=1)", "pass"),
         ("max(1, patches", "max(0, patches"),
         ("key.uint16((b, t))", "key.uint16((1, t)).repeat(b, axis=0)"),
