@@ -3,7 +3,7 @@
 A layer is three methods. It keeps nothing itself: what backward needs, forward returns as `cache`.
 
     init(rng)                     -> params       its weights, a nested dict of arrays
-    forward(params, x, rng=None)  -> y, cache     rng=None means evaluation: no dropout
+    forward(params, x, key=None)  -> y, cache     key=None means evaluation: no dropout
     backward(dy, cache)           -> dx, grads    grads has params' names and shapes
 
 `dfoo` is dLoss/dfoo, one number for each number of foo, and has foo's shape. backward is the chain

@@ -60,7 +60,7 @@ LAYERS = {
     "GeluErf": (GeluErf(), (B, T, M)),
     "Dropout": (Dropout(DROPOUT), (B, T, D)),
     "DropPath": (DropPath(DROPOUT), (B, T, D)),
-    "PatchDropout": (PatchDropout(DROPOUT, spare=1), (B, T, D)),
+    "PatchDropout": (PatchDropout(DROPOUT, prefix_tokens=1), (B, T, D)),
     "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
     "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROPOUT), (B, T, D)),
     "ClassPool": (ClassPool(), (B, T, D)),

@@ -53,39 +53,45 @@ class ViT:
     @cached_property
     def parts(self):
         """The layers in order: name -> layer."""
-        c = self.config
-        gelu = {"tanh": Gelu, "erf": GeluErf}[c.gelu]()
-        pool = {"class": ClassPool(), "mean": MeanPool(), "sequence": SequencePool(c.dim)}[c.pool]
-        patchify = Patchify(c.patch_size)
+        c, parts = self.config, {}
         if c.patch_overlap:
-            patchify = OverlappingPatches(c.patch_size, c.patch_overlap)
-        spare = c.tokens - c.patches  # the class token is no patch
-        paths = [c.drop_path * i / max(1, c.depth - 1) for i in range(c.depth)]
-        blocks = [TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu, p) for p in paths]
-        return {
-            "patchify": patchify,
-            "patch": Linear(c.patch_dim, c.dim),
-            **({"class_token": ClassToken(c.dim)} if c.pool == "class" else {}),
-            "position": PositionEmbedding(c.tokens, c.dim),
-            **({"patch_dropout": PatchDropout(c.patch_dropout, spare)} if c.patch_dropout else {}),
-            "dropout": Dropout(c.dropout),
-            **{f"block{i}": block for i, block in enumerate(blocks)},
-            "norm": LayerNorm(c.dim),
-            "pool": pool,
-            "head": Linear(c.dim, c.classes, zero=True),
-        }
+            parts["patchify"] = OverlappingPatches(c.patch_size, c.patch_overlap)
+        else:
+            parts["patchify"] = Patchify(c.patch_size)
+        parts["patch"] = Linear(c.patch_dim, c.dim)
+        if c.pool == "class":
+            parts["class_token"] = ClassToken(c.dim)
+        parts["position"] = PositionEmbedding(c.tokens, c.dim)
+        if c.patch_dropout:
+            prefix_tokens = c.tokens - c.patches  # the class token, if there is one, is no patch
+            parts["patch_dropout"] = PatchDropout(c.patch_dropout, prefix_tokens)
+        parts["dropout"] = Dropout(c.dropout)
+        gelu = Gelu() if c.gelu == "tanh" else GeluErf()
+        for i in range(c.depth):
+            drop_path = c.drop_path * i / max(1, c.depth - 1)  # from 0 up to c.drop_path
+            block = TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path)
+            parts[f"block{i}"] = block
+        parts["norm"] = LayerNorm(c.dim)
+        if c.pool == "class":
+            parts["pool"] = ClassPool()
+        elif c.pool == "mean":
+            parts["pool"] = MeanPool()
+        else:
+            parts["pool"] = SequencePool(c.dim)
+        parts["head"] = Linear(c.dim, c.classes, zero=True)
+        return parts
 
     def init(self, rng):
         """Parameters as float64 NumPy arrays (rng a NumPy Generator, or None for shapes only)."""
         params = {name: part.init(rng) for name, part in self.parts.items()}
         return params if rng is None else redraw(params, self.config, rng)
 
-    def forward(self, params, images, rng=None):
-        """images (B, H, W, C), floats -> logits (B, classes), cache. `rng` is a `Key`, or None."""
+    def forward(self, params, images, key=None):
+        """images (B, H, W, C), floats -> logits (B, classes), cache. `key` is a `Key`, or None."""
         self.check(images)
         x, cache = images, {}
         for name, part in self.parts.items():
-            x, cache[name] = part.forward(params.get(name, {}), x, at(rng, name))
+            x, cache[name] = part.forward(params.get(name, {}), x, at(key, name))
         return x, cache
 
     def backward(self, dlogits, cache):

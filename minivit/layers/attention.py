@@ -24,21 +24,22 @@ class Attention:
         do      = proj.backward(dy)
         dv      = p do
         dp      = v do^T
-        ds      = p * (dp - sum over keys of p * dp)
+        mean_dp = sum over keys of p * dp
+        ds      = p * (dp - mean_dp)
         dk      = ds q / sqrt(K)
         dq      = ds^T k / sqrt(K)
         dx      = qkv.backward(dq, dk, dv side by side)
 
     A product c = a b has da = dc b^T and db = a^T dc (see `Linear`): this gives dv and dp from o,
     dk and dq from s. In ds, each score of a query moves all of its p: the derivative of p[j] by
-    s[l] is p[j] ([j = l] - p[l]), where [j = l] is 1 if j is l and 0 if not. The sum over keys of
-    p * dp is computed as that of o * do over K, which has fewer numbers to add: for query i both
-    are the sum of p[j, i] v[j, k] do[i, k] over all j and k.
+    s[l] is p[j] ([j = l] - p[l]), where [j = l] is 1 if j is l and 0 if not. mean_dp, the mean of
+    dp with weights p, is computed as the sum over K of o * do, which has fewer numbers to add: for
+    query i both are the sum of p[j, i] v[j, k] do[i, k] over all j and k.
 
-    1/sqrt(K) keeps the scores of size 1, so that softmax neither saturates nor flattens. In code
-    q takes it in s = k q^T, and do in dp = v do^T, being small beside s and dp. So dp, its sums and
-    ds carry 1/sqrt(K) already, and dk and dq need no more of it. A bias on k moves all scores of a
-    query alike and softmax forgets it: its gradient is zero.
+    1/sqrt(K) keeps the scores of size 1, so that softmax neither saturates nor flattens. The code
+    scales q in s = k q^T, and do in dp = v do^T, because they are small beside s and dp. So dp,
+    mean_dp and ds carry 1/sqrt(K) already, and dk and dq need no more of it. A bias on k moves all
+    scores of a query alike and softmax forgets it: its gradient is zero.
 
     In memory s and p are (T keys, B, heads, T queries). Keys first, softmax takes its maximum and
     sum over whole slabs of memory instead of along T numbers at a time: half the time.
@@ -62,20 +63,20 @@ class Attention:
         """qkv: w (D, 3D), b (3D,), in the order q, k, v, each by heads; proj: w (D, D), b (D,)."""
         return {"qkv": self.qkv.init(rng), "proj": self.proj.init(rng)}
 
-    def split(self, qkv):
+    def split_qkv(self, qkv):
         """(B, T, 3D) -> q, k, v, each a view (B, heads, T, K)."""
         b, t, _ = qkv.shape
         parts = qkv.reshape(b, t, 3, self.heads, self.dim // self.heads)
         return (parts[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, T, D), cache."""
         xp, cache = array_module(x), {}
         qkv, cache["qkv"] = self.qkv.forward(params["qkv"], x)  # (B, T, 3D)
-        q, k, v = self.split(qkv)  # (B, heads, T, K) each
-        p = softmax(self.keys_first(k, q))  # (T keys, B, heads, T queries)
+        q, k, v = self.split_qkv(qkv)  # (B, heads, T, K) each
+        p = softmax(self.scores(k, q))  # (T keys, B, heads, T queries)
         o = xp.empty(x.shape, dtype=x.dtype)  # (B, T, D)
-        xp.matmul(by_head(p).swapaxes(-1, -2), v, out=self.side_by_side(o))
+        xp.matmul(by_head(p).swapaxes(-1, -2), v, out=self.split_heads(o))
         y, cache["proj"] = self.proj.forward(params["proj"], o)
         cache["heads"] = (q, k, v, p, o)
         return y, cache
@@ -85,14 +86,14 @@ class Attention:
         xp, grads = array_module(dy), {}
         q, k, v, p, o = cache.pop("heads")
         do, grads["proj"] = self.proj.backward(dy, cache.pop("proj"))
-        total = self.query_sums(do, o)  # (B, heads, T), with 1/sqrt(K) as dp below
-        do = self.side_by_side(do)  # (B, heads, T, K)
+        mean_dp = self.mean_dp(do, o)  # (B, heads, T queries)
+        do = self.split_heads(do)  # (B, heads, T, K)
         dqkv = xp.empty((*dy.shape[:-1], 3 * self.dim), dtype=dy.dtype)
-        dq, dk, dv = self.split(dqkv)  # views: to write dq is to write dqkv
+        dq, dk, dv = self.split_qkv(dqkv)  # views: to write dq is to write dqkv
         xp.matmul(by_head(p), do, out=dv)
-        ds = self.keys_first(v, do)  # dp / sqrt(K), until two lines below
-        ds -= total
-        ds *= p
+        dp = self.scores(v, do)  # (T keys, B, heads, T queries)
+        dp -= mean_dp
+        ds = xp.multiply(p, dp, out=dp)
         xp.matmul(by_head(ds), q, out=dk)
         xp.matmul(by_head(ds).swapaxes(-1, -2), k, out=dq)
         dx, grads["qkv"] = self.qkv.backward(dqkv, cache.pop("qkv"))
@@ -103,23 +104,23 @@ class Attention:
         """1 / sqrt(K)."""
         return 1 / math.sqrt(self.dim // self.heads)
 
-    def keys_first(self, k, q):
+    def scores(self, k, q):
         """k q^T / sqrt(K) of every head: two (B, heads, T, K) -> (T keys, B, heads, T queries)."""
         xp, (b, heads, t, _) = array_module(k), k.shape
         s = xp.empty((t, b, heads, t), dtype=k.dtype)
         # a small copy: the scale must not reach q itself, and the product is a quarter faster
-        turned = q.swapaxes(-1, -2).copy(order="C")
-        turned *= self.scale
-        xp.matmul(k, turned, out=by_head(s))
+        scaled = q.swapaxes(-1, -2).copy(order="C")
+        scaled *= self.scale
+        xp.matmul(k, scaled, out=by_head(s))
         return s
 
-    def query_sums(self, do, o):
+    def mean_dp(self, do, o):
         """Sum of do * o over K, / sqrt(K), of every head: two (B, T, D) -> (B, heads, T)."""
         b, t, _ = o.shape
-        total = feature_sum((do * o).reshape(b, t, self.heads, -1)) * self.scale
-        return array_module(o).ascontiguousarray(total[..., 0].transpose(0, 2, 1))
+        mean_dp = feature_sum((do * o).reshape(b, t, self.heads, -1)) * self.scale
+        return array_module(o).ascontiguousarray(mean_dp[..., 0].transpose(0, 2, 1))
 
-    def side_by_side(self, o):
+    def split_heads(self, o):
         """(B, T, D) seen as (B, heads, T, K), a view."""
         b, t, _ = o.shape
         return o.reshape(b, t, self.heads, -1).transpose(0, 2, 1, 3)
@@ -131,11 +132,11 @@ def by_head(s):
 
 
 def softmax(s):
-    """exp(s) / sum of exp(s) over the first axis, written over `s`.
+    """p = exp(s) / sum of exp(s) over the first axis, written over `s`.
 
     The maximum is taken away first: it cancels in the quotient and keeps exp from overflowing.
     """
+    xp = array_module(s)
     s -= s.max(axis=0)
-    array_module(s).exp(s, out=s)
-    s *= 1.0 / s.sum(axis=0)
-    return s
+    exp_s = xp.exp(s, out=s)
+    return xp.multiply(exp_s, 1.0 / exp_s.sum(axis=0), out=exp_s)

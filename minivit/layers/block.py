@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ..arrays.backend import array_module
 from ..arrays.keys import at
 from .attention import Attention
 from .drop_path import DropPath
@@ -53,32 +54,32 @@ class TransformerBlock:
         parts = ("norm1", "attn", "norm2", "mlp")
         return {name: getattr(self, name).init(rng) for name in parts}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, T, D), cache."""
-        cache, drop, path = {}, Dropout(self.dropout), DropPath(self.drop_path)
+        xp, cache = array_module(x), {}
+        drop, path = Dropout(self.dropout), DropPath(self.drop_path)
         h, cache["norm1"] = self.norm1.forward(params["norm1"], x)
         h, cache["attn"] = self.attn.forward(params["attn"], h)
-        h, cache["drop"] = drop.forward({}, h, at(rng, "drop"))
-        h, cache["path1"] = path.forward({}, h, at(rng, "path1"))
-        # the sums are written over h, which no cache holds
-        h += x
-        x = h
+        h, cache["drop"] = drop.forward({}, h, at(key, "drop"))
+        h, cache["path1"] = path.forward({}, h, at(key, "path1"))
+        x = xp.add(x, h, out=h)  # over h, which no cache holds
         h, cache["norm2"] = self.norm2.forward(params["norm2"], x)
-        h, cache["mlp"] = self.mlp.forward(params["mlp"], h, at(rng, "mlp"))
-        h, cache["path2"] = path.forward({}, h, at(rng, "path2"))
-        h += x
-        return h, cache
+        h, cache["mlp"] = self.mlp.forward(params["mlp"], h, at(key, "mlp"))
+        h, cache["path2"] = path.forward({}, h, at(key, "path2"))
+        y = xp.add(x, h, out=h)
+        return y, cache
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), grads."""
-        grads, drop, path = {}, Dropout(self.dropout), DropPath(self.drop_path)
+        xp, grads = array_module(dy), {}
+        drop, path = Dropout(self.dropout), DropPath(self.drop_path)
         dh, _ = path.backward(dy, cache.pop("path2"))
         dh, grads["mlp"] = self.mlp.backward(dh, cache.pop("mlp"))
-        dx, grads["norm2"] = self.norm2.backward(dh, cache.pop("norm2"))
-        dx += dy
+        dh, grads["norm2"] = self.norm2.backward(dh, cache.pop("norm2"))
+        dx = xp.add(dy, dh, out=dh)
         dh, _ = path.backward(dx, cache.pop("path1"))
         dh, _ = drop.backward(dh, cache.pop("drop"))
         dh, grads["attn"] = self.attn.backward(dh, cache.pop("attn"))
         dh, grads["norm1"] = self.norm1.backward(dh, cache.pop("norm1"))
-        dh += dx
-        return dh, grads
+        dx = xp.add(dx, dh, out=dh)
+        return dx, grads

@@ -45,14 +45,13 @@ class CrossEntropy:
         the host only: on a GPU to look is to wait, and data sets are checked when loaded).
         """
         xp, classes = array_module(logits), logits.shape[1]
-        q = self.soft_targets(targets, logits)
-        logp = logits - logits.max(axis=1, keepdims=True)
-        p = xp.exp(logp)
-        total = p.sum(axis=1, keepdims=True)
-        logp -= xp.log(total)
-        p /= total
-        if self.smoothing:
-            q = q * (1 - self.smoothing) + self.smoothing / classes
+        target = self.soft_targets(targets, logits)
+        q = (1 - self.smoothing) * target + self.smoothing / classes
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        exp_shifted = xp.exp(shifted)
+        total = exp_shifted.sum(axis=1, keepdims=True)
+        logp = shifted - xp.log(total)
+        p = exp_shifted / total
         return -(q * logp).sum() / logits.shape[0], (p, q)
 
     def backward(self, dloss, cache):

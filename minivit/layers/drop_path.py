@@ -16,7 +16,7 @@ class DropPath:
 
     On a residual branch, before the sum, the image goes past the branch: each step trains some
     shallower network, and evaluation uses them all. `keep` is a `Dropout` of ones, so an image's
-    depends on the key and on its index in the batch, and the rate is rounded as there. With rng
+    depends on the key and on its index in the batch, and the rate is rounded as there. With key
     None, or rate 0, x itself passes through.
 
     Keeps one number an image.
@@ -31,12 +31,12 @@ class DropPath:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, ...) -> y (B, ...), cache; y is x itself when nothing is dropped."""
-        if rng is None or self.rate == 0:
+        if key is None or self.rate == 0:
             return x, None
         ones = array_module(x).ones((len(x), *[1] * (x.ndim - 1)), dtype=x.dtype)
-        keep, _ = Dropout(self.rate).forward({}, ones, rng)  # (B, 1, ...)
+        keep, _ = Dropout(self.rate).forward({}, ones, key)  # (B, 1, ...)
         return x * keep, keep
 
     def backward(self, dy, cache):

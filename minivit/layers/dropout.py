@@ -13,7 +13,7 @@ class Dropout:
 
         dx = dy * mask / (1 - rate)
 
-    The scale makes y equal x on average, so evaluation needs no change: with rng None, or rate 0, x
+    The scale makes y equal x on average, so evaluation needs no change: with key None, or rate 0, x
     itself passes through. Which numbers are dropped depends on the key and on each image's index
     in the batch (see `minivit.arrays.keys`), so it is the same however the batch is cut. The mask
     compares 16-bit numbers with a threshold: the rate is rounded to a multiple of 1/65536.
@@ -29,12 +29,12 @@ class Dropout:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, ...) -> y (B, ...), cache; y is x itself when nothing is dropped."""
         threshold = min(round(self.rate * 65536), 65535)
-        if rng is None or threshold == 0:
+        if key is None or threshold == 0:
             return x, None
-        mask = to_device(rng.uint16(x.shape) >= threshold, array_module(x))
+        mask = to_device(key.uint16(x.shape) >= threshold, array_module(x))
         scale = 65536 / (65536 - threshold)  # 1 / (1 - rate), with the rounded rate
         y = x * mask
         y *= scale

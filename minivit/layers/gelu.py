@@ -28,11 +28,11 @@ class Gelu:
     4.8e-4 (near |x| = 2.7). Powers are written as products: x ** 3 calls a general power function,
     more than a hundred times slower.
 
-    With `rng`, in training, forward computes the slope of y too, s + x * s', while x, u and s are
-    at hand in the processor's cache; backward is one product. Without `rng` a backward is rare:
+    With `key`, in training, forward computes the slope of y too, s + x * s', while x, u and s are
+    at hand in the processor's cache; backward is one product. Without `key` a backward is rare:
     forward keeps x and leaves the slope to it.
 
-    Keeps the slope (x without `rng`), M numbers a token.
+    Keeps the slope (x without `key`), M numbers a token.
 
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2, its approximation.
     """
@@ -41,53 +41,55 @@ class Gelu:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., M) -> y (..., M), cache."""
+        if key is not None:
+            y, slope = output_and_slope(x)
+            return y, (None, slope)
         y = array_module(x).empty(x.shape, dtype=x.dtype)
-        if rng is not None:
-            return y, (None, slope(x, y))  # which writes y
-        for part, out in pieces(x, y):
-            gate(part, out, out)
-            out *= part
+        for x_piece, y_piece in pieces(x, y):
+            gate(x_piece, y_piece, y_piece)
+            y_piece *= x_piece
         return y, (x, None)
 
     def backward(self, dy, cache):
         """dy (..., M) -> dx (..., M), no gradients."""
-        x, dydx = cache
-        if dydx is None:
-            dydx = slope(x, array_module(x).empty(x.shape, dtype=x.dtype))
-        return dy * dydx, {}
+        x, slope = cache
+        if slope is None:
+            _, slope = output_and_slope(x)
+        return dy * slope, {}
 
 
 def gate(x, u, s):
     """Write u over `u` and s = (1 + tanh(u)) / 2 over `s`, which may be the same array."""
     xp = array_module(x)
-    xp.multiply(x, x, out=u)
-    u *= ROOT * CUBIC
-    u += ROOT
-    u *= x
-    xp.tanh(u, out=s)
-    s *= 0.5
-    s += 0.5
+    factor = xp.multiply(x, x, out=u)
+    factor *= ROOT * CUBIC
+    factor += ROOT  # u / x
+    u = xp.multiply(factor, x, out=u)
+    tanh_u = xp.tanh(u, out=s)
+    half = xp.multiply(tanh_u, 0.5, out=s)
+    s = xp.add(half, 0.5, out=s)
+    return u, s
 
 
-def slope(x, y):
-    """The derivative of y by x, s + x * s'. On the way y = x * s is written over `y`."""
+def output_and_slope(x):
+    """y = x * s and its derivative by x, s + x * s', each a new array of x's shape."""
     xp = array_module(x)
-    dydx = xp.empty(x.shape, dtype=x.dtype)
-    for part, s, out in pieces(x, y, dydx):
-        u = xp.empty(part.shape, dtype=part.dtype)
-        gate(part, u, s)
+    y, slope = (xp.empty(x.shape, dtype=x.dtype) for _ in range(2))
+    for x_piece, y_piece, slope_piece in pieces(x, y, slope):
+        u = xp.empty(x_piece.shape, dtype=x.dtype)
+        u, s = gate(x_piece, u, y_piece)  # s lies in y's memory
         # beyond 20, s * (1 - s) is 0 to the last bit; an infinite u would make it NaN
         xp.clip(u, -20.0, 20.0, out=u)
-        u *= 6.0
-        u -= xp.multiply(part, 4 * ROOT, out=out)  # 2 x * u'
-        xp.subtract(1.0, s, out=out)
-        out *= s
-        out *= u  # x * s'
-        out += s
-        s *= part  # y
-    return dydx
+        two_x_slope_u = xp.multiply(u, 6.0, out=u)
+        two_x_slope_u -= xp.multiply(x_piece, 4 * ROOT, out=slope_piece)
+        x_slope_s = xp.subtract(1.0, s, out=slope_piece)
+        x_slope_s *= s
+        x_slope_s *= two_x_slope_u
+        xp.add(s, x_slope_s, out=slope_piece)
+        xp.multiply(x_piece, s, out=y_piece)
+    return y, slope
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class GeluErf:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., M) -> y (..., M), cache. Raises BackendError without SciPy."""
         phi = special(x).erf(x * math.sqrt(0.5))
         phi += 1.0
@@ -118,12 +120,11 @@ class GeluErf:
 
     def backward(self, dy, cache):
         """dy (..., M) -> dx (..., M), no gradients."""
-        x, phi = cache
-        dx = x * x
-        dx *= -0.5
-        array_module(x).exp(dx, out=dx)
-        dx *= math.sqrt(0.5 / math.pi)  # phi'
-        dx *= x
-        dx += phi
-        dx *= dy
-        return dx, {}
+        xp, (x, phi) = array_module(dy), cache
+        exponent = x * x
+        exponent *= -0.5
+        density = xp.exp(exponent, out=exponent)
+        density *= math.sqrt(0.5 / math.pi)  # phi'
+        slope = xp.multiply(x, density, out=density)
+        slope += phi
+        return xp.multiply(dy, slope, out=slope), {}

@@ -38,16 +38,15 @@ class LayerNorm:
         """gamma (D,) ones, beta (D,) zeros."""
         return {"gamma": ones(rng, self.dim), "beta": zeros(rng, self.dim)}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., D) -> y (..., D), cache."""
         xp = array_module(x)
-        xhat = x - feature_mean(x)
-        y = xhat * xhat  # the squares; its memory is y's from multiply on
-        rstd = feature_mean(y)  # (..., 1); the variance, until two lines below
-        rstd += self.eps
-        rstd = 1.0 / xp.sqrt(rstd)
-        xhat *= rstd
-        xp.multiply(xhat, params["gamma"], out=y)
+        centred = x - feature_mean(x)
+        squares = centred * centred
+        var = feature_mean(squares)  # (..., 1)
+        rstd = 1.0 / xp.sqrt(var + self.eps)
+        xhat = xp.multiply(centred, rstd, out=centred)
+        y = xp.multiply(xhat, params["gamma"], out=squares)
         y += params["beta"]
         return y, (xhat, rstd, params["gamma"])
 

@@ -42,7 +42,7 @@ class Linear:
             w = xavier(rng, self.d_in, self.d_out // self.blocks, self.blocks)
         return {"w": w, "b": zeros(rng, self.d_out)}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., D_in) -> y (..., D_out), cache."""
         w = params["w"]
         y = x.reshape(-1, self.d_in) @ w  # tokens as rows: one matrix product

@@ -36,14 +36,14 @@ class Mlp:
         """fc1: w (D, M), b (M,); fc2: w (M, D), b (D,)."""
         return {"fc1": self.fc1.init(rng), "fc2": self.fc2.init(rng)}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (..., D) -> y (..., D), cache."""
         cache, drop = {}, Dropout(self.dropout)
         h, cache["fc1"] = self.fc1.forward(params["fc1"], x)  # (..., M)
-        h, cache["gelu"] = self.gelu.forward({}, h, at(rng, "gelu"))
-        h, cache["drop1"] = drop.forward({}, h, at(rng, "drop1"))
+        h, cache["gelu"] = self.gelu.forward({}, h, at(key, "gelu"))
+        h, cache["drop1"] = drop.forward({}, h, at(key, "drop1"))
         h, cache["fc2"] = self.fc2.forward(params["fc2"], h)  # (..., D)
-        y, cache["drop2"] = drop.forward({}, h, at(rng, "drop2"))
+        y, cache["drop2"] = drop.forward({}, h, at(key, "drop2"))
         return y, cache
 
     def backward(self, dy, cache):

@@ -41,7 +41,7 @@ class OverlappingPatches:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, H, W, C) -> y (B, N, S*S*C), cache. H and W must be multiples of P."""
         xp, (b, h, w, c) = array_module(x), x.shape
         o, side, grid = self.overlap, self.side, self.grid(h, w)

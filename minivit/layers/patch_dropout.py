@@ -13,36 +13,36 @@ class PatchDropout:
 
         dx[b, kept[b]]   = dy[b], zero elsewhere
 
-    Neighbouring patches say much the same, and what is left out costs nothing: with half the
-    patches, a block has less than half of its products. It belongs after the position embedding, so
-    that each token still says where it stands. The first `spare` tokens (a class token) always
-    stay. Nothing is scaled: attention and pooling are averages. With rng None, or nothing to drop,
-    x passes as it is.
+    Neighbouring patches hold much the same, and a step on fewer tokens is faster: with half of the
+    patches, a block computes less than half of its products. The layer stands after the position
+    embedding, so that each token still says where it stands. The first `prefix_tokens` tokens (the
+    class token) always stay. Nothing is scaled: attention and pooling are averages. With key None,
+    or nothing to drop, x itself passes through.
 
-    A patch is kept if its 16-bit random number is among the smallest of its image (of equals, the
-    first one); the numbers come from the key and the image's index in the batch. backward draws
-    them again, so forward keeps the key and the shape of x only.
+    Each patch gets a 16-bit random number; the patches with the smallest numbers of their image
+    stay (of equal numbers, the first). The numbers depend on the key and on the image's index in
+    the batch. backward computes them again, so forward keeps only the key and the shape of x.
 
     Source: Liu et al. 2022, "PatchDropout", arXiv:2208.07220.
     """
 
     rate: float
-    spare: int = 0
+    prefix_tokens: int = 0
 
     def init(self, rng):
         """No parameters."""
         return {}
 
     def count(self, tokens):
-        """How many of an image's tokens are kept: of its patches at least one."""
-        patches = tokens - self.spare
-        return self.spare + max(1, patches - round(self.rate * patches))
+        """How many of an image's tokens stay: the prefix and at least one patch."""
+        patches = tokens - self.prefix_tokens
+        return self.prefix_tokens + max(1, patches - round(self.rate * patches))
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, count(T), D), cache; y is x itself when nothing is dropped."""
-        if rng is None or self.count(x.shape[1]) == x.shape[1]:
+        if key is None or self.count(x.shape[1]) == x.shape[1]:
             return x, None
-        return x[self.kept(rng, x.shape, array_module(x))], (rng, x.shape)
+        return x[self.kept(key, x.shape, array_module(x))], (key, x.shape)
 
     def backward(self, dy, cache):
         """dy (B, count(T), D) -> dx (B, T, D), dy itself when nothing was dropped; no gradients."""
@@ -55,10 +55,10 @@ class PatchDropout:
         return dx, {}
 
     def kept(self, key, shape, xp):
-        """Which tokens of x stay: images (B, 1) and tokens (B, count), ascending, an index of x."""
+        """The index of the tokens of x that stay: images (B, 1), tokens (B, count) ascending."""
         b, t, _ = shape
-        noise = key.uint16((b, t))
-        noise[:, : self.spare] = 0  # the smallest there is, and first among equals
-        tokens = noise.argsort(axis=1, kind="stable")[:, : self.count(t)]
+        numbers = key.uint16((b, t))
+        numbers[:, : self.prefix_tokens] = 0  # the smallest there is, and first among equals
+        tokens = numbers.argsort(axis=1, kind="stable")[:, : self.count(t)]
         tokens.sort(axis=1)
         return xp.arange(b)[:, None], to_device(tokens, xp)

@@ -27,7 +27,7 @@ class Patchify:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, H, W, C) -> y (B, N, P*P*C), cache. H and W must be multiples of P."""
         b, h, w, c = x.shape
         p = self.patch_size

@@ -24,7 +24,7 @@ class ClassPool:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, D), a view of x, and the shape of x."""
         return x[:, 0], x.shape
 
@@ -53,7 +53,7 @@ class MeanPool:
         """No parameters."""
         return {}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, D), and the shape of x."""
         return x.mean(axis=1), x.shape
 
@@ -93,7 +93,7 @@ class SequencePool:
         """w (D, 1)."""
         return {"w": xavier(rng, self.dim, 1)}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, D), cache."""
         w = params["w"]
         s = (x.reshape(-1, self.dim) @ w).reshape(x.shape[:2])  # (B, T)
@@ -103,9 +103,8 @@ class SequencePool:
     def backward(self, dy, cache):
         """dy (B, D) -> dx (B, T, D), grads."""
         x, p, w = cache
-        ds = (x @ dy[:, :, None])[:, :, 0]  # dp (B, T), until two lines below
-        ds -= (p * ds).sum(axis=1, keepdims=True)
-        ds *= p
+        dp = (x @ dy[:, :, None])[:, :, 0]  # (B, T)
+        ds = p * (dp - (p * dp).sum(axis=1, keepdims=True))
         dx = p[:, :, None] * dy[:, None]
         dx += ds[:, :, None] * w[:, 0]
         return dx, {"w": x.reshape(-1, self.dim).T @ ds.reshape(-1, 1)}

@@ -27,6 +27,4 @@ def feature_sum(x, weights=None):
 
 def feature_mean(x, weights=None):
     """Mean over the last axis of x * weights. Plain: (x * weights).mean(axis=-1, keepdims=True)."""
-    mean = feature_sum(x, weights)
-    mean *= 1 / x.shape[-1]
-    return mean
+    return feature_sum(x, weights) * (1 / x.shape[-1])

@@ -26,7 +26,7 @@ class ClassToken:
         """cls (D,), zeros as in the paper's code."""
         return {"cls": zeros(rng, self.dim)}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, N, D) -> y (B, 1 + N, D), cache."""
         xp = array_module(x)
         y = xp.empty((x.shape[0], x.shape[1] + 1, self.dim), dtype=x.dtype)
@@ -66,7 +66,7 @@ class PositionEmbedding:
         """pos (T, D), normal with standard deviation 0.5."""
         return {"pos": normal(rng, self.tokens, self.dim, std=0.5)}
 
-    def forward(self, params, x, rng=None):
+    def forward(self, params, x, key=None):
         """x (B, T, D) -> y (B, T, D), cache."""
         return x + params["pos"], None
 

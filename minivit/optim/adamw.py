@@ -37,17 +37,16 @@ class AdamW:
 
     def update(self, vector, gradient, state, lr, step, decay):
         """One step in place. `decay` is the weight decay of all numbers in `vector`."""
-        m, v = state["m"], state["v"]
+        xp, m, v = array_module(vector), state["m"], state["v"]
         m *= self.beta1
         m += (1 - self.beta1) * gradient
         v *= self.beta2
-        square = gradient * gradient
-        square *= 1 - self.beta2
-        v += square
-        denominator = array_module(vector).sqrt(v)
-        denominator /= math.sqrt(1 - self.beta2**step)
-        denominator += self.eps
-        change = m / denominator
+        squares = gradient * gradient
+        v += xp.multiply(1 - self.beta2, squares, out=squares)
+        root = xp.sqrt(v)
+        root /= math.sqrt(1 - self.beta2**step)  # sqrt(v / (1 - beta2^t))
+        denominator = xp.add(root, self.eps, out=root)
+        change = xp.divide(m, denominator, out=denominator)
         change *= lr / (1 - self.beta1**step)
         vector *= 1 - lr * decay
         vector -= change

@@ -12,6 +12,6 @@ def average(mean, vector, decay, step):
 
     Source: Polyak & Juditsky 1992; Tan & Le 2019, arXiv:1905.11946 (in training networks).
     """
-    decay = min(decay, (1 + step) / (10 + step))
-    mean *= decay
-    mean += (1 - decay) * vector
+    d = min(decay, (1 + step) / (10 + step))
+    mean *= d
+    mean += (1 - d) * vector

@@ -9,8 +9,8 @@ def sum_of_squares(gradient):
     Summed in float64: in float32 a gradient of 1e20 overflows to infinity.
     """
     wide = gradient.astype("float64")
-    wide *= wide
-    return wide.sum()
+    squares = array_module(wide).multiply(wide, wide, out=wide)
+    return squares.sum()
 
 
 def clip_scale(norm, max_norm):

@@ -36,10 +36,10 @@ class Muon:
         m = state["m"]
         m *= self.momentum
         m += gradient
-        change = orthogonal(gradient + self.momentum * m)
-        change *= lr * 0.2 * math.sqrt(max(vector.shape))
+        u = gradient + self.momentum * m
+        o = orthogonal(u)
         vector *= 1 - lr * decay
-        vector -= change
+        vector -= lr * 0.2 * math.sqrt(max(vector.shape)) * o
 
 
 def orthogonal(matrix):

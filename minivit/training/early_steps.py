@@ -43,12 +43,12 @@ class SmallerViT:
         self.places = np.eye(self.config.tokens, config.tokens)  # R
         self.places[spare:, spare:] = np.kron(grid, grid)
 
-    def forward(self, params, images, rng=None):
+    def forward(self, params, images, key=None):
         """images (B, H, H, C), floats -> logits (B, classes), cache."""
         places = like(self.places, images)
         position = {"pos": places @ params["position"]["pos"]}
         small = resized(images, like(self.pixels, images))
-        logits, cache = self.model.forward({**params, "position": position}, small, rng)
+        logits, cache = self.model.forward({**params, "position": position}, small, key)
         return logits, (places, cache)
 
     def backward(self, dlogits, cache):

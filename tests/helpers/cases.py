@@ -51,7 +51,7 @@ LAYERS = {  # name: (layer, shape of its input)
     "DropPath": (DropPath(0.5), (B, T, D)),
     "DropPath of nothing": (DropPath(0.0), (B, T, D)),
     "PatchDropout": (PatchDropout(0.4), (B, T, D)),
-    "PatchDropout with a class token": (PatchDropout(0.5, spare=1), (B, T, D)),
+    "PatchDropout with a class token": (PatchDropout(0.5, prefix_tokens=1), (B, T, D)),
     "Mlp": (Mlp(D, M), (B, T, D)),
     "Mlp with dropout": (Mlp(D, M, 0.3), (B, T, D)),
     "TransformerBlock": (TransformerBlock(D, HEADS, M), (B, T, D)),
@@ -101,10 +101,10 @@ def tiny(**changes):
     return ViT(Config(**{**sizes, **width, **changes}))
 
 
-def run(layer, params, x, xp, rng=None):
+def run(layer, params, x, xp, key=None):
     """The layer's output for host arrays, as a host array."""
     moved = tree.map(lambda p: to_device(p, xp), params)
-    return to_host(layer.forward(moved, to_device(x, xp), rng)[0])
+    return to_host(layer.forward(moved, to_device(x, xp), key)[0])
 
 
 def close(got, want, **tolerance):

@@ -21,14 +21,14 @@ def kept(layer, images, tokens, key, xp=np):
     return y[..., 0].astype(int)
 
 
-@pytest.mark.parametrize("spare", [0, 1, 2])
+@pytest.mark.parametrize("prefix", [0, 1, 2])
 @pytest.mark.parametrize("rate, count", [(0.25, 12), (0.5, 8), (0.9, 2), (0.9999, 1)])
-def test_as_many_of_every_image_in_their_order_and_the_spare_ones_first(xp, spare, rate, count):
-    layer = PatchDropout(rate, spare)
-    stay = kept(layer, 30, spare + PATCHES, KEY, xp)
-    assert stay.shape == (30, layer.count(spare + PATCHES)) == (30, spare + count)
+def test_as_many_of_every_image_in_their_order_and_the_prefix_first(xp, prefix, rate, count):
+    layer = PatchDropout(rate, prefix)
+    stay = kept(layer, 30, prefix + PATCHES, KEY, xp)
+    assert stay.shape == (30, layer.count(prefix + PATCHES)) == (30, prefix + count)
     assert (np.diff(stay, axis=1) > 0).all()
-    assert (stay[:, :spare] == np.arange(spare)).all()
+    assert (stay[:, :prefix] == np.arange(prefix)).all()
 
 
 def test_every_patch_stays_as_often_and_images_differ(xp):

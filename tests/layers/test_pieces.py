@@ -176,17 +176,17 @@ def test_sums_are_their_plain_forms(xp, shape, dtype):
 
 
 @dtypes
-def test_query_sums_are_the_sums_over_keys_of_p_dp(xp, dtype):
+def test_mean_dp_is_the_sum_over_keys_of_p_dp(xp, dtype):
     layer = Attention(D, HEADS)
     s, v, do = (
         draw(shape, xp, seed, dtype)
         for seed, shape in enumerate([(T, B, HEADS, T), (B, T, D), (B, T, D)])
     )
     p, o = by_head(softmax(s)), xp.empty((B, T, D), dtype=dtype)  # (B, heads, T keys, T queries)
-    v_heads, do_heads = layer.side_by_side(v), layer.side_by_side(do)
-    layer.side_by_side(o)[...] = p.swapaxes(-1, -2) @ v_heads
+    v_heads, do_heads = layer.split_heads(v), layer.split_heads(do)
+    layer.split_heads(o)[...] = p.swapaxes(-1, -2) @ v_heads
     dp = v_heads @ do_heads.swapaxes(-1, -2)
-    got = layer.query_sums(do, o)
+    got = layer.mean_dp(do, o)
     assert got.dtype == dtype and got.shape == (B, HEADS, T) and got.flags.c_contiguous
     want = (to_host(p) * to_host(dp)).sum(axis=-2) / math.sqrt(D / HEADS)
     atol = 1e-13 if dtype is np.float64 else 1e-5
@@ -197,9 +197,9 @@ def test_query_sums_are_the_sums_over_keys_of_p_dp(xp, dtype):
 def test_scores_take_the_scale_and_leave_q_alone(xp, b, t):
     """One token's q^T is contiguous as it lies: there too the scale goes into a copy."""
     layer = Attention(D, HEADS)
-    k, q = (layer.side_by_side(draw((b, t, D), xp, seed)) for seed in (0, 1))
+    k, q = (layer.split_heads(draw((b, t, D), xp, seed)) for seed in (0, 1))
     given = to_host(k).copy(), to_host(q).copy()
-    s = layer.keys_first(k, q)
+    s = layer.scores(k, q)
     assert s.shape == (t, b, HEADS, t) and s.flags.c_contiguous
     close(to_host(s), np.einsum("bhjk,bhik->jbhi", *given) / math.sqrt(D / HEADS))
     assert np.array_equal(to_host(k), given[0]) and np.array_equal(to_host(q), given[1])

@@ -1,6 +1,6 @@
 """The rules that every layer keeps, so that any two can be put together without surprises.
 
-init(rng) -> params    forward(params, x, rng) -> y, cache    backward(dy, cache) -> dx, grads
+init(rng) -> params    forward(params, x, key) -> y, cache    backward(dy, cache) -> dx, grads
 """
 
 import numpy as np

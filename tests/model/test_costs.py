@@ -122,7 +122,7 @@ def counted_macs(config, monkeypatch):
         lambda x: np.asarray(x).mean(axis=-1, keepdims=True).view(Counting),
     )
     monkeypatch.setattr("minivit.layers.gelu.array_module", lambda x: np)
-    for name in ("tokens", "pool", "dropout", "patch_dropout", "overlapping"):
+    for name in ("tokens", "pool", "dropout", "patch_dropout", "overlapping", "block"):
         monkeypatch.setattr(f"minivit.layers.{name}.array_module", lambda x: np)
     params = tree.map(lambda p: p.view(Counting), ViT(config).init(np.random.default_rng(0)))
     ViT(config).forward(params, np.zeros((1, 12, 12, 3)).view(Counting), Key(0))

@@ -33,12 +33,12 @@ def gradients(model, params, images, labels, key, share=1.0):
     return loss, dimages, grads
 
 
-def kept_by_hand(x, key, spare, count):
-    """The first `spare` tokens of each image, and `count` others: those with the least noise."""
-    noise, images = key.uint16(x.shape[:2]), []
-    for image, numbers in zip(x, noise, strict=True):
-        patches = sorted(range(spare, len(image)), key=lambda t, n=numbers: (n[t], t))[:count]
-        images.append(image[[*range(spare), *sorted(patches)]])
+def kept_by_hand(x, key, prefix, count):
+    """The first `prefix` tokens of each image, and the `count` others with the least numbers."""
+    images = []
+    for image, numbers in zip(x, key.uint16(x.shape[:2]), strict=True):
+        patches = sorted(range(prefix, len(image)), key=lambda t, n=numbers: (n[t], t))[:count]
+        images.append(image[[*range(prefix), *sorted(patches)]])
     return np.stack(images)
 
 
