@@ -1,4 +1,4 @@
-"""Words for people: how counts and paths are spelt."""
+"""Words for people: how counts, sizes and paths are written."""
 
 import os
 import shlex
@@ -16,3 +16,24 @@ def shell(path):
 def counted(number, noun):
     """1, "step" -> "1 step"; 1000, "step" -> "1,000 steps"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def decimal(number):
+    """A count with one decimal and a letter for its thousands: 365107584 -> "365.1 M"."""
+    return _scaled(number, 1000, ("", "k", "M", "G", "T", "P", "E"))
+
+
+def binary(size):
+    """Bytes with one decimal and the unit, in powers of 1024: 1536 -> "1.5 KiB"."""
+    return _scaled(size, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+
+
+def _scaled(number, base, units):
+    """`number` in the first unit that leaves it below 1000; "-" for 0."""
+    if not number:
+        return "-"
+    power = 0
+    while number >= 1000 * base**power and power + 1 < len(units):
+        power += 1
+    text = f"{number / base**power:.1f}" if power else str(number)
+    return f"{text} {units[power]}".strip()

@@ -1,7 +1,7 @@
 """The results on paper, 80 columns wide."""
 
-from ..commands.summary import binary, decimal
 from ..costs import flops
+from ..text import binary, decimal
 
 LINE = "{:<17}{:>10}{:>9}{:>9}  |{:>11}{:>9}  |{:>8}"
 PROFILE = "{:<27}{:>11}{:>10}{:>11}{:>10}{:>9}"
