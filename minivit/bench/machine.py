@@ -1,4 +1,4 @@
-"""What computes here: processor, cores, matrix library; and whether others keep it busy."""
+"""The machine: processor, cores, matrix library; and whether other programs keep it busy."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from ..parallel.workers import available_cores
 
 
 def busy_note():
-    """One line if other programs keep this machine busy, so that timings cannot be trusted."""
+    """A sentence if other programs keep this machine busy, so that timings are wrong; else ""."""
     load = load_average()
     if load is None or load < available_cores() / 2:
         return ""

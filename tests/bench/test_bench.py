@@ -46,14 +46,14 @@ ROW = [
 def bench(monkeypatch):
     """Run the command on a tiny size, quickly: bench(option=value, ...)."""
     monkeypatch.setattr(peak, "CUBE", 64)
-    monkeypatch.setattr(command, "GPU_CUBE", 64)
+    monkeypatch.setattr(peak, "GPU_CUBE", 64)
     plain = peak.rates
     monkeypatch.setattr(peak, "rates", lambda *args: plain(*args, least=0.001))
 
     def call(**options):
         given = {"against": None, "runs": 2, "threads": 2, "device": "cpu"}
         given |= {"json": False, "profile": False, "sizes": ["T"], **options}
-        return command.main(Namespace(**given), {"T": TINY}, pictures=64, seconds=0.001)
+        return command.main(Namespace(**given), {"T": TINY}, dataset_size=64, seconds=0.001)
 
     return call
 
@@ -215,11 +215,11 @@ def test_rates_shares_and_ratios():
     medians = {
         "ours": {
             "train": 0.5,
-            "fewer": 0.25,
+            "half_patches": 0.25,
             "forward": 0.1,
             "optimizer_share": 0.01,
             "data_share": -0.02,
-            "varied_data_share": 0.03,
+            "augmented_data_share": 0.03,
         },
         "torch": {"train": 1.0, "forward": 0.3},
     }
@@ -235,7 +235,7 @@ def test_rates_shares_and_ratios():
 
 
 def test_half_of_the_patches_are_left_out_where_the_table_says_so_alone(monkeypatch):
-    with Workers(1) as workers, closing(step.Bench(TINY, workers, pictures=8)) as bench:
+    with Workers(1) as workers, closing(step.Bench(TINY, workers, dataset_size=8)) as bench:
         trainer, rates = bench.trainer, []
 
         def train_step(images, labels):
@@ -243,7 +243,13 @@ def test_half_of_the_patches_are_left_out_where_the_table_says_so_alone(monkeypa
             rates.append(trainer.model_at(trainer.step).config.patch_dropout)
 
         monkeypatch.setattr(trainer, "train_step", train_step)
-        for work in (bench.fewer, bench.train, bench.run, bench.fewer, bench.run_varied):
+        for work in (
+            bench.half_patches,
+            bench.train,
+            bench.run,
+            bench.half_patches,
+            bench.run_augmented,
+        ):
             work()
     assert rates == [0.5, 0, 0, 0.5, 0]
 
@@ -273,7 +279,7 @@ def test_shapes_are_those_of_the_linear_layers():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_profile_adds_up_and_sees_all_products(threads):
     untouched = Linear.forward, Linear.backward
-    found = profile.profile(TINY, Workers(threads, processes=False), steps=2)
+    found = profile.profile_step(TINY, Workers(threads, processes=False), steps=2)
     assert (Linear.forward, Linear.backward) == untouched
     total = sum(ms for row in found.rows.values() for ms, _ in row.values())
     assert total == pytest.approx(found.step_ms)
@@ -285,14 +291,14 @@ def test_profile_adds_up_and_sees_all_products(threads):
     assert all(products == 0 for _, products in found.rows["block.mlp.gelu"].values())
     assert 1 <= found.counted < 1.2  # products with ones, which sum, come on top
     assert 0 < found.product_share < 1
-    assert max(map(len, table.profile("T", TINY, found).splitlines())) <= 80
+    assert max(map(len, table.profile_text("T", TINY, found).splitlines())) <= 80
 
 
 def test_profiled_steps_learn_what_others_learn():
     losses = []
     for watched in (False, True):
         with Workers(1) as workers:
-            one = step.Bench(TINY, workers, pictures=8)
+            one = step.Bench(TINY, workers, dataset_size=8)
             if watched:
                 profile.watch_products(one.trainer, Stopwatch())
             for _ in range(3):
@@ -319,8 +325,8 @@ def test_stopwatch_keeps_apart_what_calls_each_other():
     thing.outer()
     inner, outer = watch.totals["inner"], watch.totals["outer"]
     assert inner.calls == outer.calls == 1
-    assert outer.whole >= 0.03 and inner.whole >= 0.02
-    assert outer.seconds == pytest.approx(outer.whole - inner.whole)
+    assert outer.inclusive >= 0.03 and inner.inclusive >= 0.02
+    assert outer.own == pytest.approx(outer.inclusive - inner.inclusive)
 
 
 def test_peak_memory_is_the_steps_own():
