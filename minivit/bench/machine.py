@@ -15,8 +15,8 @@ def busy_note():
     if load is None or load < available_cores() / 2:
         return ""
     return (
-        f"this machine is busy (load average {load:.1f} on {available_cores()} cores): no number "
-        "below is to be trusted, PyTorch's least of all"
+        f"this machine is busy (load average {load:.1f} on {available_cores()} cores): do not "
+        "trust the numbers below, least of all PyTorch's"
     )
 
 

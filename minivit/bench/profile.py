@@ -47,7 +47,7 @@ class Profile:
 
 
 def profile_step(size, workers, xp=np, steps=5):
-    """Profile training steps of `size` -> Profile. workers: threads, not yet inside their `with`."""
+    """Profile training steps of `size` -> Profile. workers: threads, not yet entered."""
     bench = Bench(size, workers, xp, dataset_size=size.batch)
     with workers:
         plain = average(bench.train, bench.wait)
@@ -154,8 +154,6 @@ def rows_of(totals, threads, steps, seconds):
         row = rows.setdefault(name, {})
         row[direction or "forward"] = (scale * total.own, scale * total.products)
     outside = totals.get(None, Total())  # products in no layer
-    inside_ms = sum(ms for row in rows.values() for ms, _ in row.values())
-    rows["all else, waiting"] = {
-        "forward": (1e3 * seconds / steps - inside_ms, per_step * outside.products)
-    }
+    rest = 1e3 * seconds / steps - sum(ms for row in rows.values() for ms, _ in row.values())
+    rows["all else, waiting"] = {"forward": (rest, per_step * outside.products)}
     return rows

@@ -31,7 +31,7 @@ def machine_text(facts):
         )
     else:
         lines.append(f"device       {facts['device']}")
-        lines.append("             the plain layers on CuPy: eager, float32, no own kernels")
+        lines.append("             the plain layers on CuPy: eager, float32, no custom kernels")
     if facts.get("torch"):
         lines.append(f"PyTorch      {facts['torch']} eager; threads: {facts['torch_threads']}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""python -m minivit bench: how fast a training step is, what share of the machine, against what."""
+"""python -m minivit bench: how fast a training step is, and against PyTorch."""
 
 import json
 import sys
@@ -23,9 +23,12 @@ def add_arguments(parser):
         help="which of the sizes below",
     )
     parser.add_argument(
-        "--against", type=choice("opponent", ("torch",)), metavar="torch", help="an opponent"
+        "--against",
+        type=choice("opponent", ("torch",)),
+        metavar="torch",
+        help="an opponent to compare with",
     )
-    parser.add_argument("--runs", type=whole(), default=7, metavar="N", help="turns to take")
+    parser.add_argument("--runs", type=whole(), default=7, metavar="N", help="turns of each side")
     parser.add_argument(
         "--threads",
         type=whole(),
@@ -46,8 +49,8 @@ def add_arguments(parser):
     )
     parser.epilog = "sizes, all of 4 x 4 patches on 32 x 32 pixels, with a class token:\n" + (
         "\n".join(f"  {name}  {size}" for name, size in SIZES.items())
-        + "\n\nAll sizes against torch take some five minutes on two cores."
-        + "\nLeave the machine alone meanwhile."
+        + "\n\nAll sizes against torch take about five minutes on two cores."
+        + "\nUse the machine for nothing else meanwhile."
     )
 
 

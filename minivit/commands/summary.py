@@ -1,4 +1,4 @@
-"""python -m minivit summary: layers, shapes, parameters, MACs and memory of a model, as a table."""
+"""python -m minivit summary: a table of a model's layers, shapes, parameters, MACs and memory."""
 
 from ..config import VARIANTS, Config
 from ..costs import activation_bytes, flops, layer_costs, macs, parameters
@@ -33,7 +33,7 @@ def add_arguments(parser):
 
 
 def main(args):
-    """Print the table -> 0. Raises ConfigError for sizes that cannot be."""
+    """Print the table -> 0. Raises ConfigError for sizes that do not fit together."""
     if args.variant:
         config = Config.variant(args.variant, **model_sizes(args))
     else:
@@ -44,7 +44,7 @@ def main(args):
 
 
 def print_table(config, batch_size):
-    """One line a layer, the blocks as one with their parts below it, and the totals."""
+    """One line a layer, the blocks as one line with their parts below it, and the totals."""
     side, batch = config.image_size, batch_size
     print(f"{side} x {side} x {config.channels} images, B = {batch}, float32\n")
     print(LINE.format("layer", "output", "parameters", "MACs", "activations"))
@@ -59,7 +59,7 @@ def print_table(config, batch_size):
 
 
 def print_notes(config, batch_size):
-    """What the columns count, and the sums that follow from them."""
+    """What the columns count, and what follows from them."""
     weights = FLOAT * parameters(config)
     print(f"""
 MACs          matrix products of one image's forward pass

@@ -58,7 +58,6 @@ def test_the_same_weights_give_the_same_logits(pool, overlap):
 
 @pytest.mark.parametrize("name", ["dropout", "drop_path", "patch_dropout"])
 def test_what_it_cannot_do_is_said(name):
-    with pytest.raises(
-        ConfigError, match=f"has no {name}: compare a model with {name} 0.0; got 0.5"
-    ):
+    sentence = f"has no {name}: compare a model with {name} 0.0; got 0.5"
+    with pytest.raises(ConfigError, match=sentence):
         build(torch, tiny(**{name: 0.5}).config)
