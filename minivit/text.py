@@ -1,4 +1,4 @@
-"""Text that users read: counts, paths, and names that are not known."""
+"""Text that users read: counts, sizes, paths, and names that are not known."""
 
 import difflib
 import os
@@ -31,3 +31,24 @@ def unknown(kind, name, valid, meant=None):
     near = [meant] if meant in valid else [small[word] for word in near]
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {str(name)!r}{hint} Valid: {', '.join(valid)}."
+
+
+def decimal(number):
+    """A count with one decimal and a letter for its thousands: 365107584 -> "365.1 M"."""
+    return _scaled(number, 1000, ("", "k", "M", "G", "T", "P", "E"))
+
+
+def binary(size):
+    """Bytes with one decimal and the unit, in powers of 1024: 1536 -> "1.5 KiB"."""
+    return _scaled(size, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+
+
+def _scaled(number, base, units):
+    """`number` in the first unit that leaves it below 1000; "-" for 0."""
+    if not number:
+        return "-"
+    power = 0
+    while number >= 1000 * base**power and power + 1 < len(units):
+        power += 1
+    text = f"{number / base**power:.1f}" if power else str(number)
+    return f"{text} {units[power]}".strip()

@@ -1,11 +1,12 @@
-"""How fast the training step is, and against what: `python -m minivit bench`.
+"""How fast the training step is, measured: on this machine, and against PyTorch.
 
-machine.py         what computes here, and whether others keep it busy
-peak.py            the fastest that matrix products get on it: the ceiling
-step.py            the real Trainer's step and its parts, timed
-torch_opponent.py  the same model in PyTorch, the way most people would write it
-memory.py          what a step needs at most, in a process of its own
-profile.py         where a step's time goes, layer by layer
-table.py           all of it on paper
-command.py         the command
+sizes.py                 the models that are measured
+timing.py, stopwatch.py  reading the clock; timing functions that call each other
+machine.py, peak.py      what computes here, and how fast it multiplies matrices
+step.py                  the real Trainer's step and its parts, timed
+torch_opponent.py        the same model in PyTorch, as a practised user would write it
+memory.py                the memory that a step needs, in a process of its own
+measure.py, results.py   all of this for one size, and what is reported of it
+profile.py               where a step's time goes, layer by layer
+table.py                 everything as text
 """

@@ -1,4 +1,4 @@
-"""What computes here: processor, cores, matrix library; and whether others keep it busy."""
+"""The machine: processor, cores, matrix library; and whether other programs keep it busy."""
 
 import os
 import platform
@@ -10,13 +10,13 @@ from ..parallel.workers import available_cores
 
 
 def busy_note():
-    """One line if other programs keep this machine busy, so that timings cannot be trusted."""
+    """A sentence if other programs keep this machine busy, so that timings are wrong; else ""."""
     load = load_average()
     if load is None or load < available_cores() / 2:
         return ""
     return (
-        f"this machine is busy (load average {load:.1f} on {available_cores()} cores): no number "
-        "below is to be trusted, PyTorch's least of all"
+        f"this machine is busy (load average {load:.1f} on {available_cores()} cores): do not "
+        "trust the numbers below, least of all PyTorch's"
     )
 
 

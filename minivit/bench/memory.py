@@ -1,11 +1,11 @@
-"""What a training step needs at most, measured in a process of its own.
+"""The peak memory of a training step, measured in a process of its own.
 
-The process (with its workers) builds the model and a batch, notes its resident memory, takes steps,
-and tells how far the highest point since then lies above that: activations, gradients, optimizer
-state and everything passing. On Linux that is the kernel's own mark (VmHWM, wiped before the first
-step) without the pages of program files, which every first call brings in; elsewhere getrusage's
-ru_maxrss, which a child on Linux inherits from its parent. On a GPU it is what the library's memory
-pool has taken from the device.
+The process (with its workers) builds the model and a batch, reads its resident memory, takes some
+steps, and reports how far memory rose above that at its highest point: activations, gradients,
+optimizer state and temporary arrays. On Linux the highest point is the kernel's VmHWM, reset before
+the first step, without the pages of program files, which every first call loads. Elsewhere it is
+getrusage's ru_maxrss (on Linux a child process inherits that from its parent). On a GPU it is what
+the library's memory pool has taken from the device.
 """
 
 import json
@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def peak_bytes(side, size, threads=None, device="cpu"):
-    """Bytes above the built model of `side` ("ours", "torch"), or None where no one can tell."""
-    what = json.dumps([side, size.config.to_dict(), size.batch, threads, device])
-    places = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    """Bytes above the built model, side "ours" or "torch"; None where the system does not say."""
+    request = json.dumps([side, size.config.to_dict(), size.batch, threads, device])
+    folders = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
     done = subprocess.run(
-        [sys.executable, "-m", "minivit.bench.memory", what],
+        [sys.executable, "-m", "minivit.bench.memory", request],
         env=environment,
         capture_output=True,
         text=True,
@@ -35,7 +35,7 @@ def peak_bytes(side, size, threads=None, device="cpu"):
 
 
 def measure(side, size, threads, device):
-    """Build, take the steps -> bytes, or None."""
+    """Build the model and take the steps -> bytes, or None."""
     if side == "torch":
         from .torch_opponent import Opponent
 
@@ -47,7 +47,7 @@ def measure(side, size, threads, device):
 
     xp = select(device)
     with Workers(threads) as workers:
-        bench = Bench(size, workers, xp, pictures=size.batch)
+        bench = Bench(size, workers, xp, dataset_size=size.batch)
         bench.close()
         others = workers.processes.pids if workers.processes else []
         return _host(bench.train, others) if device == "cpu" else _cupy(bench.train, xp)
@@ -56,14 +56,14 @@ def measure(side, size, threads, device):
 def _host(step, others=()):
     """How far the resident memory rises over the steps; None where the system does not say.
 
-    others: processes that work for this one; what they share with it counts once.
+    others: ids of worker processes; memory that they share with this one counts once.
     """
     processes = ["self", *others]
     for process in processes:
         try:
-            Path(f"/proc/{process}/clear_refs").write_text("5")  # the mark starts again from here
+            Path(f"/proc/{process}/clear_refs").write_text("5")  # resets VmHWM
         except OSError:
-            pass  # then that of building the model stays: the result may be too high, never too low
+            pass  # VmHWM still has the peak of building: the result may be too high, never too low
     before = [_resident("VmRSS", process) for process in processes]
     for _ in range(STEPS):
         step()
@@ -72,10 +72,10 @@ def _host(step, others=()):
     return None if None in rises else sum(rises)
 
 
-def _resident(mark, process="self"):
-    """Bytes of memory, no files: now ("VmRSS") or at the highest ("VmHWM"); None if unknown.
+def _resident(kind, process="self"):
+    """Bytes of memory without files: now ("VmRSS") or at most ("VmHWM"); None if unknown.
 
-    Of another process without what it shares. Without Linux's /proc it is the highest for both.
+    Shared memory counts for "self" only. Without Linux's /proc, both kinds are the highest.
     """
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
@@ -86,7 +86,7 @@ def _resident(mark, process="self"):
         for name, _, value in (line.partition(":") for line in lines)
     }
     without = ("RssFile",) if process == "self" else ("RssFile", "RssShmem")
-    return 1024 * (int(kib[mark]) - sum(int(kib.get(kind, 0)) for kind in without))
+    return 1024 * (int(kib[kind]) - sum(int(kib.get(name, 0)) for name in without))
 
 
 def _max_resident():
@@ -100,7 +100,7 @@ def _max_resident():
 
 
 def _cupy(step, xp):
-    """What CuPy's pool took from the device, above what the built model uses."""
+    """Bytes that CuPy's pool took from the device, above what the built model uses."""
     pool = xp.get_default_memory_pool()
     pool.free_all_blocks()
     before = pool.used_bytes()
@@ -110,7 +110,7 @@ def _cupy(step, xp):
 
 
 def _torch_gpu(opponent):
-    """What PyTorch's allocator took from the device, above what the built model uses."""
+    """Bytes that PyTorch's allocator took from the device, above what the built model uses."""
     cuda = opponent.torch.cuda
     before = cuda.memory_allocated()
     for _ in range(STEPS):
@@ -120,7 +120,7 @@ def _torch_gpu(opponent):
 
 
 def main(argument):
-    """The process's own side: print the number as JSON."""
+    """In the process of its own: measure and print the number as JSON."""
     from .sizes import Size
 
     side, config, batch, threads, device = json.loads(argument)

@@ -1,10 +1,9 @@
 """Where a step's time goes: by layer and direction, in matrix products and in everything else.
 
-Every layer's forward and backward is timed, on every thread, without the layers inside it. Matrix
-products are seen by giving the model parameters of a class of array that times `@`; what is
-computed from such an array is of that class too. The products' FLOPs are added up on the way, so
-that the formula of `minivit.costs` can be held against what was really multiplied (products with
-ones, which sum, come on top of it).
+Every layer's forward and backward is timed, on every thread, without the layers inside it. To time
+the matrix products, the model gets parameters of an array class that times `@`; everything computed
+from such an array is of that class too. The FLOPs of these products are added up as well and
+compared with `minivit.costs` (sums that are computed as products with ones are counted here only).
 """
 
 import contextlib
@@ -24,11 +23,12 @@ from .timing import average, timed
 
 @dataclass
 class Profile:
-    """A step's time. rows: {name: {"forward"|"backward": (ms, ms of it in products)}}, in the order
-    in which an image meets the layers; ms of wall time: thread time over the number of threads.
+    """A step's time.
 
-    step_ms: a profiled step; plain_ms: one that is not watched; counted: FLOPs of the products seen
-    over those of the formula, None on a GPU, where products are not seen.
+    rows: {name: {"forward"|"backward": (ms, ms of it in products)}}, in the order of the model; ms
+    of wall time: thread time over the number of threads. step_ms: a profiled step; plain_ms: one
+    that is not watched; counted: FLOPs of all products over those of `minivit.costs`, None on a
+    GPU, where products are not watched.
     """
 
     rows: dict
@@ -46,9 +46,9 @@ class Profile:
         return sum(p for row in self.rows.values() for _, p in row.values()) / self.step_ms
 
 
-def profile(size, workers, xp=np, steps=5):
-    """Profile training steps of `size` -> Profile. `workers`: threads, not yet entered."""
-    bench = Bench(size, workers, xp, pictures=size.batch)
+def profile_step(size, workers, xp=np, steps=5):
+    """Profile training steps of `size` -> Profile. workers: threads, not yet entered."""
+    bench = Bench(size, workers, xp, dataset_size=size.batch)
     with workers:
         plain = average(bench.train, bench.wait)
         watch = Stopwatch(bench.wait)
@@ -58,9 +58,9 @@ def profile(size, workers, xp=np, steps=5):
             bench.train()
             watch.totals.clear()
             seconds = timed(lambda: [bench.train() for _ in range(steps)], bench.wait)
-    formula = steps * size.batch * flops(size.config, training=True)
-    counted = sum(total.flops for total in watch.totals.values()) / formula
-    rows = table(watch.totals, workers.count, steps, seconds)
+    expected = steps * size.batch * flops(size.config, training=True)
+    counted = sum(total.flops for total in watch.totals.values()) / expected
+    rows = rows_of(watch.totals, workers.count, steps, seconds)
     return Profile(rows, 1e3 * seconds / steps, 1e3 * plain, counted if xp is np else None)
 
 
@@ -72,7 +72,7 @@ def watch_products(trainer, watch):
 
 
 def timing_array(watch):
-    """A class of NumPy array, and of all that is computed from it, whose products are timed."""
+    """An array class whose matrix products `watch` times, like those of all results."""
 
     def plain(x):
         return x.view(np.ndarray) if isinstance(x, Timing) else x
@@ -85,8 +85,8 @@ def timing_array(watch):
             start = time.perf_counter()
             result = getattr(ufunc, method)(*inputs, **keywords)
             if ufunc is np.matmul:
-                work = 2 * result.size * inputs[0].shape[-1]
-                watch.product(time.perf_counter() - start, work)
+                count = 2 * result.size * inputs[0].shape[-1]
+                watch.product(time.perf_counter() - start, count)
             if out:
                 return out[0]
             return result.view(Timing) if isinstance(result, np.ndarray) else result
@@ -97,7 +97,7 @@ def timing_array(watch):
 
 @contextlib.contextmanager
 def watching_layers(trainer, watch):
-    """Time all layers of the model, and what the trainer does around them, inside `with`."""
+    """Inside `with`, time all layers of the model and what the trainer does around them."""
     names = part_names(trainer)
 
     def label(direction):
@@ -130,7 +130,7 @@ def watching_layers(trainer, watch):
 
 
 def part_names(trainer):
-    """{id of a layer: its name in its parent}; the blocks are one layer, called "block"."""
+    """{id of a layer: its name in its parent}; all blocks have the name "block"."""
     names = {}
 
     def walk(layer, name):
@@ -144,16 +144,16 @@ def part_names(trainer):
     return {**names, id(trainer.objective.loss): "loss"}
 
 
-def table(totals, threads, steps, seconds):
+def rows_of(totals, threads, steps, seconds):
     """The rows of a Profile, from the totals of `steps` steps that took `seconds`."""
     rows, per_step = {}, 1e3 / threads / steps
-    # totals are in the order of first return: a composite comes after its parts
+    # totals are in the order of first return: a composite layer comes after its parts
     for name, direction in sorted(filter(None, totals), key=lambda label: label[1] == "backward"):
         total = totals[name, direction]
-        scale = per_step * (threads if name == "clip, optimizer" else 1)  # it has all threads
+        scale = per_step * (threads if name == "clip, optimizer" else 1)  # wall time as it is
         row = rows.setdefault(name, {})
-        row[direction or "forward"] = (scale * total.seconds, scale * total.products)
-    lost = totals.get(None, Total())  # products outside of any layer
-    spent = sum(ms for row in rows.values() for ms, _ in row.values())
-    rows["all else, waiting"] = {"forward": (1e3 * seconds / steps - spent, lost.products)}
+        row[direction or "forward"] = (scale * total.own, scale * total.products)
+    outside = totals.get(None, Total())  # products in no layer
+    rest = 1e3 * seconds / steps - sum(ms for row in rows.values() for ms, _ in row.values())
+    rows["all else, waiting"] = {"forward": (rest, per_step * outside.products)}
     return rows

@@ -1,4 +1,4 @@
-"""The sizes that are measured: small enough for a CPU, different enough to find its weak spots."""
+"""The sizes that are measured: small enough for a CPU, and different in what limits their speed."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Size:
     def products(self, images):
         """The matrix products of a block's Linear layers for `images` images: {name: (m, k, n)}.
 
-        Rows are tokens: (m, k) @ (k, n). Backward's two, dx and dw, are these three lengths in
-        other roles.
+        Rows are tokens: (m, k) @ (k, n). The two products of backward, dx and dw, have the same
+        three lengths in another order.
         """
         c = self.config
         rows = images * c.tokens

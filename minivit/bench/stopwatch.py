@@ -1,4 +1,4 @@
-"""A stopwatch for functions inside functions, on several threads at once."""
+"""A stopwatch for functions that call each other, on several threads at once."""
 
 import contextlib
 import threading
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass
 class Total:
-    """What all calls under one label took, of all threads together.
+    """The time of all calls under one label, summed over all threads.
 
-    whole: seconds from call to return; seconds: without the watched functions called inside;
-    products: the part of `seconds` in matrix products; flops: theirs.
+    inclusive: seconds from call to return; own: without the watched functions called inside;
+    products: the part of `own` in matrix products; flops: the FLOPs of these products.
     """
 
-    whole: float = 0.0
-    seconds: float = 0.0
+    inclusive: float = 0.0
+    own: float = 0.0
     products: float = 0.0
     flops: int = 0
     calls: int = 0
@@ -36,7 +36,7 @@ class Stopwatch:
         return self._local.stack
 
     def call(self, label, function, args, keywords):
-        """function(*args, **keywords), its time put down under `label`."""
+        """Call function(*args, **keywords) and add its time to the total of `label`."""
         stack, frame = self.stack, [label, 0.0]
         stack.append(frame)
         self.wait()
@@ -51,12 +51,12 @@ class Stopwatch:
                 stack[-1][1] += elapsed
             with self._lock:
                 total = self.totals.setdefault(label, Total())
-                total.whole += elapsed
-                total.seconds += elapsed - frame[1]
+                total.inclusive += elapsed
+                total.own += elapsed - frame[1]
                 total.calls += 1
 
     def product(self, seconds, flops):
-        """Put a matrix product down under the innermost watched call."""
+        """Add a matrix product to the total of the innermost watched call."""
         label = self.stack[-1][0] if self.stack else None
         with self._lock:
             total = self.totals.setdefault(label, Total())
@@ -66,7 +66,7 @@ class Stopwatch:
 
 @contextlib.contextmanager
 def watching(owner, attribute, label, stopwatch):
-    """Have every call of owner.attribute timed, under label(*its arguments), inside `with`."""
+    """Inside `with`, time every call of owner.attribute under label(*its arguments)."""
     own = attribute in vars(owner)
     original = getattr(owner, attribute)
 

@@ -1,16 +1,16 @@
-"""The results on paper, 80 columns wide."""
+"""The results as text, 80 columns wide."""
 
-from ..commands.summary import binary, decimal
 from ..costs import flops
+from ..text import binary, decimal
 
 LINE = "{:<17}{:>10}{:>9}{:>9}  |{:>11}{:>9}  |{:>8}"
 PROFILE = "{:<27}{:>11}{:>10}{:>11}{:>10}{:>9}"
 NOTES = """\
-share        of the peak for the step and for forward (FLOPs of the matrix
-             products by formula; training is 3 x forward); of the step's
-             time for the optimizer, with clipping and gradient sums; of crop
-             and flip, and of RandAugment, erasing, MixUp and CutMix besides,
-             how much slower a step becomes whose batch is so prepared
+share        for the step and for forward: of the peak (FLOPs of the model's
+             matrix products; training is 3 x forward); for the optimizer, with
+             clipping and gradient sums: of the step's time; for crop and flip,
+             and for all augmentation (RandAugment, erasing, MixUp, CutMix):
+             how much slower a step is when its batch is prepared that way
 peak memory  how far it rises above the built model in five steps, each side
              in a process of its own"""
 FAIRNESS = """\
@@ -18,8 +18,8 @@ PyTorch      its step takes prepared float images and does not clip; ours takes
              bytes, normalises and clips. Turns alternate; ratio: ours to its"""
 
 
-def machine(facts):
-    """What computes here. facts: `machine.describe`, and both libraries' rates by product."""
+def machine_text(facts):
+    """The machine and its libraries. facts: from `measure.facts`."""
     vectors = f", {facts['vectors']}" if facts["vectors"] else ""
     kernels = f", {facts['kernels']} kernels" if facts["kernels"] else ""
     own = f"; threads: {facts['blas_threads']}" if facts["blas_threads"] else ""
@@ -31,14 +31,17 @@ def machine(facts):
         )
     else:
         lines.append(f"device       {facts['device']}")
-        lines.append("             the plain layers on CuPy: eager, float32, no own kernels")
+        lines.append("             the plain layers on CuPy: eager, float32, no custom kernels")
     if facts.get("torch"):
         lines.append(f"PyTorch      {facts['torch']} eager; threads: {facts['torch_threads']}")
     return "\n".join(lines)
 
 
-def peaks(ours, torch, peak):
-    """The rates of float32 matrix products, best of each library, and the peak."""
+def peaks_text(ours, torch, peak):
+    """The best rate of float32 matrix products in each library, and the peak.
+
+    ours, torch: {shape: GFLOP/s}; peak: GFLOP/s.
+    """
 
     def best(rates):
         name = max(rates, key=rates.get)
@@ -51,25 +54,25 @@ def peaks(ours, torch, peak):
     return "\n".join(lines)
 
 
-def size(name, result):
+def size_text(name, result):
     """The table of the `Result` of size `name`."""
-    against, kept = "torch" in result.medians, result.memory.get("ours")
-    theirs = result.memory.get("torch")
+    against = "torch" in result.medians
+    our_memory, their_memory = result.memory.get("ours"), result.memory.get("torch")
     optimizer = result.medians["ours"]["optimizer_share"]
-    varied = result.data_share("varied_data_share")
+    augmented = result.data_share("augmented_data_share")
     update = 1e3 * optimizer * result.medians["ours"]["train"]
     lines = [
         (f"size {name}", "images/s", "ms", "share", "PyTorch", "ms", "ratio"),
         _timed("training step", result, "train", result.share("train")),
-        _timed("half the patches", result, "fewer"),
+        _timed("half the patches", result, "half_patches"),
         _timed("forward only", result, "forward", result.share("forward")),
         ("optimizer", "", f"{update:.1f}", f"{optimizer:.1%}", "", "", ""),
         _timed("crop and flip", result, "prepare", result.data_share()),
-        _timed("all augmentation", result, "prepare_varied", varied),
+        _timed("all augmentation", result, "prepare_augmented", augmented),
         (
-            *("peak memory", binary(kept) if kept else "unknown", "", ""),
-            *(binary(theirs) if theirs else "", ""),
-            f"{kept / theirs:.2f}" if kept and theirs else "",
+            *("peak memory", binary(our_memory) if our_memory else "unknown", "", ""),
+            *(binary(their_memory) if their_memory else "", ""),
+            f"{our_memory / their_memory:.2f}" if our_memory and their_memory else "",
         ),
     ]
     lines = [LINE.format(*cells) for cells in lines]
@@ -81,7 +84,7 @@ def size(name, result):
 
 
 def _timed(label, result, work, share=None):
-    """The cells of a piece of work: ours, and the opponent's where it does the same."""
+    """The cells of one kind of work: ours, and the opponent's where it does the same."""
     cells = [label]
     for side in ("ours", "torch"):
         seconds = result.medians.get(side, {}).get(work)
@@ -93,25 +96,25 @@ def _timed(label, result, work, share=None):
     return (*cells, f"{result.ratio(work):.2f}" if compared else "")
 
 
-def profile(name, one, found):
-    """The profile of size `name`: ms of wall time a step, of it in matrix products, both ways."""
+def profile_text(name, size, profile):
+    """A Profile of a Size: ms of wall time a step, and the part of it in matrix products."""
     lines = [
-        f"{name}: {one}",
+        f"{name}: {size}",
         PROFILE.format("ms a step", "forward", "products", "backward", "products", "share"),
     ]
-    for row, directions in found.rows.items():
+    for row, directions in profile.rows.items():
         cells = []
         for direction in ("forward", "backward"):
             spent, products = directions.get(direction, (0.0, 0.0))
             cells += [f"{spent:.2f}" if spent else "", f"{products:.2f}" if products else ""]
-        lines.append(PROFILE.format(row, *cells, f"{found.share(row):.1%}"))
-    lines.append(f"a step: {found.step_ms:.1f} ms watched, {found.plain_ms:.1f} ms unwatched")
-    if found.counted is None:
+        lines.append(PROFILE.format(row, *cells, f"{profile.share(row):.1%}"))
+    lines.append(f"a step: {profile.step_ms:.1f} ms watched, {profile.plain_ms:.1f} ms unwatched")
+    if profile.counted is None:
         lines.append("matrix products are not told apart on a GPU")
     else:
-        rest = 1 - found.product_share
+        rest = 1 - profile.product_share
         lines.append(
-            f"matrix products {found.product_share:.1%} of it, everything else {rest:.1%}\n"
-            f"products seen: {found.counted:.1%} of the formula's FLOPs (those that sum on top)"
+            f"matrix products {profile.product_share:.1%} of it, everything else {rest:.1%}\n"
+            f"products seen: {profile.counted:.1%} of the model's FLOPs (sums are products too)"
         )
     return "\n".join(lines)

@@ -1,20 +1,21 @@
-"""Reading the clock: on a GPU, only once it has done what it was told."""
+"""Reading the clock. On a GPU, only after it has finished its work."""
 
 import math
 import time
 
 import numpy as np
 
-SECONDS = 0.2  # how long one timing lasts at least: a clock's and a scheduler's grain vanish in it
+# The shortest time of one measurement: long beside the resolution of the clock and the scheduler.
+SECONDS = 0.2
 
 
 def synchronizer(xp):
-    """A function that waits until the device of `xp` is idle; NumPy's always is."""
+    """A function that waits until the device of `xp` is idle; NumPy never needs to wait."""
     return (lambda: None) if xp is np else xp.cuda.runtime.deviceSynchronize
 
 
 def timed(function, wait):
-    """Seconds that function() takes, to the end of what it started on the device."""
+    """Seconds that function() takes, until the device has finished what it started."""
     wait()
     start = time.perf_counter()
     function()
@@ -28,6 +29,6 @@ def repeats(seconds, least=SECONDS):
 
 
 def average(function, wait, least=SECONDS):
-    """Seconds of one function(), over as many as last `least` seconds, after one that warms up."""
+    """Seconds of one function(): the mean of as many as last `least` seconds, after a warm-up."""
     count = repeats(timed(function, wait), least)
     return timed(lambda: [function() for _ in range(count)], wait) / count

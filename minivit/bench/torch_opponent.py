@@ -1,14 +1,22 @@
 """The opponent: the same model in PyTorch eager, as a practised user would write it.
 
 Fused attention (scaled_dot_product_attention), fused AdamW, PyTorch's own choice of threads. Its
-step does less than ours: its images are floats already, and it clips nothing.
+step does less than ours: its images are floats already, and it does not clip gradients.
 """
+
+from dataclasses import fields
 
 import numpy as np
 
-from ..errors import BackendError
+from ..errors import BackendError, ConfigError
 from ..training.recipe import Recipe
 from .timing import SECONDS, average, repeats, timed
+
+# The fields of Config that `build` knows; the start of the parameters does not change the speed.
+KNOWN = (
+    *("image_size", "patch_size", "patch_overlap", "channels", "classes", "dim", "depth", "heads"),
+    *("mlp_dim", "pool", "gelu", "init"),
+)
 
 
 def load():
@@ -21,9 +29,9 @@ def load():
 
 
 class Opponent:
-    """A PyTorch ViT of a `Size` with its optimizer and a batch. Raises BackendError without it.
+    """A PyTorch ViT of a `Size` with its optimizer and a batch; device: "cpu" or "gpu".
 
-    device: "cpu" or "gpu".
+    Raises BackendError without PyTorch, ConfigError for a model that `build` cannot make.
     """
 
     def __init__(self, size, device="cpu"):
@@ -54,18 +62,18 @@ class Opponent:
             self.model(self.images)
 
     def turn(self, least=SECONDS):
-        """Seconds of each piece of work -> dict."""
+        """Seconds of a training step and of a forward pass -> {"train", "forward": seconds}."""
         return {n: average(getattr(self, n), self.wait, least) for n in ("train", "forward")}
 
 
 def rates(lengths, device="cpu", runs=7, least=0.02):
     """GFLOP/s of torch.matmul, as `peak.rates` measures ours -> {name: rate}."""
-    torch, found = load(), {}
+    torch, best = load(), {}
     wait = torch.cuda.synchronize if device == "gpu" else (lambda: None)
     for name, (m, k, n) in lengths.items():
         where = {"device": "cuda" if device == "gpu" else "cpu"}
         x, w, dy = (torch.randn(shape, **where) for shape in ((m, k), (k, n), (m, n)))
-        found[name] = 0.0
+        best[name] = 0.0
         for a, b in ((x, w), (dy, w.T), (x.T, dy)):
             out = a @ b
             count = repeats(timed(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), wait), least)
@@ -75,14 +83,23 @@ def rates(lengths, device="cpu", runs=7, least=0.02):
                     torch.mm(a, b, out=out)
 
             seconds = min(timed(multiply, wait) for _ in range(runs))
-            found[name] = max(found[name], 2 * m * k * n * count / seconds / 1e9)
-    return found
+            best[name] = max(best[name], 2 * m * k * n * count / seconds / 1e9)
+    return best
 
 
 def build(torch, config):
-    """The model as a torch.nn.Module: images (B, H, W, C) -> logits (B, classes)."""
-    nn, c = torch.nn, config
-    attend = nn.functional.scaled_dot_product_attention
+    """The model as a torch.nn.Module: images (B, H, W, C) -> logits (B, classes).
+
+    Raises ConfigError for what it lacks: dropout of any kind.
+    """
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.name not in KNOWN and value != field.default:
+            raise ConfigError(
+                f"the PyTorch model has no {field.name}: compare a model with {field.name} "
+                f"{field.default}; got {value!r}"
+            )
+    nn, functional, c = torch.nn, torch.nn.functional, config
     approximate = {"tanh": "tanh", "erf": "none"}[c.gelu]
 
     class Block(nn.Module):
@@ -99,25 +116,38 @@ def build(torch, config):
         def forward(self, x):
             b, t, d = x.shape
             qkv = self.qkv(self.norm1(x)).reshape(b, t, 3, c.heads, d // c.heads)
-            o = attend(*qkv.permute(2, 0, 3, 1, 4))
+            o = functional.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4))
             x = x + self.proj(o.transpose(1, 2).reshape(b, t, d))
             return x + self.mlp(self.norm2(x))
 
     class VisionTransformer(nn.Module):
         def __init__(self):
             super().__init__()
-            self.patch = nn.Linear(c.patch_size**2 * c.channels, c.dim)
+            self.patch = nn.Linear(c.patch_dim, c.dim)
             self.token = nn.Parameter(torch.zeros(1, c.tokens - c.patches, c.dim))
             self.position = nn.Parameter(0.02 * torch.randn(1, c.tokens, c.dim))
             self.blocks = nn.Sequential(*(Block() for _ in range(c.depth)))
             self.norm, self.head = nn.LayerNorm(c.dim, 1e-6), nn.Linear(c.dim, c.classes)
+            if c.pool == "sequence":
+                self.score = nn.Linear(c.dim, 1, bias=False)
 
         def forward(self, images):
-            b, p, n = len(images), c.patch_size, c.image_size // c.patch_size
-            x = images.reshape(b, n, p, n, p, c.channels).permute(0, 1, 3, 2, 4, 5)
-            x = self.patch(x.reshape(b, n * n, -1))
-            x = torch.cat([self.token.expand(b, -1, -1), x], 1) + self.position
-            x = self.norm(self.blocks(x))
-            return self.head(x[:, 0] if c.pool == "class" else x.mean(1))
+            x = self.patch(self.patches(images))
+            x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.position
+            return self.head(self.pool(self.norm(self.blocks(x))))
+
+        def patches(self, images):
+            b, p, o = len(images), c.patch_size, c.patch_overlap
+            if o:
+                images = functional.pad(images, (0, 0, o, o, o, o))  # zeros around the pixels
+            x = images.unfold(1, p + 2 * o, p).unfold(2, p + 2 * o, p)  # (B, i, j, C, r, s)
+            return x.permute(0, 1, 2, 4, 5, 3).reshape(b, c.patches, -1)
+
+        def pool(self, x):
+            if c.pool == "class":
+                return x[:, 0]
+            if c.pool == "mean":
+                return x.mean(1)
+            return (self.score(x).softmax(1).transpose(1, 2) @ x)[:, 0]  # weights (B, 1, T)
 
     return VisionTransformer()

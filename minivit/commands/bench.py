@@ -1,23 +1,16 @@
-"""python -m minivit bench: how fast a training step is, what share of the machine, against what."""
+"""python -m minivit bench: how fast a training step is, and against PyTorch."""
 
 import json
 import sys
-from contextlib import closing
-
-import numpy as np
 
 from ..arrays.backend import select
-from ..bench import machine, memory, peak, step, table
-from ..bench.profile import profile
-from ..bench.results import Result
+from ..bench import measure, step, table
+from ..bench.profile import profile_step
 from ..bench.sizes import SIZES
 from ..bench.timing import SECONDS
 from ..errors import ConfigError
-from ..parallel import blas
 from ..parallel.workers import Workers
 from .arguments import choice, whole
-
-GPU_CUBE = 4 * peak.CUBE  # a smaller one does not fill a GPU
 
 
 def add_arguments(parser):
@@ -35,7 +28,7 @@ def add_arguments(parser):
         metavar="torch",
         help="also measure PyTorch",
     )
-    parser.add_argument("--runs", type=whole(), default=7, metavar="N", help="repetitions")
+    parser.add_argument("--runs", type=whole(), default=7, metavar="N", help="turns of each side")
     parser.add_argument(
         "--threads",
         type=whole(),
@@ -66,86 +59,59 @@ def add_arguments(parser):
 
 
 def size_names(text):
-    """A value type: names of SIZES with commas between -> list of names, each once."""
+    """A value type: names of SIZES, separated by commas -> list of names, each once."""
     name = choice("size", SIZES)
     return list(dict.fromkeys(name(part.strip()) for part in text.split(",")))
 
 
-def main(args, sizes=SIZES, pictures=step.PICTURES, seconds=SECONDS):
-    """Measure and print -> 0. Raises BackendError without the GPU or the PyTorch asked for.
+def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
+    """Measure and print -> 0. Raises BackendError if the GPU or PyTorch is asked for and missing.
 
-    sizes: {name: Size} to choose from; pictures: in the data set; seconds: a timing's least length.
+    sizes: {name: Size} to choose from; dataset_size: images to gather batches from; seconds: the
+    shortest time of one measurement.
     """
     if args.profile and args.against:
         raise ConfigError("--profile looks at minivit alone: leave out --against")
+    chosen = {name: sizes[name] for name in args.sizes}
+    say, setup = printer(args.json), setup_of(args, dataset_size, seconds)
+    facts = measure.facts(setup)
+    for note in facts["notes"]:
+        print(f"note: {note}", file=sys.stderr, flush=True)
+    say(table.machine_text(facts))
+    if args.profile:
+        for name, size in chosen.items():
+            profile = profile_step(size, Workers(setup.threads, processes=False), setup.xp)
+            say("\n" + table.profile_text(name, size, profile))
+        return 0
+    ours, theirs = measure.peaks(setup, chosen)
+    peak = max([*ours.values(), *theirs.values()])
+    facts |= {
+        "numpy_gflops": max(ours.values()),
+        "torch_gflops": max(theirs.values(), default=None),
+    }
+    say(table.peaks_text(ours, theirs, peak))
+    rows = {}
+    for name, size in chosen.items():
+        result = measure.result(setup, size, peak)
+        rows[name] = result.row()
+        say("\n" + table.size_text(name, result))
+    say("\n" + table.NOTES + ("\n" + table.FAIRNESS if setup.torch else ""))
+    if args.json:
+        print(json.dumps({"machine": facts, "peak_gflops": peak, "sizes": rows}, indent=2))
+    return 0
+
+
+def setup_of(args, dataset_size, seconds):
+    """The Setup that the options ask for. Raises BackendError for what is missing."""
     xp, torch = select(args.device), None
     if args.against:
         from ..bench import torch_opponent
 
         torch = torch_opponent.load()
-    count = 1 if args.device == "gpu" else args.threads
-    facts = machine.describe(Workers(count), xp)
-    if torch:
-        facts |= {"torch": torch.__version__, "torch_threads": torch.get_num_threads()}
-    say = printer(args.json)
-    facts["notes"] = [note for note in (blas.note(), machine.busy_note()) if note]
-    for note in facts["notes"]:
-        print(f"note: {note}", file=sys.stderr, flush=True)
-    say(table.machine(facts))
-    chosen = {name: sizes[name] for name in args.sizes}
-    if args.profile:
-        for name, size in chosen.items():
-            say(
-                "\n" + table.profile(name, size, profile(size, Workers(count, processes=False), xp))
-            )
-        return 0
-    ours, theirs = measure_peaks(args, chosen, count, xp)
-    best = max([*ours.values(), *theirs.values()])
-    facts |= {
-        "numpy_gflops": max(ours.values()),
-        "torch_gflops": max(theirs.values(), default=None),
-    }
-    say(table.peaks(ours, theirs, best))
-    rows = {}
-    for name, size in chosen.items():
-        medians, kept = measure(args, size, count, xp, pictures, seconds)
-        result = Result(size, medians, kept, best)
-        rows[name] = result.row()
-        say("\n" + table.size(name, result))
-    say("\n" + table.NOTES + ("\n" + table.FAIRNESS if torch else ""))
-    if args.json:
-        print(json.dumps({"machine": facts, "peak_gflops": best, "sizes": rows}, indent=2))
-    return 0
+    threads = 1 if args.device == "gpu" else args.threads
+    return measure.Setup(threads, args.device, xp, torch, args.runs, dataset_size, seconds)
 
 
 def printer(silent):
-    """print, at once; or nothing where only JSON is wanted."""
+    """print, unbuffered; or nothing where only JSON is wanted."""
     return (lambda text: None) if silent else (lambda text: print(text, flush=True))
-
-
-def measure_peaks(args, sizes, count, xp):
-    """GFLOP/s of matrix products by shape, ours and the opponent's ({} without one)."""
-    with Workers(count, processes=False) as workers:  # long products: threads do as well
-        images = {name: step.micro_batch(size, workers, xp) for name, size in sizes.items()}
-        lengths = peak.shapes(sizes, images, peak.CUBE if xp is np else GPU_CUBE)
-        ours = peak.rates(lengths, workers, xp, args.runs)
-    if not args.against:
-        return ours, {}
-    from ..bench import torch_opponent
-
-    whole_batches = {name: size.batch for name, size in sizes.items()}
-    lengths = peak.shapes(sizes, whole_batches, peak.CUBE if xp is np else GPU_CUBE)
-    return ours, torch_opponent.rates(lengths, args.device, args.runs)
-
-
-def measure(args, size, count, xp, pictures, seconds):
-    """The medians of `step.compare` and the peak memory of each side, of one size."""
-    opponent, sides = None, ["ours"]
-    if args.against:
-        from ..bench.torch_opponent import Opponent
-
-        opponent, sides = Opponent(size, args.device), ["ours", "torch"]
-    with Workers(count) as workers, closing(step.Bench(size, workers, xp, pictures)) as bench:
-        medians = step.compare(bench, opponent, args.runs, seconds)
-    kept = {side: memory.peak_bytes(side, size, count, args.device) for side in sides}
-    return medians, kept

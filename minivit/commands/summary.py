@@ -1,7 +1,8 @@
-"""python -m minivit summary: layers, shapes, parameters, MACs and memory of a model, as a table."""
+"""python -m minivit summary: a table of a model's layers, shapes, parameters, MACs and memory."""
 
 from ..config import VARIANTS, Config
-from ..costs import activation_bytes, flops, macs, parameters, rows
+from ..costs import activation_bytes, flops, layer_costs, macs, parameters
+from ..text import binary, decimal
 from .arguments import add_settings, given, whole
 
 LINE = "{:<24}{:<16}{:>13}{:>11}{:>14}"
@@ -32,7 +33,7 @@ def add_arguments(parser):
 
 
 def main(args):
-    """Print the table -> 0. Raises ConfigError for sizes that cannot be."""
+    """Print the table -> 0. Raises ConfigError for sizes that do not fit together."""
     if args.variant:
         config = Config.variant(args.variant, **given(args, Config))
     else:
@@ -43,14 +44,14 @@ def main(args):
 
 
 def print_table(config, batch_size):
-    """One line a layer, the blocks as one with their parts below it, and the totals."""
+    """One line a layer, the blocks as one line with their parts below it, and the totals."""
     side, batch = config.image_size, batch_size
     print(f"{side} x {side} x {config.channels} images, B = {batch}, float32\n")
     print(LINE.format("layer", "output", "parameters", "MACs", "activations"))
-    for row in rows(config):
-        print(line(row, row.count, batch))
-        for part in row.parts:
-            print(line(part, row.count, batch, indent="  "))
+    for layer in layer_costs(config):
+        print(line(layer, batch))
+        for part in layer.parts:
+            print(line(part, batch, indent="  "))
     kept = binary(activation_bytes(config, batch, FLOAT))
     print("-" * 78)
     total = f"{parameters(config):,}"
@@ -58,7 +59,7 @@ def print_table(config, batch_size):
 
 
 def print_notes(config, batch_size):
-    """What the columns count, and the sums that follow from them."""
+    """What the columns count, and what follows from them."""
     weights = FLOAT * parameters(config)
     print(f"""
 MACs          matrix products of one image's forward pass
@@ -69,31 +70,10 @@ activations   what forward keeps for backward, all {batch_size} images at once
 checkpoint    {binary(weights)} of weights; {binary(3 * weights)} with AdamW's two averages""")
 
 
-def line(row, count, batch_size, indent=""):
-    """The table's line for `count` such layers."""
-    name = f"block0..block{count - 1} ({count} x)" if row.parts else indent + row.name
-    shape = " x ".join(map(str, ("B", *row.shape))) if row.shape else "one number"
-    number = f"{count * row.parameters:,}" if row.parameters else "-"
-    kept = binary(count * row.activation_bytes(batch_size, FLOAT))
-    return LINE.format(name, shape, number, decimal(count * row.macs), kept)
-
-
-def decimal(number):
-    """A count with one decimal and a letter for its thousands: 365107584 -> "365.1 M"."""
-    return _scaled(number, 1000, ("", "k", "M", "G", "T", "P", "E"))
-
-
-def binary(size):
-    """Bytes with one decimal and the unit, in powers of 1024: 1536 -> "1.5 KiB"."""
-    return _scaled(size, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
-
-
-def _scaled(number, base, units):
-    """`number` in the first unit that leaves it below 1000; "-" for none."""
-    if not number:
-        return "-"
-    power = 0
-    while number >= 1000 * base**power and power + 1 < len(units):
-        power += 1
-    text = f"{number / base**power:.1f}" if power else str(number)
-    return f"{text} {units[power]}".strip()
+def line(layer, batch_size, indent=""):
+    """The table's line for a LayerCost."""
+    number = f" ({layer.count} x)" if layer.count > 1 and not indent else ""
+    shape = " x ".join(map(str, ("B", *layer.shape))) if layer.shape else "one number"
+    weights = f"{layer.parameters:,}" if layer.parameters else "-"
+    kept = binary(layer.activation_bytes(batch_size, FLOAT))
+    return LINE.format(indent + layer.name + number, shape, weights, decimal(layer.macs), kept)

@@ -46,14 +46,14 @@ ROW = [
 def bench(monkeypatch):
     """Run the command on a tiny size, quickly: bench(option=value, ...)."""
     monkeypatch.setattr(peak, "CUBE", 64)
-    monkeypatch.setattr(command, "GPU_CUBE", 64)
+    monkeypatch.setattr(peak, "GPU_CUBE", 64)
     plain = peak.rates
     monkeypatch.setattr(peak, "rates", lambda *args: plain(*args, least=0.001))
 
     def call(**options):
         given = {"against": None, "runs": 2, "threads": 2, "device": "cpu"}
         given |= {"json": False, "profile": False, "sizes": ["T"], **options}
-        return command.main(Namespace(**given), {"T": TINY}, pictures=64, seconds=0.001)
+        return command.main(Namespace(**given), {"T": TINY}, dataset_size=64, seconds=0.001)
 
     return call
 
@@ -67,12 +67,12 @@ def test_flops_are_three_times_the_forward_products_counted_by_hand():
 
 
 def test_sizes_are_those_that_were_agreed():
-    found = {
+    result = {
         name: (c.dim, c.depth, c.heads, c.mlp_dim, size.batch)
         for name, size in SIZES.items()
         for c in [size.config]
     }
-    assert found == {
+    assert result == {
         "A": (192, 6, 3, 768, 128),
         "B": (128, 6, 4, 256, 128),
         "C": (384, 6, 6, 1536, 64),
@@ -85,21 +85,21 @@ def test_sizes_are_those_that_were_agreed():
 
 def test_json_is_one_object_of_the_agreed_shape(bench, capsys):
     assert bench(json=True) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["machine", "peak_gflops", "sizes"] and list(found["sizes"]) == ["T"]
-    row = found["sizes"]["T"]
+    result = json.loads(capsys.readouterr().out)
+    assert list(result) == ["machine", "peak_gflops", "sizes"] and list(result["sizes"]) == ["T"]
+    row = result["sizes"]["T"]
     assert list(row) == ROW
     assert row["torch_train_images_per_second"] is row["train_ratio"] is row["forward_ratio"]
     assert row["train_ratio"] is None
     assert row["forward_images_per_second"] > row["train_images_per_second"] > 0
     done = row["train_images_per_second"] * flops(TINY.config, training=True)
-    assert row["peak_share"] == pytest.approx(done / (found["peak_gflops"] * 1e9))
+    assert row["peak_share"] == pytest.approx(done / (result["peak_gflops"] * 1e9))
     assert 0 < row["optimizer_share"] < 1 and 0 <= row["data_share"] < 1
     assert 0 <= row["varied_data_share"] < 1
     assert row["peak_memory_bytes"] > 10_000
-    facts = found["machine"]
+    facts = result["machine"]
     assert facts["workers"] in (1, 2) and facts["cores"] >= 1 and facts["processor"]
-    assert facts["numpy_gflops"] == found["peak_gflops"]
+    assert facts["numpy_gflops"] == result["peak_gflops"]
 
 
 def test_table_fits_the_page(bench, capsys):
@@ -206,8 +206,8 @@ def test_turns_alternate_and_medians_are_reported():
 
         return types.SimpleNamespace(turn=turn)
 
-    found = step.compare(side("ours", [1.0, 9.0, 2.0]), side("torch", [5.0, 4.0, 3.0]), runs=3)
-    assert found == {"ours": {"train": 2.0}, "torch": {"train": 4.0}}
+    result = step.compare(side("ours", [1.0, 9.0, 2.0]), side("torch", [5.0, 4.0, 3.0]), runs=3)
+    assert result == {"ours": {"train": 2.0}, "torch": {"train": 4.0}}
     assert order == ["ours", "torch", "torch", "ours", "ours", "torch"]
 
 
@@ -215,11 +215,11 @@ def test_rates_shares_and_ratios():
     medians = {
         "ours": {
             "train": 0.5,
-            "fewer": 0.25,
+            "half_patches": 0.25,
             "forward": 0.1,
             "optimizer_share": 0.01,
             "data_share": -0.02,
-            "varied_data_share": 0.03,
+            "augmented_data_share": 0.03,
         },
         "torch": {"train": 1.0, "forward": 0.3},
     }
@@ -235,7 +235,7 @@ def test_rates_shares_and_ratios():
 
 
 def test_half_of_the_patches_are_left_out_where_the_table_says_so_alone(monkeypatch):
-    with Workers(1) as workers, closing(step.Bench(TINY, workers, pictures=8)) as bench:
+    with Workers(1) as workers, closing(step.Bench(TINY, workers, dataset_size=8)) as bench:
         trainer, rates = bench.trainer, []
 
         def train_step(images, labels):
@@ -243,8 +243,8 @@ def test_half_of_the_patches_are_left_out_where_the_table_says_so_alone(monkeypa
             rates.append(trainer.model_at(trainer.step).config.patch_dropout)
 
         monkeypatch.setattr(trainer, "train_step", train_step)
-        for work in (bench.fewer, bench.train, bench.run, bench.fewer, bench.run_varied):
-            work()
+        for work in ("half_patches", "train", "run", "half_patches", "run_augmented"):
+            getattr(bench, work)()
     assert rates == [0.5, 0, 0, 0.5, 0]
 
 
@@ -254,14 +254,14 @@ def test_peak_counts_two_operations_a_multiplication(monkeypatch):
         peak, "timed", lambda function, wait: (function(), 0.5)[1] + 0 * next(clock)
     )
     with Workers(1) as workers:
-        found = peak.rates({"one": (2, 3, 5)}, workers, runs=1, least=0.5)
-    assert found == {"one": 2 * 2 * 3 * 5 / 0.5 / 1e9}
+        result = peak.rates({"one": (2, 3, 5)}, workers, runs=1, least=0.5)
+    assert result == {"one": 2 * 2 * 3 * 5 / 0.5 / 1e9}
 
 
 def test_shapes_are_those_of_the_linear_layers():
-    found = peak.shapes({"T": TINY}, {"T": 3}, cube=7)
+    result = peak.shapes({"T": TINY}, {"T": 3}, cube=7)
     rows = 3 * TINY.config.tokens
-    assert found == {
+    assert result == {
         "7 cube": (7, 7, 7),
         "T qkv": (rows, 32, 96),
         "T proj": (rows, 32, 32),
@@ -273,26 +273,26 @@ def test_shapes_are_those_of_the_linear_layers():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_profile_adds_up_and_sees_all_products(threads):
     untouched = Linear.forward, Linear.backward
-    found = profile.profile(TINY, Workers(threads, processes=False), steps=2)
+    result = profile.profile_step(TINY, Workers(threads, processes=False), steps=2)
     assert (Linear.forward, Linear.backward) == untouched
-    total = sum(ms for row in found.rows.values() for ms, _ in row.values())
-    assert total == pytest.approx(found.step_ms)
+    total = sum(ms for row in result.rows.values() for ms, _ in row.values())
+    assert total == pytest.approx(result.step_ms)
     for name in ("patch", "block.attn", "block.attn.qkv", "block.mlp.fc2", "head", "loss"):
-        assert set(found.rows[name]) == {"forward", "backward"}
-    assert {"normalise", "gradient sums", "clip, optimizer"} <= set(found.rows)
+        assert set(result.rows[name]) == {"forward", "backward"}
+    assert {"normalise", "gradient sums", "clip, optimizer"} <= set(result.rows)
     for name in ("block.attn", "block.attn.qkv", "block.mlp.fc2", "head"):
-        assert all(0 < products <= ms for ms, products in found.rows[name].values())
-    assert all(products == 0 for _, products in found.rows["block.mlp.gelu"].values())
-    assert 1 <= found.counted < 1.2  # products with ones, which sum, come on top
-    assert 0 < found.product_share < 1
-    assert max(map(len, table.profile("T", TINY, found).splitlines())) <= 80
+        assert all(0 < products <= ms for ms, products in result.rows[name].values())
+    assert all(products == 0 for _, products in result.rows["block.mlp.gelu"].values())
+    assert 1 <= result.counted < 1.2  # products with ones, which sum, come on top
+    assert 0 < result.product_share < 1
+    assert max(map(len, table.profile_text("T", TINY, result).splitlines())) <= 80
 
 
 def test_profiled_steps_learn_what_others_learn():
     losses = []
     for watched in (False, True):
         with Workers(1) as workers:
-            one = step.Bench(TINY, workers, pictures=8)
+            one = step.Bench(TINY, workers, dataset_size=8)
             if watched:
                 profile.watch_products(one.trainer, Stopwatch())
             for _ in range(3):
@@ -319,8 +319,8 @@ def test_stopwatch_keeps_apart_what_calls_each_other():
     thing.outer()
     inner, outer = watch.totals["inner"], watch.totals["outer"]
     assert inner.calls == outer.calls == 1
-    assert outer.whole >= 0.03 and inner.whole >= 0.02
-    assert outer.seconds == pytest.approx(outer.whole - inner.whole)
+    assert outer.inclusive >= 0.03 and inner.inclusive >= 0.02
+    assert outer.own == pytest.approx(outer.inclusive - inner.inclusive)
 
 
 def test_peak_memory_is_the_steps_own():

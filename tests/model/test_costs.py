@@ -1,4 +1,9 @@
-"""The formulas of minivit.costs, against the parameters, shapes and caches that really are."""
+"""What minivit.costs reads off the model, against parameters, shapes and caches of real runs."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,10 +12,10 @@ from minivit import Config, CrossEntropy, Key, ViT
 from minivit.__main__ import main as minivit
 from minivit.arrays import tree
 from minivit.commands.exits import run
-from minivit.commands.summary import binary, decimal
 from minivit.config import POOLS
-from minivit.costs import activation_bytes, flops, macs, parameters, rows
+from minivit.costs import activation_bytes, flops, layer_costs, macs, parameters
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = {
     "image_size": 12, "patch_size": 4, "classes": 7, "dim": 6, "depth": 2, "heads": 3, "mlp_dim": 10
 }  # fmt: skip
@@ -23,6 +28,7 @@ CONFIGS = [
     Config(**SMALL, pool="sequence"),
     Config(**SMALL, dropout=0.3, patch_dropout=0.5),
     Config(**SMALL, pool="sequence", patch_dropout=0.7),
+    Config(**SMALL, drop_path=0.5),
 ]
 BATCH = 5
 
@@ -57,25 +63,30 @@ def config(request):
     return request.param
 
 
-def test_every_row_is_what_the_layer_does(config):
+def test_every_cost_is_what_the_layer_does(config):
     model, rng = ViT(config), np.random.default_rng(0)
     params = tree.map(lambda p: p.astype(np.float32), model.init(rng))
-    x = rng.random((BATCH, 12, 12, 3), np.float32)
-    listed = {}
-    for row in rows(config):
-        names = [f"block{i}" for i in range(row.count)] if row.parts else [row.name]
-        listed |= dict.fromkeys(names, row)
-    loss = listed.pop("loss")
-    assert list(listed) == list(model.parts)
-    for name, row in listed.items():
-        x, cache = model.parts[name].forward(params[name], x, Key(0).at(name))
-        assert x.shape == (BATCH, *row.shape)
-        assert tree.count(params[name]) == row.parameters
-        assert kept_bytes(cache, params[name]) == row.activation_bytes(BATCH), name
-        for part in row.parts:
-            own = params[name].get(part.name, {})
-            assert tree.count(own) == part.parameters
-            assert kept_bytes(cache[part.name], own) == part.activation_bytes(BATCH), part.name
+    x, key, names = rng.random((BATCH, 12, 12, 3), np.float32), Key(0), iter(model.parts)
+    *costs, loss = layer_costs(config)
+    for cost in costs:
+        own = [next(names) for _ in range(cost.count)]
+        assert cost.name == (own[0] if cost.count == 1 else f"{own[0]}..{own[-1]}")
+        caches = []
+        for name in own:
+            x, cache = model.parts[name].forward(params[name], x, key.at(name))
+            caches.append(cache)
+        assert x.shape == (BATCH, *cost.shape)
+        assert sum(tree.count(params[name]) for name in own) == cost.parameters
+        kept = [kept_bytes(cache, params) for cache in caches]
+        assert sum(kept) == cost.activation_bytes(BATCH), cost.name
+        assert [part.name for part in cost.parts] == (list(caches[0]) if cost.count > 1 else [])
+        for part in cost.parts:
+            weights = [params[name].get(part.name, {}) for name in own]
+            assert sum(map(tree.count, weights)) == part.parameters
+            kept = [kept_bytes(cache[part.name], params) for cache in caches]
+            assert sum(kept) == part.activation_bytes(BATCH), part.name
+            assert part.shape == cost.shape
+    assert next(names, None) is None
     value, cache = CrossEntropy().forward(x, np.arange(BATCH))
     assert value.shape == loss.shape
     assert kept_bytes(cache, {}) == loss.activation_bytes(BATCH)
@@ -86,7 +97,7 @@ def test_the_total_is_what_a_whole_step_keeps(config):
     params = model.init(rng)
     logits, cache = model.forward(params, rng.random((BATCH, 12, 12, 3)), Key(0))
     _, loss_cache = CrossEntropy().forward(logits, np.arange(BATCH))
-    kept = kept_bytes(cache, params) + kept_bytes(loss_cache, {})
+    kept = kept_bytes((cache, loss_cache), params)
     assert kept == activation_bytes(config, BATCH, itemsize=8)
     assert parameters(config) == tree.count(params)
 
@@ -94,36 +105,27 @@ def test_the_total_is_what_a_whole_step_keeps(config):
 def test_drop_path_keeps_two_numbers_an_image_and_block_more():
     """But in the first block, whose rate is 0."""
     config = Config(**SMALL, drop_path=0.5)
-    params, images = ViT(config).init(np.random.default_rng(0)), np.zeros((BATCH, 12, 12, 3))
-    _, cache = ViT(config).forward(params, images, Key(0))
-    kept = kept_bytes(cache, params) + 8 * 2 * BATCH * config.classes  # the loss has its own
-    assert kept == activation_bytes(config, BATCH, 8) + 8 * 2 * BATCH * (config.depth - 1)
+    more = activation_bytes(config, BATCH, 8) - activation_bytes(Config(**SMALL), BATCH, 8)
+    assert more == 8 * 2 * BATCH * (config.depth - 1)
 
 
-def counted_macs(config, monkeypatch):
-    """MACs of one image's forward pass in training, counted as NumPy is asked for each product."""
+def counted_macs(config):
+    """MACs of one image's forward pass in training, counted as NumPy computes the products."""
     count = 0
 
     class Counting(np.ndarray):
+        __module__ = "numpy"  # `array_module` asks the array's class for its library
+
         def __array_ufunc__(self, ufunc, method, *inputs, out=None, **keywords):
             nonlocal count
             plain = [np.asarray(i) if isinstance(i, np.ndarray) else i for i in inputs]
             if out is not None:
                 keywords["out"] = tuple(np.asarray(o) for o in out)
             result = getattr(ufunc, method)(*plain, **keywords)
-            if ufunc is np.matmul:
+            if ufunc is np.matmul and min(operand.ndim for operand in plain) > 1:  # else a sum
                 count += result.size * plain[0].shape[-1]
-            return out[0] if out is not None else result.view(Counting)
+            return out[0] if out is not None else np.asarray(result).view(Counting)
 
-    monkeypatch.setattr("minivit.layers.attention.array_module", lambda x: np)
-    monkeypatch.setattr("minivit.layers.layernorm.array_module", lambda x: np)
-    monkeypatch.setattr(  # a mean is not counted, though it is computed as a product
-        "minivit.layers.layernorm.feature_mean",
-        lambda x: np.asarray(x).mean(axis=-1, keepdims=True).view(Counting),
-    )
-    monkeypatch.setattr("minivit.layers.gelu.array_module", lambda x: np)
-    for name in ("tokens", "pool", "dropout", "patch_dropout", "overlapping", "block"):
-        monkeypatch.setattr(f"minivit.layers.{name}.array_module", lambda x: np)
     params = tree.map(lambda p: p.view(Counting), ViT(config).init(np.random.default_rng(0)))
     ViT(config).forward(params, np.zeros((1, 12, 12, 3)).view(Counting), Key(0))
     return count
@@ -131,10 +133,12 @@ def counted_macs(config, monkeypatch):
 
 @pytest.mark.parametrize("patch_dropout", [0.0, 0.5])
 @pytest.mark.parametrize("pool", POOLS)
-def test_macs_are_the_products_that_are_computed(pool, patch_dropout, monkeypatch):
+def test_macs_are_the_products_that_are_computed(pool, patch_dropout):
     overlap = 1 if pool == "mean" else 0
     config = Config(**SMALL, pool=pool, patch_dropout=patch_dropout, patch_overlap=overlap)
-    assert macs(config) == counted_macs(config, monkeypatch)
+    assert macs(config) == counted_macs(config)
+    blocks = next(cost for cost in layer_costs(config) if cost.count > 1)
+    assert blocks.macs == sum(part.macs for part in blocks.parts)
 
 
 def test_published_example():
@@ -172,16 +176,66 @@ def test_sizes_given_change_a_variant(capsys):
 
 
 @pytest.mark.parametrize(
-    ("number", "text"),
-    [(0, "-"), (999, "999"), (1000, "1.0 k"), (365_107_584, "365.1 M"), (2.5e9, "2.5 G")],
+    ("variant", "count", "products"),
+    [("B/16", 86_567_656, 17_563_828_224), ("H/14", 632_045_800, 167_295_109_120)],
 )
-def test_decimal(number, text):
-    assert decimal(number) == text
+def test_published_models(variant, count, products):
+    """Dosovitskiy et al. 2021, table 1, rounds the parameters to 86 and 632 million."""
+    config = Config.variant(variant)
+    assert parameters(config) == count and macs(config) == products
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "-"), (80, "80 B"), (1536, "1.5 KiB"), (1000 * 1024, "1.0 MiB"), (5 * 2**30, "5.0 GiB")],
-)
-def test_binary(size, text):
-    assert binary(size) == text
+def test_every_kind_of_cost_by_hand():
+    """The formulas for one image: N patches of P*P*C numbers, T tokens of width D, MLP width M."""
+    c = Config(**SMALL, pool="sequence", dropout=0.1)
+    n, t, d, m, heads, numbers = c.patches, c.tokens, c.dim, c.mlp_dim, c.heads, c.patch_dim
+    block = t * (4 * d * d + 2 * d * m) + 2 * t * t * d
+    pool, head = 2 * t * d, d * c.classes
+    assert macs(c) == n * numbers * d + c.depth * block + pool + head
+    costs = {cost.name: cost for cost in layer_costs(c)}
+    parts = {part.name: part for part in costs["block0..block1"].parts}
+    assert costs["patch"].floats == n * numbers
+    assert parts["norm1"].floats == c.depth * t * (d + 1)
+    assert parts["attn"].floats == c.depth * t * (5 * d + heads * t)
+    assert parts["mlp"].floats == c.depth * t * (d + 2 * m)
+    assert parts["mlp"].mask_bytes == c.depth * t * (m + d)
+    assert parts["drop"].mask_bytes == costs["dropout"].mask_bytes * c.depth == c.depth * t * d
+    assert costs["pool"].floats == t * d + t and costs["loss"].floats == 2 * c.classes
+
+
+def test_a_training_step_on_half_of_the_patches_costs_less_than_half():
+    config = Config(pool="mean")
+    half = flops(replace(config, patch_dropout=0.5), training=True)
+    assert 0.4 < half / flops(config, training=True) < 0.5
+
+
+PROBE = """
+import time
+from pathlib import Path
+from minivit import Config
+from minivit.costs import flops
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+before, start = peak(), time.process_time()
+flops(Config.variant("H/14", drop_path=0.1))
+print(peak() - before, time.process_time() - start)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_the_largest_model_takes_little_time_and_memory():
+    """In training, one image of it keeps 774 MiB; its products alone would take seconds."""
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, check=True, cwd=ROOT)
+    kib, seconds = map(float, done.stdout.split())
+    assert kib < 100 * 1024 and seconds < 2
+
+
+def test_the_exact_gelu_needs_no_scipy_to_be_counted(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    layer_costs.cache_clear()
+    tanh, erf = (activation_bytes(Config(**SMALL, gelu=gelu), 1, 1) for gelu in ("tanh", "erf"))
+    assert erf - tanh == 2 * 9 * 10 + 2 * 10
