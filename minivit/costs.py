@@ -169,10 +169,10 @@ class _Noting:
     name: str
     calls: dict
 
-    def forward(self, params, x, *key):
+    def forward(self, params, x, *key, **keywords):
         """The layer's own forward."""
         before = shape_only.macs()
-        y, cache = self.layer.forward(params, x, *key)
+        y, cache = self.layer.forward(params, x, *key, **keywords)
         self.calls[self.name] = y.shape, shape_only.macs() - before
         return y, cache
 
