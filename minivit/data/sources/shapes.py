@@ -7,8 +7,8 @@ spacing and slant, a small displacement of each mark, and pixel noise.
 
 Single pixels tell little about the class. The two colours are equally far from the grey background,
 on opposite sides, and each mark has either with equal chance, so the average image of every class
-is the same grey. Softmax regression on the 10,000 training images reaches 22% of the test images.
-(Averages of *where* the marks are, whatever their colour, classify nearly all of them.)
+is the same grey. Softmax regression on the 10,000 training images stays under 23% on the test
+images. (Averages of *where* the marks are, whatever their colour, classify nearly all of them.)
 
 Single patches tell little either. Every figure has nine equal marks, and a patch of 4 x 4 pixels
 rarely shows more than one, so only the positions of the patches distinguish the figures.
