@@ -11,14 +11,13 @@ normalise.py   from bytes to floats of mean 0 and standard deviation 1
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError, DataError
 from ..text import unknown
 from .dataset import Dataset
-from .sources import cifar, folder, shapes
-from .sources.download import DownloadError
 from .sources.published import TITLES
 
 __all__ = ["NAMES", "SOURCES", "Dataset", "directory", "load"]
@@ -40,19 +39,24 @@ class Source(NamedTuple):
     in_data_dir: bool = True
 
 
+def _source(file):
+    """The module sources/`file`.py: imported here, as most programs need one source or none."""
+    return import_module(f".sources.{file}", __package__)
+
+
 def _cifar10_or_shapes(request):
     try:
         return SOURCES["cifar10"].load(request)
-    except DownloadError as error:
+    except _source("download").DownloadError as error:
         request.say(f"{error.what}: using the built-in shapes instead.")
         return SOURCES["shapes"].load(request)
 
 
 SOURCES = {
     "auto": Source(_cifar10_or_shapes),
-    "cifar10": Source(lambda r: cifar.load("cifar10", r.data_dir, r.say)),
-    "cifar100": Source(lambda r: cifar.load("cifar100", r.data_dir, r.say)),
-    "shapes": Source(lambda r: shapes.load(seed=r.seed), in_data_dir=False),
+    "cifar10": Source(lambda r: _source("cifar").load("cifar10", r.data_dir, r.say)),
+    "cifar100": Source(lambda r: _source("cifar").load("cifar100", r.data_dir, r.say)),
+    "shapes": Source(lambda r: _source("shapes").load(seed=r.seed), in_data_dir=False),
 }
 NAMES = tuple(SOURCES)
 
@@ -98,10 +102,10 @@ def _load_folder(name, request):
         )
     if not name or not path.is_dir():
         raise ConfigError(unknown("data set", name, [*NAMES, "or a directory of images"]))
-    release = cifar.recognise(path)
+    release = _source("cifar").recognise(path)
     if release:
         dataset = release.dataset
         raise DataError(
             f"{path} contains {TITLES[dataset]}: use --dataset {dataset} --data-dir {path}."
         )
-    return folder.load(path, request.image_size, request.seed)
+    return _source("folder").load(path, request.image_size, request.seed)

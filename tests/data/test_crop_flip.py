@@ -1,4 +1,4 @@
-"""Augmentation against loops over pictures, the statistics, and normalising by them."""
+"""Crop and flip compared with loops over images; channel statistics and normalising by them."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from minivit.data.augment.crop_flip import crop_and_flip, random_crop, random_fl
 from minivit.data.normalise import channel_statistics, normalise
 
 
-def pictures(shape=(7, 6, 5, 3), seed=0):
+def random_images(shape=(7, 6, 5, 3), seed=0):
     return np.random.default_rng(seed).integers(1, 256, shape, dtype=np.uint8)  # 0 is padding
 
 
 def cropped(images, rng, padding):
-    """Every pixel looked up on its own, and black beyond the edges."""
+    """Each pixel looked up separately, and black outside the image."""
     b, h, w, _ = images.shape
     top, left = rng.integers(0, 2 * padding + 1, (2, b))
     out = np.zeros_like(images)
@@ -33,7 +33,7 @@ def flipped(images, rng):
 
 @pytest.mark.parametrize("padding", [0, 1, 4])
 def test_crop_equals_the_loop(xp, syncs, padding):
-    images = pictures()
+    images = random_images()
     on_device = to_device(images, xp)
     syncs.clear()
     out = random_crop(on_device, np.random.default_rng(3), padding)
@@ -42,7 +42,7 @@ def test_crop_equals_the_loop(xp, syncs, padding):
 
 
 def test_flip_equals_the_loop(xp, syncs):
-    images = pictures()
+    images = random_images()
     on_device = to_device(images, xp)
     syncs.clear()
     out = random_flip(on_device, np.random.default_rng(4))
@@ -50,30 +50,30 @@ def test_flip_equals_the_loop(xp, syncs):
     np.testing.assert_array_equal(to_host(out), flipped(images, np.random.default_rng(4)))
 
 
-def test_augment_is_crop_by_four_then_flip(xp):
-    images = pictures()
+def test_crop_and_flip_crops_by_four_then_flips(xp):
+    images = random_images()
     rng = np.random.default_rng(5)
     expected = flipped(cropped(images, rng, 4), rng)
     out = crop_and_flip(to_device(images, xp), np.random.default_rng(5))
     assert out.dtype == np.uint8 and out.shape == images.shape
     np.testing.assert_array_equal(to_host(out), expected)
-    np.testing.assert_array_equal(images, pictures())  # the originals are left as they were
+    np.testing.assert_array_equal(images, random_images())  # the input is unchanged
 
 
-def test_every_shift_and_both_sides_come_up():
-    """On pictures of a single bright pixel the place of the pixel tells what was done."""
+def test_every_shift_and_both_orientations_occur():
+    """In images with a single bright pixel, its position tells what was done."""
     images = np.zeros((2000, 9, 9, 1), np.uint8)
     images[:, 4, 3] = 255
     out = crop_and_flip(images, np.random.default_rng(0))
     _, y, x, _ = np.nonzero(out)
     assert set(y) == set(range(9))
-    assert set(x) == set(range(9))  # columns -1..7 are out of sight on one side, as 9 - 1 - x
+    assert set(x) == set(range(9))  # shifts give columns -1..7; the flip makes them 1..9
     seen = out.any(axis=(1, 2, 3)).mean()
     assert 0.85 < seen < 0.93  # a shift by 4 to the left, one in nine, loses the pixel
 
 
 def test_statistics_are_those_of_all_pixels():
-    images = pictures((50, 6, 5, 3))
+    images = random_images((50, 6, 5, 3))
     mean, deviation = channel_statistics(images)
     pixels = images.reshape(-1, 3) / 255
     np.testing.assert_allclose(mean, pixels.mean(axis=0), rtol=1e-12)
@@ -81,8 +81,8 @@ def test_statistics_are_those_of_all_pixels():
     assert mean.dtype == deviation.dtype == np.float64
 
 
-def test_normalised_pictures_have_mean_0_and_deviation_1(xp):
-    images = pictures((50, 6, 5, 3))
+def test_normalised_images_have_mean_0_and_deviation_1(xp):
+    images = random_images((50, 6, 5, 3))
     mean, std = (to_device(s.astype(np.float32), xp) for s in channel_statistics(images))
     x = to_host(normalise(to_device(images, xp), mean, std))
     assert x.dtype == np.float32
@@ -92,8 +92,8 @@ def test_normalised_pictures_have_mean_0_and_deviation_1(xp):
     np.testing.assert_allclose(x[0, 0, 0], first, atol=1e-6)
 
 
-def test_a_channel_that_never_changes_stays_finite():
-    images = pictures((4, 6, 5, 2))
+def test_a_constant_channel_stays_finite():
+    images = random_images((4, 6, 5, 2))
     images[..., 1] = 77
     mean, std = channel_statistics(images)
     x = normalise(images, mean, std)

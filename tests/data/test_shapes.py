@@ -1,4 +1,4 @@
-"""The built-in pictures: reproducible, balanced, and beyond the reach of single pixels."""
+"""The built-in images: reproducible, balanced, and not classifiable from single pixels."""
 
 import numpy as np
 import pytest
@@ -26,26 +26,26 @@ def test_shapes_dtypes_and_names(shapes):
     assert shapes.train_labels.dtype == shapes.test_labels.dtype == np.int64
 
 
-def test_same_seed_same_pictures():
+def test_same_seed_same_images():
     one, two = load(seed=3, train=300, test=20), load(seed=3, train=300, test=20)
     for field in ("train_images", "train_labels", "test_images", "test_labels"):
         np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
 
 
-def test_other_seed_other_pictures_and_other_order():
+def test_other_seed_other_images_and_other_order():
     one, two = load(seed=3, train=300, test=20), load(seed=4, train=300, test=20)
     assert not (one.train_images == two.train_images).all(axis=(1, 2, 3)).any()
     assert (one.train_labels != two.train_labels).any()
 
 
-def test_the_test_pictures_do_not_depend_on_how_many_there_are_to_train_on():
+def test_the_test_images_do_not_depend_on_the_number_of_training_images():
     one, two = load(seed=3, train=10, test=50), load(seed=3, train=70, test=50)
     np.testing.assert_array_equal(one.test_images, two.test_images)
 
 
-def test_no_picture_occurs_twice(shapes):
-    pictures = np.concatenate([shapes.train_images, shapes.test_images])
-    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+def test_no_image_occurs_twice(shapes):
+    images = np.concatenate([shapes.train_images, shapes.test_images])
+    assert len({image.tobytes() for image in images}) == len(images)
 
 
 def test_classes_are_balanced_and_shuffled(shapes):
@@ -69,8 +69,8 @@ def test_figures_have_equal_marks_and_are_their_own_mirror_images(name):
     assert [row[::-1] for row in rows] == rows
 
 
-def test_no_figure_is_another_one_moved():
-    """A crop that shifts the picture must not turn one class into another."""
+def test_no_figure_is_another_one_shifted():
+    """A random crop shifts the image and must not turn one class into another."""
 
     def trimmed(rows):
         cells = np.argwhere(np.array([list(row) for row in rows]) == "o")
@@ -79,31 +79,31 @@ def test_no_figure_is_another_one_moved():
     assert len({trimmed(art.split()) for art in FIGURES.values()}) == len(FIGURES)
 
 
-def inked(images):
-    """Where something is drawn: far from the paper's grey, in any of the three colours."""
+def covered(images):
+    """Where the marks are: far from the grey of the background, in any of the three channels."""
     return np.abs(images.astype(np.float64) - 127.5).max(axis=-1) > 30
 
 
-def test_the_pictures_show_their_figures_in_themselves_and_in_the_mirror(shapes):
-    """Each picture is most like the average inked area of its class, also when mirrored.
+def test_images_show_the_figures_of_their_labels_also_when_mirrored(shapes):
+    """Each image is nearest to the average covered area of its class, also when mirrored.
 
-    The areas carry the class where the raw pixels do not, so this fails if labels and pictures
-    are paired wrongly, or if a mirror image belongs to another class.
+    The areas tell the class, unlike the raw pixels, so this fails if labels and images are
+    paired wrongly, or if a mirror image belongs to another class.
     """
-    train = inked(shapes.train_images).reshape(4_000, -1).astype(float)
+    train = covered(shapes.train_images).reshape(4_000, -1).astype(float)
     means = one_hot(shapes.train_labels).T @ train / 400  # (10, 1024)
     for images in (shapes.test_images, shapes.test_images[:, :, ::-1]):
-        area = inked(images).reshape(1_000, -1)
+        area = covered(images).reshape(1_000, -1)
         distance = (means**2).sum(axis=1) - 2 * area @ means.T
         assert np.mean(distance.argmin(axis=1) == shapes.test_labels) > 0.7
 
 
-def test_every_class_has_as_much_ink_and_the_same_colours_on_average(shapes):
-    ink = inked(shapes.train_images).mean(axis=(1, 2))
-    per_class = one_hot(shapes.train_labels).T @ ink / 400
+def test_every_class_has_the_same_average_area_and_colours(shapes):
+    area = covered(shapes.train_images).mean(axis=(1, 2))
+    per_class = one_hot(shapes.train_labels).T @ area / 400
     assert per_class.max() / per_class.min() < 1.1
     colour = one_hot(shapes.train_labels).T @ shapes.train_images.mean(axis=(1, 2)) / 400
-    assert np.abs(colour - 127.5).max() < 2  # grey levels; the paper is 127.5
+    assert np.abs(colour - 127.5).max() < 2  # grey levels; the background is 127.5
 
 
 def test_softmax_regression_on_pixels_stays_under_30_percent(shapes):
@@ -117,5 +117,5 @@ def test_softmax_regression_on_pixels_stays_under_30_percent(shapes):
             error = scores / scores.sum(axis=1, keepdims=True) - targets[batch]
             w -= 0.05 * x[batch].T @ error / len(batch)
     test = shapes.test_images.reshape(1_000, -1) / np.float32(127.5) - 1
-    assert np.mean((x @ w).argmax(axis=1) == shapes.train_labels) > 0.3  # it did learn by heart
+    assert np.mean((x @ w).argmax(axis=1) == shapes.train_labels) > 0.3  # it did memorise
     assert np.mean((test @ w).argmax(axis=1) == shapes.test_labels) < 0.3

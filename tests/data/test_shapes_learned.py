@@ -1,4 +1,4 @@
-"""The whole program on its built-in set: a small ViT learns it, one without positions cannot."""
+"""Training on the built-in set: a small ViT learns it, one without position embeddings does not."""
 
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from minivit.training.recipe import Recipe
 
 
 class WithoutPositions(ViT):
-    """A ViT that sees a bag of patches."""
+    """A ViT without position embedding: it sees a bag of patches."""
 
     @cached_property
     def parts(self):
@@ -29,7 +29,7 @@ def shapes():
 
 
 def accuracy_after(dataset, passes):
-    """Test accuracy of the smoke preset's final weights, after so many passes."""
+    """Test accuracy of the smoke preset's final weights after so many passes, seed 0."""
     preset = PRESETS["smoke"]
     recipe = Recipe(**{**preset.recipe, "epochs": passes})
     images, labels = dataset.train_images, dataset.train_labels
@@ -37,9 +37,9 @@ def accuracy_after(dataset, passes):
     mean, std = channel_statistics(images)
     with Workers() as workers:
         trainer = training.Trainer(Config(**preset.model), recipe, steps, mean, std, workers)
+        options = {"batch_size": recipe.batch_size, "seed": 0}
         for number in range(1, passes + 1):
-            batches = epoch(images, labels, range(len(images)), recipe.batch_size, 0, number)
-            for batch in batches:
+            for batch in epoch(images, labels, range(len(images)), number=number, **options):
                 trainer.train_step(*batch)
         return trainer.evaluate(dataset.test_images, dataset.test_labels)["accuracy"]
 
@@ -48,6 +48,7 @@ def test_a_vit_learns_shapes(shapes):
     assert accuracy_after(shapes, passes=3) > 0.95
 
 
-def test_without_positions_it_does_not(shapes, monkeypatch):
+def test_without_position_embeddings_it_does_not(shapes, monkeypatch):
+    """Seeds 0, 1 and 2 reached 31.7, 31.1 and 31.8%."""
     monkeypatch.setattr(training, "ViT", WithoutPositions)
-    assert accuracy_after(shapes, passes=3) < 0.60
+    assert accuracy_after(shapes, passes=3) < 0.40

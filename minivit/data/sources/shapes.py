@@ -7,12 +7,14 @@ spacing and slant, a small displacement of each mark, and pixel noise.
 
 Single pixels tell little about the class. The two colours are equally far from the grey background,
 on opposite sides, and each mark has either with equal chance, so the average image of every class
-is the same grey. Softmax regression on the 10,000 training images reaches 22% of the test images.
-(Averages of *where* the marks are, whatever their colour, classify nearly all of them.)
+is the same grey. Softmax regression on the 10,000 training images stays under 23% on the test
+images. (Averages of *where* the marks are, whatever their colour, classify nearly all of them.)
 
 Single patches tell little either. Every figure has nine equal marks, and a patch of 4 x 4 pixels
-rarely shows more than one, so only the positions of the patches distinguish the figures.
-@BAG@
+rarely shows more than one, so only the positions of the patches distinguish the figures. The
+`smoke` preset without its position embedding reaches 31.5 +- 0.4% of the test images (three seeds)
+in its three passes over the training set, and 45% if it is given ten; with it, three passes give
+99.97%. (Measured as in tests/data/test_shapes_learned.py.)
 
 A ViT learns it within a minute because the background is the mean colour of the set. An empty patch
 is therefore nearly zero after normalisation, and its token is little more than its position
