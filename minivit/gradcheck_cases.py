@@ -1,8 +1,9 @@
-"""What `python -m minivit gradcheck` checks: every layer, small, with all sizes different.
+"""What `python -m minivit gradcheck` checks: every layer, the loss and a small model.
 
-B=2 images, T=5 tokens, D=6, three heads, M=7: two equal sizes would hide a mistaken axis, one token
-would make every attention weight 1. To check a layer of your own, call
-`minivit.gradcheck.check_layer(layer, x)`, or add it to LAYERS.
+The sizes are small and all different: with two equal sizes, a matrix that should be transposed
+still fits. There are several tokens, because with one token every attention weight is 1. To check
+a layer of your own, call `minivit.gradcheck.check_layer(layer, x)`, or add the layer to LAYERS:
+the command and the generic tests (`tests/helpers/cases.py`) then cover it.
 """
 
 from dataclasses import dataclass, replace
@@ -44,14 +45,15 @@ from .layers import (
 )
 from .vit import ViT
 
-B, T, D, HEADS, M, C = 2, 5, 6, 3, 7, 4
-DROPOUT = 0.3
+# B images, T tokens of width D, HEADS heads of K = 2 numbers, the MLP's hidden width M, C classes
+B, T, D, HEADS, M, C = 4, 5, 6, 3, 7, 10
+DROPOUT, DROP_PATH, PATCH_DROPOUT = 0.3, 0.5, 0.5
 
 # name: (layer, shape of its input)
 LAYERS = {
     "Linear": (Linear(D, M), (B, T, D)),
-    "Patchify": (Patchify(2), (B, 4, 6, 3)),
-    "OverlappingPatches": (OverlappingPatches(2, 1), (B, 4, 6, 3)),
+    "Patchify": (Patchify(3), (B, 6, 9, 2)),
+    "OverlappingPatches": (OverlappingPatches(3, 2), (B, 6, 9, 2)),
     "ClassToken": (ClassToken(D), (B, T, D)),
     "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
     "LayerNorm": (LayerNorm(D), (B, T, D)),
@@ -59,26 +61,27 @@ LAYERS = {
     "Gelu": (Gelu(), (B, T, M)),
     "GeluErf": (GeluErf(), (B, T, M)),
     "Dropout": (Dropout(DROPOUT), (B, T, D)),
-    "DropPath": (DropPath(DROPOUT), (B, T, D)),
-    "PatchDropout": (PatchDropout(DROPOUT, prefix_tokens=1), (B, T, D)),
+    "DropPath": (DropPath(DROP_PATH), (B, T, D)),
+    "PatchDropout": (PatchDropout(PATCH_DROPOUT, prefix_tokens=1), (B, T, D)),
     "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
-    "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROPOUT), (B, T, D)),
+    "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROP_PATH), (B, T, D)),
     "ClassPool": (ClassPool(), (B, T, D)),
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
 }
 
-# A whole model for each pooling; T=5 tokens with a class token, one fewer after patch dropout.
+# A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".
 SIZES = {"image_size": 8, "patch_size": 4, "classes": C, "dim": D, "heads": HEADS, "mlp_dim": M}
-MODEL = Config(**SIZES, depth=2, dropout=DROPOUT, drop_path=DROPOUT, patch_dropout=DROPOUT)
+RATES = {"dropout": DROPOUT, "drop_path": DROP_PATH, "patch_dropout": PATCH_DROPOUT}
+MODEL = Config(**SIZES, **RATES, depth=2)
 
-# Everything there is to check, in this order.
+# All that can be checked, in this order.
 NAMES = (*LAYERS, "CrossEntropy", "ViT")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One leaf's check: whose it is, its shape, the verdict, and the error that is allowed."""
+class LeafCheck:
+    """The check of one leaf: its layer, its shape, the result and the error that is allowed."""
 
     layer: str
     shape: tuple
@@ -87,44 +90,45 @@ class Row:
 
     @property
     def ok(self):
-        """Whether the gradient agrees with the differences."""
+        """Whether the error is within the tolerance."""
         return self.check.error <= self.tolerance
 
 
 def check(name, xp=np, seed=0):
-    """Check what NAMES calls `name`, inputs, parameters and masks drawn from `seed` -> list of Row.
+    """Check the layer, the loss or the model called `name` -> list of `LeafCheck`.
 
-    Raises BackendError when the layer needs a library that is missing, AssertionError when names
-    or shapes of the gradients are not the parameters'.
+    Inputs, parameters and masks are drawn from `seed`. Raises BackendError if a library that the
+    layer needs is missing, AssertionError if the gradients' names or shapes are not those of the
+    parameters.
     """
     if name == "CrossEntropy":
-        return _loss_rows(xp, seed)
+        return _check_loss(xp, seed)
     if name == "ViT":
-        return [row for pool in POOLS for row in _model_rows(pool, xp, seed)]
+        return [leaf_check for pool in POOLS for leaf_check in _check_model(pool, xp, seed)]
     layer, shape = LAYERS[name]
     rng = generator(seed, name)
     x, params = to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
     checks = check_layer(layer, x, params, Key(seed), seed)
-    return _rows(name, {"x": x, **dict(tree.walk(params))}, checks)
+    return _leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
 
 
-def _loss_rows(xp, seed):
+def _check_loss(xp, seed):
     """The loss with every kind of target."""
-    rng, rows = generator(seed, "CrossEntropy"), []
-    targets = {
+    rng, leaf_checks = generator(seed, "CrossEntropy"), []
+    targets = {  # kind: (smoothing, targets)
         "labels": (0.0, rng.integers(C, size=B)),
         "smoothed": (0.1, rng.integers(C, size=B)),
         "soft": (0.0, rng.dirichlet(np.ones(C), B)),
     }
     for kind, (smoothing, target) in targets.items():
         logits = to_device(rng.standard_normal((B, C)), xp)
-        verdict = check_loss(CrossEntropy(smoothing), logits, to_device(target, xp))
-        verdict = replace(verdict, leaf=f"logits, {kind}")
-        rows += _rows("CrossEntropy", {verdict.leaf: logits}, [verdict])
-    return rows
+        check = check_loss(CrossEntropy(smoothing), logits, to_device(target, xp))
+        check = replace(check, leaf=f"logits, {kind}")
+        leaf_checks += _leaf_checks("CrossEntropy", {check.leaf: logits}, [check])
+    return leaf_checks
 
 
-def _model_rows(pool, xp, seed):
+def _check_model(pool, xp, seed):
     """The whole model through the loss, in random directions."""
     rng, model = generator(seed, "ViT"), ViT(replace(MODEL, pool=pool))
     images = to_device(rng.standard_normal((B, 8, 8, 3)), xp)
@@ -132,18 +136,18 @@ def _model_rows(pool, xp, seed):
     params = _parameters(model, rng, xp)
     checks = check_model(model, CrossEntropy(0.1), params, images, labels, Key(seed), seed)
     leaves = {"images": images, **dict(tree.walk(params))}
-    return _rows(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
+    return _leaf_checks(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
 
 
 def _parameters(layer, rng, xp):
-    """Every parameter at random, of size 1/2.
+    """Every parameter at random, with standard deviation 1/2.
 
-    At size 1 some seeds saturate a block's softmax so sharply that the third derivative, which
-    central differences leave out, comes near the tolerance.
+    With 1, the softmax of a block is so sharp for some seeds that the third derivative, which
+    central differences neglect, makes an error close to the tolerance.
     """
     return tree.map(lambda p: 0.5 * p, redraw(layer.init(None), rng, xp))
 
 
-def _rows(name, leaves, checks, tolerance=LAYER_TOLERANCE):
-    """Each check beside the shape of its leaf."""
-    return [Row(name, leaves[check.leaf].shape, check, tolerance) for check in checks]
+def _leaf_checks(name, leaves, checks, tolerance=LAYER_TOLERANCE):
+    """Each check with its layer's name, its leaf's shape and its tolerance."""
+    return [LeafCheck(name, leaves[check.leaf].shape, check, tolerance) for check in checks]

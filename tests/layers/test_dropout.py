@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import KEY, B, D, T, build, close, draw, plain_layernorm, redrawn, run
+from cases import KEY, LAYERS, B, D, T, build, close, draw, plain_layernorm, redrawn, run
 
 from minivit.layers import Dropout, Gelu, Mlp, TransformerBlock
 
@@ -20,10 +20,18 @@ def test_dropout_of_nearly_everything_stays_finite(xp):
     assert np.isfinite(run(Dropout(0.9999999), {}, np.ones((B, T, D)), xp, KEY)).all()
 
 
-@pytest.mark.parametrize("name", ["Dropout", "Mlp with dropout", "TransformerBlock with dropout"])
-def test_evaluation_drops_nothing(xp, name):
+@pytest.mark.parametrize(
+    "name, without",
+    [
+        ("Dropout", "Dropout of nothing"),
+        ("Mlp", "Mlp without dropout"),
+        ("TransformerBlock", "TransformerBlock without dropout"),
+        ("TransformerBlock without drop path", "TransformerBlock without dropout"),
+    ],
+)
+def test_evaluation_drops_nothing(xp, name, without):
     layer, params, x = build(name)
-    without = build(name.removesuffix(" with dropout").replace("Dropout", "Dropout of nothing"))[0]
+    without, _ = LAYERS[without]
     evaluated = run(layer, params, x, xp)
     assert (evaluated == run(without, params, x, xp)).all()
     assert (evaluated != run(layer, params, x, xp, KEY)).any()

@@ -256,7 +256,7 @@ def test_gelu_far_out_is_zero_or_x(xp, gelu, key, far):
 
 @keys
 def test_mlp_is_its_parts_in_a_row(xp, key):
-    layer, params, x = build("Mlp")
+    layer, params, x = build("Mlp without dropout")
     h = run(Gelu(), {}, run(layer.fc1, params["fc1"], x, xp), xp)
     close(run(layer, params, x, xp, key), run(layer.fc2, params["fc2"], h, xp))
 
