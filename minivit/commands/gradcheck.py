@@ -67,25 +67,25 @@ def main(args):
 
 
 def print_rows(rows):
-    """Print one line a leaf, a layer's name on its first line only."""
-    above = None
+    """Print one line per leaf, with the layer's name on its first line only."""
+    previous = None
     for row in rows:
         at = ", ".join(map(str, row.check.index))
         at = f"direction {at}" if row.layer.startswith("ViT") else at
         shape = " x ".join(map(str, row.shape))
-        name = "" if row.layer == above else row.layer
+        name = "" if row.layer == previous else row.layer
         mark = "ok" if row.ok else "WRONG"
         print(LINE.format(name, row.check.leaf, shape, f"{row.check.error:.1e}", at, mark))
-        above = row.layer
+        previous = row.layer
 
 
 def verdict(checked, wrong, skipped, seconds):
-    """The last line: how many gradients agree, and to within what."""
-    aside = f", {skipped} layer{'s' * (skipped > 1)} skipped" if skipped else ""
+    """The last line: how many gradients are right, and to which tolerance."""
+    left_out = f", {skipped} layer{'s' * (skipped > 1)} skipped" if skipped else ""
     if wrong:
-        return f"\n{wrong} of {checked} gradients WRONG{aside}, {seconds:.1f} s"
-    every = f"all {checked} gradients" if checked != 1 else "the 1 gradient"
+        return f"\n{wrong} of {checked} gradients WRONG{left_out}, {seconds:.1f} s"
+    gradients = f"all {checked} gradients" if checked != 1 else "the 1 gradient"
     return (
-        f"\n{every} right to {LAYER_TOLERANCE:.0e} a layer, "
-        f"{MODEL_TOLERANCE:.0e} the model{aside}, {seconds:.1f} s"
+        f"\n{gradients} right to {LAYER_TOLERANCE:.0e} a layer, "
+        f"{MODEL_TOLERANCE:.0e} the model{left_out}, {seconds:.1f} s"
     )

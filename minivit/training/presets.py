@@ -13,7 +13,7 @@ class Preset:
 
 
 MUON = {"optimizer": "muon", "lr": 2e-3}
-START = {"pool": "mean", "init": "mimetic"}
+MIMETIC = {"pool": "mean", "init": "mimetic"}
 ON_CPU = {**MUON, "batch_size": 64, "whiten": True}
 
 PRESETS = {
@@ -23,17 +23,17 @@ PRESETS = {
         "a first look: 0.14 M weights; 99.9% on shapes in half a minute",
     ),
     "tiny": Preset(
-        {"dim": 96, "depth": 6, "heads": 3, "mlp_dim": 192, "patch_overlap": 2, **START},
+        {"dim": 96, "depth": 6, "heads": 3, "mlp_dim": 192, "patch_overlap": 2, **MIMETIC},
         {**ON_CPU, "epochs": 14, "weight_decay": 0.15, "early_drop": 0.5},
         "the default on a CPU: 0.47 M weights; 82% on CIFAR-10 in 14 minutes",
     ),
     "small": Preset(
-        {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "patch_overlap": 2, **START},
+        {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "patch_overlap": 2, **MIMETIC},
         {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04},
         "0.83 M weights; 87% on CIFAR-10 in an hour",
     ),
     "base": Preset(
-        {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "drop_path": 0.1, **START},
+        {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "drop_path": 0.1, **MIMETIC},
         {**MUON, "epochs": 300, "policy": "rand", "erasing": 0.25, "mixup": 0.8, "cutmix": 1.0},
         "for a GPU: 2.7 M weights, 300 passes; not measured yet",
     ),

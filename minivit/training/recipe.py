@@ -51,7 +51,7 @@ class Recipe(Settings):
     early_size: int = setting(0, "side to which images are shrunk in the early steps",
                               metavar="PIXELS", unset="full size", alias="first_size")  # fmt: skip
     early_share: float = share(
-        0.5, "share of all steps that count as early in this sense", alias="first_share"
+        0.5, "share of all steps in which early_drop and early_size apply", alias="first_share"
     )
     ema: float = setting(0.0, "evaluate a running mean of the weights with this decay",
                          high=0.999999, metavar="DECAY", unset="off")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: wrong usage is told in one sentence, and every ending has its exit status."""
+"""The command line: wrong usage is reported in one sentence, and each outcome has its status."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""`python train.py` as a user meets it: what it prints, what it refuses, how it ends."""
+"""`python train.py` as users see it: what it prints, what it refuses, how it ends."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 from program import ROOT, few_shapes, train
 
 from minivit.__main__ import main as minivit
-from minivit.commands import exits as ending
+from minivit.commands import exits
 from minivit.commands import train as command_train
 from minivit.data.sources import cifar, published, shapes
 from minivit.storage import checkpoint
@@ -38,11 +38,11 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run that is done, to be copied."""
+    """A finished run, for tests to copy."""
     with pytest.MonkeyPatch.context() as patch:
         few_shapes(patch)
         out = tmp_path_factory.mktemp("runs") / "done"
-        assert ending.run(train.main, [*ON_SHAPES, "--out", str(out)]) == 0
+        assert exits.run(train.main, [*ON_SHAPES, "--out", str(out)]) == 0
     return out
 
 
@@ -55,12 +55,12 @@ def done(finished, here):
 def run(capsys, *words):
     """`train.py WORDS` -> status, stdout, stderr."""
     capsys.readouterr()
-    status = ending.run(train.main, [str(word) for word in words])
+    status = exits.run(train.main, [str(word) for word in words])
     return status, *capsys.readouterr()
 
 
 def refused(capsys, status, sentence, *words):
-    """It must end with this status, one line on stderr that has the sentence, and no traceback."""
+    """Check that it ends with this status and with one line on stderr that has the sentence."""
     got, _, err = run(capsys, *words)
     assert err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
     assert sentence in err, err
@@ -193,7 +193,7 @@ def test_a_finished_run_says_so_and_is_left_alone(capsys, done):
 
 
 def unfinish(done):
-    """As if it had been stopped before the test."""
+    """Remove the test result, as if the run had been stopped before it."""
     lines = (done / "metrics.jsonl").read_text().splitlines(keepends=True)
     (done / "metrics.jsonl").write_text("".join(lines[:-1]))
 
@@ -265,7 +265,7 @@ def test_a_run_that_was_written_under_older_names_goes_on(capsys, here):
 
 
 def on_a_gpu(directory):
-    """Have a run's last checkpoint say that a GPU made it."""
+    """Change a run's last checkpoint so that it says that a GPU made it."""
     arrays, meta = checkpoint.load(directory / "last.npz")
     checkpoint.save(directory / "last.npz", arrays, {**meta, "device": "gpu"})
 
@@ -416,12 +416,12 @@ def command(*words):
 
 
 def rows(path):
-    """How many epochs are written down."""
+    """The number of epochs in metrics.jsonl."""
     return path.read_text().count("\n") if path.exists() else 0
 
 
 def signalled(process, metrics, number):
-    """Send the signal once a new epoch was written -> status, stdout, stderr."""
+    """Send the signal after the next epoch is written -> status, stdout, stderr."""
     deadline, before = time.monotonic() + 60, rows(metrics)
     while rows(metrics) <= before and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -461,7 +461,7 @@ runpy.run_path({script!r}, run_name="__main__")
 
 
 def test_numpy_and_tqdm_are_enough(here):
-    """The real data set for once; each thing that is missing is said in one line."""
+    """With all shapes. One line says what each missing package would do."""
     words = [*SMALL, "--threads", "2", "--epochs", "1", "--data-dir", "none", "--out", "run"]
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT.format(script=str(ROOT / "train.py")), *words],
@@ -487,15 +487,15 @@ def test_help_fits_80_columns(capsys):
 
 def test_it_is_a_command_of_the_package_too(capsys, here):
     assert run(capsys, *ON_SHAPES, "--out", "script")[0] == 0
-    assert ending.run(minivit, ["train", *ON_SHAPES, "--out", "module"]) == 0
+    assert exits.run(minivit, ["train", *ON_SHAPES, "--out", "module"]) == 0
     script, module = (checkpoint.load(here / name / "last.npz")[0] for name in ("script", "module"))
     assert all((script[name] == module[name]).all() for name in script)
     capsys.readouterr()
-    assert ending.run(minivit, ["train", "--help"]) == 0
+    assert exits.run(minivit, ["train", "--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("usage: python -m minivit train [options]\n")
     assert "  python -m minivit train --resume runs/" in out
-    assert ending.run(minivit, ["train", "--epoch", "1"]) == 2
+    assert exits.run(minivit, ["train", "--epoch", "1"]) == 2
     assert capsys.readouterr().err.endswith("? See python -m minivit train --help.\n")
 
 
@@ -529,7 +529,7 @@ def test_without_tqdm_there_is_help_and_one_line_says_what_is_missing(here, prog
 
 @pytest.mark.parametrize(("name", "classes"), [("cifar10", 10), ("cifar100", 100)])
 def test_either_cifar_trains_by_the_same_command(capsys, here, monkeypatch, name, classes):
-    """The classes follow from the data; every ingredient of the recipes finds its way."""
+    """The number of classes follows from the data, and every augmentation works with it."""
     form = next(f for f in published.RELEASES if f.dataset == name and f.label_bytes)
     monkeypatch.setattr(cifar, "IMAGES_PER_FILE", 20)
     folder = here / "data" / form.folder

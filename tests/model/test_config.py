@@ -1,4 +1,4 @@
-"""Sizes: those that are published have their published number of parameters; others are refused."""
+"""Config: published models have their published parameter counts; invalid sizes are refused."""
 
 import json
 
@@ -123,18 +123,18 @@ def test_unknown_variants(name):
 
 def test_a_config_is_plain_data():
     config = Config(pool="mean", dropout=0.1)
-    assert Config(**json.loads(json.dumps(config.to_dict()))) == config
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert {config: 1}[Config(pool="mean", dropout=0.1)] == 1
     with pytest.raises(AttributeError):
         config.dim = 3
     assert (config.patches, config.tokens, Config().tokens) == (64, 64, 65)
 
 
-def test_a_config_of_a_time_with_fewer_fields_is_read_as_it_was_meant():
-    """A checkpoint says of its model what there was to say when it was written."""
+def test_a_config_with_fewer_fields_means_their_defaults():
+    """A checkpoint holds the fields that existed when it was written."""
     old = {"image_size": 32, "patch_size": 4, "channels": 3, "classes": 10, "dim": 64, "depth": 4}
     old |= {"heads": 4, "mlp_dim": 128, "pool": "mean", "gelu": "tanh", "dropout": 0.1}
-    new = Config(**old)
+    new = Config.from_dict(old)
     assert {name: new.to_dict()[name] for name in old} == old
     assert (new.drop_path, new.patch_dropout, new.init) == (0.0, 0.0, "xavier")
     assert "patch_dropout" not in ViT(new).parts

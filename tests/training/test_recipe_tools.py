@@ -1,7 +1,8 @@
-"""What a recipe can ask for besides: micro-batches, soft targets, whitening, all of it at once."""
+"""Optional parts of a recipe: micro-batches, soft targets, whitening, and all of them at once."""
 
 import importlib.util
 import json
+import re
 import signal
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from runs import data, left_behind
 
 from minivit import Config
 from minivit.arrays.backend import to_device, to_host
-from minivit.commands import exits as ending
+from minivit.commands import exits
+from minivit.commands.arguments import flag
 from minivit.data import Dataset
 from minivit.data.normalise import normalise
 from minivit.layers import OverlappingPatches
@@ -279,6 +281,7 @@ OPTIONS = {  # option: its words, part of config.json, value there
     "erasing": (["--erasing", "0.25"], "recipe", 0.25),
     "mixup": (["--mixup", "0.8"], "recipe", 0.8),
     "cutmix": (["--cutmix", "1"], "recipe", 1.0),
+    "clip": (["--clip", "0.5"], "recipe", 0.5),
     "ema": (["--ema", "0.99"], "recipe", 0.99),
     "micro_batch": (["--micro-batch", "4"], "recipe", 4),
     "whiten": (["--whiten"], "recipe", True),
@@ -303,7 +306,7 @@ def here(tmp_path, monkeypatch):
 
 def described(here, *words):
     """config.json of a run so begun."""
-    assert ending.run(train.main, [*ON_SHAPES, *words, "--out", "run"]) == 0
+    assert exits.run(train.main, [*ON_SHAPES, *words, "--out", "run"]) == 0
     return json.loads((here / "run/config.json").read_text())
 
 
@@ -318,7 +321,8 @@ def test_every_option_reaches_the_run(here):
 
 def test_what_is_not_asked_for_is_off(here):
     config = described(here, "--no-whiten", "--augment")
-    off = {"policy": "none", "whiten": False, "augment": True, "init": "xavier", "early_share": 0.5}
+    off = {"policy": "none", "whiten": False, "augment": True, "init": "xavier", "clip": 1.0}
+    off |= {"early_share": 0.5}
     for name, (_, part, _) in OPTIONS.items():
         assert config[part][name] == off.get(name, 0), name
     assert not any("ema" in name for name in checkpoint.load(here / "run/last.npz")[0])
@@ -347,7 +351,7 @@ def test_what_is_not_asked_for_is_off(here):
     ],
 )
 def test_a_wrong_value_is_told_in_one_sentence(capsys, here, words, sentence):
-    assert ending.run(train.main, [*ON_SHAPES, *words]) == 2
+    assert exits.run(train.main, [*ON_SHAPES, *words]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1
     assert sentence in err and "Traceback" not in err
@@ -358,15 +362,16 @@ def test_a_wrong_value_is_told_in_one_sentence(capsys, here, words, sentence):
 def test_a_run_goes_on_as_it_was_begun(capsys, here, words):
     described(here, "--ema", "0.9", "--no-augment")
     capsys.readouterr()
-    assert ending.run(train.main, ["--resume", "run", *words]) == 2
+    assert exits.run(train.main, ["--resume", "run", *words]) == 2
     name = words[0].removeprefix("--")
     assert f"last.npz continues as it was begun: {name} is " in capsys.readouterr().err
 
 
 def test_help_names_every_option_within_80_columns(capsys):
-    assert ending.run(train.main, ["--help"]) == 0
+    assert exits.run(train.main, ["--help"]) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    for words, _, _ in OPTIONS.values():
-        assert f"  {words[0].replace('--no-', '--')}" in out
+    for name in (*Config.settings(), *Recipe.settings()):
+        assert re.search(rf"^  {flag(name)}[ ,]", out, re.MULTILINE), name
+    assert "--first" not in out
     assert "how to vary the images:" in out and "--no-augment " in out and "--no-whiten " in out
