@@ -53,6 +53,16 @@ from .vit import ViT
 
 __version__ = VERSION
 
+
+def __getattr__(name):
+    """`load` and `Trained`, imported on demand, because they bring data and training along."""
+    if name in ("load", "Trained"):
+        from . import trained
+
+        return getattr(trained, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "VARIANTS",
     "BackendError",
@@ -65,8 +75,10 @@ __all__ = [
     "Key",
     "MinivitError",
     "RunError",
+    "Trained",
     "ViT",
     "WorkerError",
     "gradcheck",
+    "load",
     "tree",
 ]

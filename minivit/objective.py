@@ -13,6 +13,7 @@ To add one, write a class with these members and give it to `Run(..., objective=
     evaluate(output, targets)      -> sums             one micro-batch, to be judged
     values(sums, count)            -> {name of a metric: its value over `count` images}
     predict(output)                -> what a user is given: probabilities, numbers, ...
+    of(config, recipe)             -> the objective of such a run: a class method, to load its model
 
 `output` (B, outputs) is what the model returns; `doutput` is the gradient of the batch's mean loss
 with respect to it. `share` is the micro-batch's part of the batch: its number of images over the
@@ -70,6 +71,11 @@ class Classification:
     metrics: ClassVar = (Metric("loss", "nats", False), Metric("accuracy", "%", True, "acc"))
     deciding: ClassVar = "accuracy"
     sums: ClassVar = {"loss": float, "correct": int}
+
+    @classmethod
+    def of(cls, config, recipe):
+        """The objective of a run with this model and this recipe."""
+        return cls(config.classes, recipe.smoothing)
 
     def __post_init__(self):
         object.__setattr__(self, "loss", CrossEntropy(self.smoothing))

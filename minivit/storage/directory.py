@@ -30,6 +30,11 @@ class RunDirectory:
         self.config, self.metrics = self.path / "config.json", self.path / "metrics.jsonl"
         self.curves = self.path / "curves.png"
 
+    @property
+    def how_to_resume(self) -> str:
+        """The words that say how to go on with the run."""
+        return f"continue with: python train.py --resume {shell(self.path)}"
+
     @classmethod
     def new(cls, path: str | os.PathLike) -> Self:
         """The directory `path`, for a new run; it is not made yet.

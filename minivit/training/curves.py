@@ -36,7 +36,7 @@ def draw_metric(panel, rows, metric, mark_best):
     """One metric in one panel: training and validation, and the best epoch if it decides that."""
     epochs, scale = [row["epoch"] for row in rows], 100 if metric.unit == "%" else 1
     for part, words in (("train", "training (augmented)"), ("val", "validation")):
-        values = [row[f"{part}_{metric.name}"] for row in rows]
+        values = [row.get(f"{part}_{metric.name}") for row in rows]
         if any(value is None for value in values):
             continue
         values = [scale * value for value in values]

@@ -75,19 +75,20 @@ class Record:
 
 def describe(run):
     """What a `Run` is, as JSON values: config.json, and part of every checkpoint."""
+    plan, dataset = run.plan, run.dataset
     return {
-        "preset": run.preset,
+        "preset": plan.preset,
         "objective": run.objective.name,
-        "device": "cpu" if run.trainer.xp is np else "gpu",
-        "source": run.source,
-        "model": run.config.to_dict(),
-        "recipe": run.recipe.to_dict(),
+        "device": "cpu" if plan.xp is np else "gpu",
+        "source": {"dataset": plan.dataset, "data_dir": plan.data_dir},
+        "model": plan.config.to_dict(),
+        "recipe": plan.recipe.to_dict(),
         "dataset": {
-            "name": run.dataset.name,
-            "classes": list(run.dataset.classes),
+            "name": dataset.name,
+            "classes": list(dataset.classes),
             "mean": run.mean,
             "std": run.std,
-            "sha256": fingerprint(run.dataset),
+            "sha256": fingerprint(dataset),
         },
     }
 

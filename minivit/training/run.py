@@ -9,36 +9,34 @@ import numpy as np
 
 from ..arrays.backend import to_device
 from ..data import batches
+from ..data.dataset import Dataset
 from ..data.normalise import channel_statistics
 from ..errors import ConfigError, DivergedError
 from ..objective import Classification, deciding_metric
+from ..parallel.workers import Workers
 from ..start.whitening import patch_whitening
-from ..text import shell
 from . import curves
+from .plan import Plan
 from .progress import Progress, epoch_line
 from .record import Record, describe
 from .signals import Interrupted, Interrupts
 from .trainer import Trainer
 
 WHITENED = 500  # images whose patches decide the start of the patch embedding
-NOWHERE = {"dataset": None, "data_dir": None}
 
 
 class Run:
-    """One training run of `config` by `recipe` on `dataset`, written to `directory`.
+    """One training run: what `plan` says, on `dataset`.
 
-    objective: by default the classification of the data set's classes. `preset` and `source` (where
-    the data came from: {"dataset": ..., "data_dir": ...}) are for the record. Construct it,
-    `resume` it or not, then `train`.
+    workers: a `Workers` inside its `with`; objective: by default the classification of the model's
+    classes. A plan that goes on with a saved run starts where that was saved; this raises
+    CheckpointError if the data set or the objective is not that run's.
     """
 
-    def __init__(
-        self, config, recipe, dataset, directory, workers, xp=np, preset="", source=NOWHERE,
-        objective=None,
-    ):  # fmt: skip
-        self.config, self.recipe, self.dataset = config, recipe, dataset
-        self.directory, self.preset, self.source = directory, preset, source
-        self.objective = objective or Classification(config.classes, recipe.smoothing)
+    def __init__(self, plan: Plan, dataset: Dataset, workers: Workers, objective=None):
+        self.plan, self.dataset, self.directory = plan, dataset, plan.directory
+        config, recipe, xp = plan.config, plan.recipe, plan.xp
+        self.objective = objective or Classification.of(config, recipe)
         self.training, self.validation = batches.split(
             len(dataset.train_images), recipe.val_fraction, recipe.seed
         )
@@ -59,7 +57,9 @@ class Run:
         self.images = to_device(dataset.train_images, xp)
         self.targets = to_device(dataset.train_labels, xp)
         self.log_every = 10 if xp is np else 50
-        self.record = Record(directory, self.trainer, describe(self))
+        self.record = Record(self.directory, self.trainer, describe(self))
+        if plan.saved:
+            self.resume(plan.saved.path)
 
     def whiten(self):
         """Start the patch embedding from the training images' own patches."""
@@ -71,11 +71,11 @@ class Run:
         for params in (trainer.params, trainer.evaluated):
             params["patch"]["w"][...] = to_device(w.astype(np.float32), trainer.xp)
 
-    def resume(self, path):
+    def resume(self, path) -> None:
         """Go on from the checkpoint `path`. Raises CheckpointError if it is not of this run."""
         self.record.resume(path)
 
-    def train(self):
+    def train(self) -> dict[str, float]:
         """Train to the end, test once -> the test's metrics, {name: value}.
 
         Raises DivergedError when the loss is no longer finite, Interrupted after Ctrl-C.
@@ -89,39 +89,41 @@ class Run:
                 raise
             except KeyboardInterrupt:  # a second one: what was saved last is what there is
                 number = stop.number or signal.SIGINT
-                raise Interrupted(f"stopped at once; {self.way_on()}", number) from None
+                words = f"stopped at once; {self.directory.how_to_resume}"
+                raise Interrupted(words, number) from None
 
     def epochs(self, stop):
         """All epochs that are left. Raises Interrupted once `stop.number` is set."""
         trainer, began = self.trainer, time.monotonic() - self.record.elapsed
         progress = Progress(trainer.work, trainer.step, trainer.steps, self.objective)
         try:
-            while self.record.epochs_done < self.recipe.epochs:
+            while self.record.epochs_done < self.plan.recipe.epochs:
                 self.epoch(progress, stop, began)
                 if stop.number:
-                    self.interrupted(stop)
+                    self.leave(stop)
         finally:
             progress.close()
 
     def epoch(self, progress, stop, began):
         """The steps of one epoch, or what is left of it; then validation, metrics, checkpoint."""
-        trainer, recipe, record = self.trainer, self.recipe, self.record
+        trainer, recipe, record = self.trainer, self.plan.recipe, self.record
         number = record.epochs_done + 1
         started, count_before = time.monotonic(), trainer.sums.count
         with closing(batches.prefetch(self.batches(number))) as ready:
             for images, targets in ready:
                 trainer.train_step(images, targets)
                 if stop.number:
-                    self.read_sums()
+                    self.metrics_so_far()  # what has diverged is not saved
                     record.elapsed = time.monotonic() - began
                     record.save()
-                    self.interrupted(stop)
+                    self.leave(stop)
                 if trainer.step % self.log_every == 0:
-                    values = self.values(self.read_sums())
+                    values = self.metrics_so_far()
                     seconds = max(time.monotonic() - started, 1e-9)
                     speed = (trainer.sums.count - count_before) / seconds
                     progress.update(f"{number}/{recipe.epochs}", trainer.step, values, speed)
-        sums, seconds = self.read_sums(), time.monotonic() - started
+        training, seconds = self.metrics_so_far(), time.monotonic() - started
+        count = trainer.sums.count - count_before
         validation = self.validate()
         if not all(math.isfinite(value or 0) for value in validation.values()):
             raise self.diverged(trainer.step)
@@ -129,10 +131,10 @@ class Run:
         row = {
             "epoch": number,
             "step": trainer.step,
-            **{f"train_{name}": value for name, value in self.values(sums).items()},
+            **{f"train_{name}": value for name, value in training.items()},
             **{f"val_{name}": value for name, value in validation.items()},
             "lr": trainer.lr(),
-            "images_per_second": (sums["count"] - count_before) / max(seconds, 1e-9),
+            "images_per_second": count / max(seconds, 1e-9),
             "elapsed_s": record.elapsed,
         }
         record.close_epoch(row)
@@ -140,7 +142,7 @@ class Run:
 
     def batches(self, number):
         """What is left of epoch `number`: batches of prepared images and targets."""
-        trainer, recipe = self.trainer, self.recipe
+        trainer, recipe = self.trainer, self.plan.recipe
         first = trainer.step - self.record.epochs_done * self.steps_per_epoch
         return batches.epoch(
             self.images,
@@ -150,7 +152,7 @@ class Run:
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             first_step=first,
-            prepare=recipe.preparation(self.config.classes),
+            prepare=recipe.preparation(self.plan.config.classes),
         )
 
     def validate(self):
@@ -160,16 +162,12 @@ class Run:
         chosen = to_device(self.validation, self.trainer.xp)
         return self.trainer.evaluate(self.images[chosen], self.targets[chosen])
 
-    def values(self, sums):
-        """The metrics of an epoch so far."""
-        return self.objective.values(sums, sums["count"])
-
-    def read_sums(self):
-        """The trainer's sums. Raises DivergedError if a step was not finite."""
+    def metrics_so_far(self):
+        """Those of this epoch's training. Raises DivergedError if a step was not finite."""
         sums = self.trainer.read_sums()
         if sums["bad_step"] is not None:
             raise self.diverged(sums["bad_step"])
-        return sums
+        return self.objective.values(sums, sums["count"])
 
     def diverged(self, step):
         """The error that says at which step the loss was lost, and what is left."""
@@ -179,15 +177,10 @@ class Run:
             "Try a lower --lr or a longer --warmup."
         )
 
-    def interrupted(self, stop):
+    def leave(self, stop):
         """Raise Interrupted, saying how to go on."""
-        stop.leaving = True
         done = f"stopped after step {self.trainer.step} of {self.trainer.steps}"
-        raise Interrupted(f"{done}; {self.way_on()}", stop.number)
-
-    def way_on(self):
-        """The words that say how to go on."""
-        return f"continue with: python train.py --resume {shell(self.directory.path)}"
+        stop.leave(f"{done}; {self.directory.how_to_resume}")
 
     def finish(self):
         """Look at the test set, once, with the final weights; draw the curves -> its metrics."""
@@ -195,7 +188,7 @@ class Run:
         images = to_device(self.dataset.test_images, xp)
         targets = to_device(self.dataset.test_labels, xp)
         result = self.trainer.evaluate(images, targets)
-        of = {"weights": "running mean of the weights"} if self.recipe.ema else {}
+        of = {"weights": "running mean of the weights"} if self.plan.recipe.ema else {}
         self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})
         metric = deciding_metric(self.objective)
         title = f"{self.dataset.name}: test {metric.name} {metric.number(result[metric.name])}"

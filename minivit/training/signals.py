@@ -38,6 +38,11 @@ class Interrupts:
         for number, handler in self._old.items():
             signal.signal(number, handler)
 
+    def leave(self, message):
+        """Raise Interrupted. From now on no signal disturbs the way out."""
+        self.leaving = True
+        raise Interrupted(message, self.number)
+
     def _arrived(self, number, frame):
         if self.number is None:
             self.number = number

@@ -34,7 +34,7 @@ class Trainer:
     def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None):
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
-        self.objective = objective or Classification(config.classes, recipe.smoothing)
+        self.objective = objective or Classification.of(config, recipe)
         self.model = ViT(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
         self.mean = to_device(np.asarray(mean, np.float32), xp)

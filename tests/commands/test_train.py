@@ -17,10 +17,10 @@ from program import ROOT, few_shapes, train
 
 from minivit.__main__ import main as minivit
 from minivit.commands import exits
-from minivit.commands import train as command_train
 from minivit.data.sources import cifar, published, shapes
 from minivit.storage import checkpoint
 from minivit.storage.lock import locked
+from minivit.training import plan
 
 SIZES = ["--patch-size", "16", "--dim", "8", "--depth", "1", "--heads", "2", "--mlp-dim", "8"]
 SMALL = [*SIZES, "--preset", "smoke", "--device", "cpu", "--threads", "1"]
@@ -273,10 +273,8 @@ def on_a_gpu(directory):
 def test_a_run_goes_on_where_it_was_begun(capsys, done, monkeypatch):
     unfinish(done)
     asked = []
-    select = command_train.select
-    monkeypatch.setattr(
-        command_train, "select", lambda device: asked.append(device) or select("cpu")
-    )
+    select = plan.select
+    monkeypatch.setattr(plan, "select", lambda device: asked.append(device) or select("cpu"))
     assert run(capsys, "--resume", "done")[0] == 0
     assert asked == ["cpu"]
     for words in ([], ["--device", "cpu"]):
@@ -297,7 +295,7 @@ def test_a_result_is_not_thrown_away(capsys, done, here):
     meta["position"]["epochs_done"] = 0  # as if of an earlier epoch
     checkpoint.save(done / "best.npz", arrays, meta)
     before = {path.name: path.read_bytes() for path in done.iterdir()}
-    sentence = "done is complete; going on from done/best.npz would take its result away. Copy"
+    sentence = "done is complete; going on from done/best.npz would overwrite its result. Copy"
     refused(capsys, 2, sentence, "--resume", "done/best.npz")
     assert {path.name: path.read_bytes() for path in done.iterdir()} == before
 
@@ -343,7 +341,7 @@ def test_a_run_on_pictures_goes_on_from_any_directory(capsys, here, monkeypatch)
     assert (here / "run/metrics.jsonl").read_text() == recorded
     (here / "pets").rename(here / "moved")
     unfinish(here / "run")
-    sentence = f"{here / 'pets'}, which is not there: say with --dataset DIR where they are."
+    sentence = f"{here / 'pets'}, which is not there: give their directory with --dataset DIR."
     refused(capsys, 1, sentence, "--resume", "../run")
     assert run(capsys, "--resume", "../run", "--dataset", "../moved")[0] == 0
     assert (here / "run/metrics.jsonl").read_text() == recorded

@@ -25,6 +25,7 @@ from minivit.start.whitening import whitening
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 from minivit.training import run
+from minivit.training.plan import Plan
 from minivit.training.recipe import Recipe
 from minivit.training.run import Run
 from minivit.training.signals import Interrupted
@@ -183,7 +184,7 @@ def pictures(train=22, test=7):
 @pytest.fixture
 def make(workers, tmp_path):
     def make(name="run", recipe=WITH_ALL, config=EVERYTHING, xp=np, by=workers):
-        return Run(config, recipe, pictures(), RunDirectory(tmp_path / name), by, xp)
+        return Run(Plan(config, recipe, RunDirectory(tmp_path / name), xp=xp), pictures(), by)
 
     return make
 

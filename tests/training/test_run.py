@@ -21,6 +21,7 @@ from minivit.parallel.workers import Workers
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 from minivit.training import run
+from minivit.training.plan import Plan
 from minivit.training.progress import Progress
 from minivit.training.recipe import Recipe
 from minivit.training.run import Run
@@ -58,7 +59,7 @@ def workers(monkeypatch):
 @pytest.fixture
 def make(workers, tmp_path):
     def make(name="run", config=CONFIG, recipe=RECIPE, data=DATA):
-        return Run(config, recipe, data, RunDirectory(tmp_path / name), workers)
+        return Run(Plan(config, recipe, RunDirectory(tmp_path / name)), data, workers)
 
     return make
 

@@ -1,0 +1,155 @@
+"""Plan: all that is decided before a run, fresh or resumed, in one immutable value."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from .. import data
+from ..arrays.backend import select, special
+from ..config import Config
+from ..data import Dataset
+from ..errors import ConfigError, DataError
+from ..storage.directory import RunDirectory
+from .early_steps import SmallerViT
+from .presets import PRESETS
+from .recipe import Recipe
+from .saved_run import SavedRun, refuse_another_run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    config, recipe   the model and how it is trained
+    directory        where it writes; None until the data set's name is known, which is part of it
+    preset           the name of the preset that config and recipe began with
+    dataset          the data set: a name, or a directory of images
+    data_dir         where the files of a named data set are; None for the usual place
+    xp               numpy or cupy: where it computes
+    saved            the run that it goes on with; None for a fresh one
+    """
+
+    config: Config
+    recipe: Recipe
+    directory: RunDirectory | None
+    preset: str = ""
+    dataset: str | None = None
+    data_dir: str | None = None
+    xp: ModuleType = np
+    saved: SavedRun | None = None
+
+    @classmethod
+    def fresh(cls, options: dict) -> "Plan":
+        """A new run. options: {name: value} of those that were given: fields of Config, Recipe and
+        Plan, "device" and "out".
+
+        Raises ConfigError for values that do not go together and for an "out" that holds a run,
+        BackendError for a device or a library that is missing.
+        """
+        xp = select(options.get("device", "auto"))
+        preset = options.get("preset", "tiny" if xp is np else "base")
+        plan = cls(
+            Config(**{**PRESETS[preset].model, **chosen(options, Config)}),
+            Recipe(**{**PRESETS[preset].recipe, **chosen(options, Recipe)}),
+            RunDirectory.new(options["out"]) if "out" in options else None,
+            preset,
+            options.get("dataset", "auto"),
+            options.get("data_dir"),
+            xp,
+        )
+        return plan._with_its_libraries()
+
+    @classmethod
+    def resumed(cls, path: str | os.PathLike, options: dict) -> "Plan":
+        """The rest of the run that the checkpoint or directory `path` holds.
+
+        It goes on as it was begun: of the options only "device", "dataset" and "data_dir" (where
+        the same images are now) may differ. Raises ConfigError for others, and where a result or
+        another run would be overwritten; CheckpointError, DataError and BackendError for a
+        checkpoint, images or a device that are not there.
+        """
+        saved = SavedRun.read(path)
+        asked = {**chosen(options, Config), **chosen(options, Recipe)}
+        saved.refuse_options(**asked, **chosen(options, ("preset",)))
+        directory = RunDirectory(saved.path.parent)
+        out = options.get("out", directory.path)
+        if Path(out).resolve() != directory.path.resolve():
+            raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {out}.")
+        refuse_another_run(directory, saved)
+        if directory.result() and not saved.complete:
+            raise ConfigError(
+                f"{directory.path} is complete; going on from {saved.path} would overwrite its "
+                "result. Copy the checkpoint to a directory of its own and resume that."
+            )
+        dataset, data_dir = saved.meta["source"]["dataset"], saved.meta["source"]["data_dir"]
+        if data_dir and not Path(data_dir).exists():
+            data_dir = None
+        plan = cls(saved.config, saved.recipe, directory, saved.meta["preset"], dataset, data_dir)
+        plan = replace(plan, saved=saved, **chosen(options, ("dataset", "data_dir")))
+        return plan if plan.finished else plan._on_its_device(options.get("device", "auto"))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run that it goes on with has been trained and tested already."""
+        return bool(self.saved and self.saved.complete and self.directory.result())
+
+    def for_data(self, dataset: Dataset, asked: dict) -> "Plan":
+        """The same for a data set that is loaded: its sizes, and where it is to be found again.
+
+        asked: the options that were given. Raises ConfigError where they ask for other sizes.
+        """
+        config = fitted(self.config, dataset, asked)
+        if self.recipe.early_size:
+            SmallerViT(config, self.recipe.early_size)  # raises where it does not fit
+        if self.dataset in data.NAMES:  # "auto" becomes what it was this time
+            place = (
+                data.directory(self.data_dir) if data.SOURCES[dataset.name].in_data_dir else None
+            )
+            source = {"dataset": dataset.name, "data_dir": place and os.path.abspath(place)}
+        else:
+            path = os.path.abspath(os.path.expanduser(self.dataset))
+            source = {"dataset": path, "data_dir": None}
+        directory = self.directory
+        if directory is None:
+            directory = RunDirectory.numbered("runs", f"{dataset.name}-{self.preset}")
+        return replace(self, config=config, directory=directory, **source)
+
+    def _on_its_device(self, device):
+        """On the device it was begun on, unless another one is asked for."""
+        if self.dataset not in data.NAMES and not os.path.isdir(self.dataset):
+            raise DataError(
+                f"{self.directory.path} was begun with the images in {self.dataset}, which is not "
+                "there: give their directory with --dataset DIR."
+            )
+        xp = select(self.saved.device if device == "auto" else device)
+        return replace(self, xp=xp)._with_its_libraries()
+
+    def _with_its_libraries(self):
+        """Itself. Raises BackendError now for a library that the first step would miss."""
+        if self.config.gelu == "erf":
+            special(self.xp.zeros(0))
+        return self
+
+
+def chosen(options, kind):
+    """Those of the options that are fields of `kind`, or among the names in it."""
+    names = kind if isinstance(kind, tuple) else kind.settings()
+    return {name: options[name] for name in names if name in options}
+
+
+def fitted(config, dataset, asked):
+    """`config` with the data's image size, channels and classes, unless others were asked for."""
+    height, width, channels = dataset.train_images.shape[1:]
+    if height != width:
+        raise ConfigError(f"{dataset.name}: images are {height} x {width}; they must be square")
+    sizes = {"image_size": height, "channels": channels, "classes": len(dataset.classes)}
+    for name, size in sizes.items():
+        if asked.get(name, size) != size:
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(
+                f"{option} {asked[name]}: {dataset.name} has {size}; leave the option out"
+            )
+    return replace(config, **sizes)
