@@ -1,36 +1,37 @@
-"""minivit: the Vision Transformer from scratch in NumPy, every gradient written by hand.
+"""minivit: the Vision Transformer in pure NumPy, with every gradient written by hand.
 
-A layer is three methods. It keeps nothing itself: what backward needs, forward returns as `cache`.
+A layer has three methods. It holds hyper-parameters only: what backward needs, forward returns as
+`cache`.
 
     init(rng)                     -> params       its weights, a nested dict of arrays
-    forward(params, x, key=None)  -> y, cache     key=None means evaluation: no dropout
-    backward(dy, cache)           -> dx, grads    grads has params' names and shapes
+    forward(params, x, key=None)  -> y, cache     key: see `arrays/keys.py`; None: evaluation
+    backward(dy, cache)           -> dx, grads    grads has the names and shapes of params
 
-`dfoo` is dLoss/dfoo, one number for each number of foo, and has foo's shape. backward is the chain
-rule: from dy it computes the gradients of the layer's own weights, and dx. A layer's x is the y of
-the layer before, so its dx is that layer's dy, and the gradient travels back to the image.
+`dfoo` is dLoss/dfoo and has the shape of foo. backward is the chain rule: from dy it computes the
+gradients of the layer's weights, and dx. The x of a layer is the y of the layer before it, so its
+dx is the dy of that layer; in this way the gradient goes back to the image.
 
-Read it in this order:
+Read the files in this order:
 
     layers/linear.py         the protocol on the simplest layer
-    layers/layernorm.py      the first backward worth deriving (README.md does it step by step)
-    layers/attention.py      queries, keys, values and softmax, and all of it backwards
-    layers/gelu.py, mlp.py   what happens to each token on its own
-    layers/block.py          how layers compose
+    layers/layernorm.py      the first backward that is worth deriving (README.md does it)
+    layers/attention.py      queries, keys, values and softmax, and their gradients
+    layers/gelu.py, mlp.py   what happens to each token separately
+    layers/block.py          how layers are composed
     layers/patchify.py, overlapping.py, tokens.py, pool.py
-                             from image to tokens, from tokens to one vector
+                             from the image to tokens, from tokens to one vector
     vit.py                   the whole model
-    layers/cross_entropy.py  where the gradient begins
-    gradcheck.py             how we know that all of it is right
-    layers/dropout.py, drop_path.py, patch_dropout.py, chance.py
-                             randomness that can be repeated
-    starts.py                first weights that learn faster
-    smaller.py               fewer tokens first, by the same weights
-    optim.py, muon.py, training/              how it learns
+    layers/cross_entropy.py  the loss, where the gradient begins
+    gradcheck.py             how we know that all gradients are right
+    arrays/keys.py, layers/dropout.py, drop_path.py, patch_dropout.py
+                             random numbers that can be repeated
+    start/                   first values of the weights
+    optim/                   from gradients to steps
+    training/                the training loop and what belongs to a run
 
-Letters: B images of H x W x C pixels, P the side of a patch, N patches, T tokens (N, and one more
-with a class token), D the width of a token, `heads` of K = D / heads numbers, M the MLP's hidden
-width. A token is one row of D numbers; "(..., D)" is any number of them.
+Letters: B images of H x W x C pixels and channels, P the side of a patch, N patches, T tokens (N,
+or N + 1 with a class token), D the width of a token, `heads` of K = D / heads numbers, M the MLP's
+hidden width. A token is one row of D numbers; "(..., D)" is any number of them.
 """
 
 from . import gradcheck

@@ -1,18 +1,18 @@
-"""Are the gradients right? Compare every hand-written backward with differences of its forward.
+"""Check gradients: compare every hand-written backward with finite differences of its forward.
 
-A layer maps x to y. A random dy turns y into one number, L = sum(y * dy), whose gradient by y is
-dy; so backward(dy) claims to be dL/dx and dL/dparam. Central differences ask the forward alone:
+A layer maps x to y. A random dy turns y into one number, L = sum(y * dy). The gradient of L by y is
+dy, so backward(dy) should return dL/dx and dL/dparam. Central differences need the forward only:
 
     dL/dx[i] ~ (L(x + h e_i) - L(x - h e_i)) / 2h        e_i: 1 at element i, 0 elsewhere
 
-in float64 with h = 1e-5. The error of rounding grows as eps / h, that of curvature as h^2; here
+in float64 with h = 1e-5. The rounding error grows as eps / h, the error of curvature as h^2; here
 both are below about 1e-10. The error of a leaf (x, or one parameter) is
-max |analytic - numeric| / max |numeric|. Three things make the check honest: dy is random (with
-gamma = 1 and dy = 1 a LayerNorm that returns zeros passes), every parameter is redrawn at random
-(gamma = 1 and zero heads hide mistakes), and names and shapes are compared as well.
+max |analytic - numeric| / max |numeric|. Three things make the check strict: dy is random (with
+gamma = 1 and dy = 1, a LayerNorm whose backward returns zeros would pass), every parameter is
+redrawn at random (gamma = 1 and a zero head hide mistakes), and names and shapes are compared too.
 
-What it cannot see is a wrong forward with a matching backward: for that, tests compare
-forwards with slow, plain computations.
+The check cannot detect a wrong forward with a matching backward. For that, the tests compare each
+forward with a slow, plain computation.
 """
 
 import math
@@ -31,7 +31,7 @@ MODEL_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Check:
-    """One leaf's relative error, and the index and the two values where they differ most."""
+    """The relative error of one leaf; the index where it is largest, and the two values there."""
 
     leaf: str
     error: float
@@ -41,12 +41,12 @@ class Check:
 
 
 def check_layer(layer, x, params=None, key=Key(0), seed=0):
-    """Check dx and every parameter's gradient, element by element -> list of `Check`.
+    """Check dx and the gradient of every parameter, element by element -> list of `Check`.
 
-    `x` is a float64 array, `params` a float64 tree of the same library's arrays (drawn at random
-    in the shapes of `layer.init` if not given); both are moved in place and put back. With `key`
-    every forward meets the same dropout masks. Raises AssertionError when names or shapes of the
-    gradients are not those of the parameters.
+    `x` is a float64 array, `params` a float64 tree of arrays of the same library (by default drawn
+    at random in the shapes of `layer.init`). Both are changed in place and restored. `key` makes
+    every forward use the same dropout masks; with None they are off. Raises AssertionError if the
+    gradients' names or shapes are not those of the parameters.
     """
     rng, xp = np.random.default_rng(seed), array_module(x)
     if params is None:
@@ -68,7 +68,7 @@ def check_layer(layer, x, params=None, key=Key(0), seed=0):
 def check_loss(loss_layer, logits, targets, dloss=0.7):
     """Check the gradient of a loss by its logits, element by element -> `Check`.
 
-    The loss is scaled by `dloss`, not 1, so that a backward that ignores it is caught.
+    The loss is multiplied by `dloss`, which is not 1, to detect a backward that ignores it.
     """
     _, cache = loss_layer.forward(logits, targets)
     dlogits = loss_layer.backward(dloss, cache)
@@ -78,10 +78,10 @@ def check_loss(loss_layer, logits, targets, dloss=0.7):
 
 
 def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
-    """Check the whole chain, from loss to images, in random directions -> list of `Check`.
+    """Check the whole chain from loss to images, in random directions -> list of `Check`.
 
-    A model is too large to move element by element; a direction moves all of a leaf at once. The
-    arrays are moved in place and put back.
+    A model has too many elements to change one at a time; a direction changes all elements of a
+    leaf at once. The arrays are changed in place and restored.
     """
     rng, xp = np.random.default_rng(seed), array_module(images)
     logits, cache = model.forward(params, images, key)
@@ -99,17 +99,17 @@ def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
 
 
 def check_leaf(name, loss, value, gradient):
-    """Move every element of `value` by STEP up and down, and put it back -> `Check`."""
+    """Change each element of `value` by +STEP and -STEP, and restore it -> `Check`."""
     numeric = np.empty(value.shape)
     for index in np.ndindex(value.shape):
         numeric[index] = _difference(loss, value, index)
-    return _verdict(name, to_host(gradient), numeric)
+    return _compare(name, to_host(gradient), numeric)
 
 
 def check_directions(name, loss, value, gradient, rng, xp, directions=3):
-    """Move `value` along a few random unit directions, and put it back -> `Check`.
+    """Change `value` along a few random unit directions, and restore it -> `Check`.
 
-    The slope of the loss along a direction is sum(gradient * direction).
+    The derivative of the loss along a direction is sum(gradient * direction).
     """
     analytic, numeric = np.empty(directions), np.empty(directions)
     start = value.copy()
@@ -120,18 +120,19 @@ def check_directions(name, loss, value, gradient, rng, xp, directions=3):
         value[...] = start + STEP * direction
         up = loss()
         value[...] = start - STEP * direction
-        numeric[i] = (up - loss()) / (2 * STEP)
+        down = loss()
+        numeric[i] = (up - down) / (2 * STEP)
     value[...] = start
-    return _verdict(name, analytic, numeric)
+    return _compare(name, analytic, numeric)
 
 
 def redraw(params, rng, xp=np):
-    """A tree of the same shapes, every number drawn anew: no gamma is 1, no head is 0."""
+    """A tree of the same shapes with standard normal numbers: no gamma is 1, no head is 0."""
     return tree.map(lambda p: to_device(rng.standard_normal(p.shape), xp), params)
 
 
 def compare_names(params, grads):
-    """Raise AssertionError unless gradients have the parameters' names and shapes."""
+    """Raise AssertionError unless the gradients have the parameters' names and shapes."""
     want = {name: leaf.shape for name, leaf in tree.walk(params)}
     got = {name: leaf.shape for name, leaf in tree.walk(grads)}
     for name in sorted(want.keys() | got.keys()):
@@ -148,7 +149,7 @@ def _paired(params, grads):
 
 def _difference(loss, value, index):
     """The central difference of `loss` along one element."""
-    start = value[index].copy()  # on a GPU value[index] is a view
+    start = value[index].copy()  # on a GPU value[index] is a view, so copy it
     value[index] = start + STEP
     up = loss()
     value[index] = start - STEP
@@ -157,17 +158,17 @@ def _difference(loss, value, index):
     return (up - down) / (2 * STEP)
 
 
-def _verdict(name, analytic, numeric):
-    """Compare two arrays of slopes -> `Check`. NaN counts as infinitely wrong.
+def _compare(name, analytic, numeric):
+    """Compare two arrays of derivatives -> `Check`. The error of NaN is infinite.
 
-    Where all of `numeric` is 0 there is no scale, and the error is the difference itself.
+    If all of `numeric` is 0, the error is the difference itself, not relative.
     """
     if analytic.shape != numeric.shape:
         raise AssertionError(f"gradient {name}: shape {analytic.shape}, value {numeric.shape}")
-    wrong = np.abs(analytic - numeric)
-    index = np.unravel_index(int(np.argmax(wrong)), wrong.shape) if wrong.size else ()
-    scale = float(np.max(np.abs(numeric), initial=0.0))
-    worst = float(wrong[index]) if wrong.size else 0.0
-    error = worst / scale if scale else worst
-    error = error if math.isfinite(error) else math.inf
+    difference = np.abs(analytic - numeric)
+    index = np.unravel_index(int(np.argmax(difference)), difference.shape)
+    scale = float(np.max(np.abs(numeric)))
+    error = float(difference[index]) / scale if scale else float(difference[index])
+    if not math.isfinite(error):
+        error = math.inf
     return Check(name, error, tuple(map(int, index)), float(analytic[index]), float(numeric[index]))

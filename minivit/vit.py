@@ -1,15 +1,15 @@
-"""The Vision Transformer, whole: images in, logits out, and the way back.
+"""The whole Vision Transformer: from images to logits, and back.
 
     x = patchify(images)                                (B, N, P*P*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
-    x = class_token(x)        with pool "class"         (B, T, D), T = N + 1
+    x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
     x = position(x)
-    x = patch_dropout(x)      with its rate above 0     fewer tokens, in training
+    x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
     x = block(x)              depth times
     logits = head(pool(norm(x)))                        (B, classes)
 
-    backward: the same parts from the last to the first; the dx of each is the dy of the next
+    backward: the same parts in reverse order; the dx of each is the dy of the next
 
 Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words", arXiv:2010.11929, eq. 1 to 4.
 """
@@ -35,16 +35,15 @@ from .layers import (
     SequencePool,
     TransformerBlock,
 )
-from .start import redraw
+from .start import apply_start
 
 
 class ViT:
-    """A Vision Transformer of the sizes in `config`; it holds its parts and no numbers.
+    """A Vision Transformer with the sizes of `config`. It holds its layers, but no parameters.
 
-    `init` makes the parameters, `forward` and `backward` are the two halves of a training step,
-    `predict` is the forward that keeps nothing. Parameters, gradients and caches have the names of
-    `self.parts`, in the order in which an image meets them; `params` may leave out the parts that
-    have no parameters.
+    `init` returns the parameters. `forward` and `backward` are what a training step needs;
+    `predict` is a forward without cache. Parameters, gradients and caches have the names of
+    `self.parts`, in this order. `params` may lack the parts that have no parameters.
     """
 
     def __init__(self, config=None):
@@ -52,7 +51,7 @@ class ViT:
 
     @cached_property
     def parts(self):
-        """The layers in order: name -> layer."""
+        """The layers by name, in the order in which they are applied."""
         c, parts = self.config, {}
         if c.patch_overlap:
             parts["patchify"] = OverlappingPatches(c.patch_size, c.patch_overlap)
@@ -63,7 +62,7 @@ class ViT:
             parts["class_token"] = ClassToken(c.dim)
         parts["position"] = PositionEmbedding(c.tokens, c.dim)
         if c.patch_dropout:
-            prefix_tokens = c.tokens - c.patches  # the class token, if there is one, is no patch
+            prefix_tokens = c.tokens - c.patches  # 1 with a class token, else 0
             parts["patch_dropout"] = PatchDropout(c.patch_dropout, prefix_tokens)
         parts["dropout"] = Dropout(c.dropout)
         gelu = Gelu() if c.gelu == "tanh" else GeluErf()
@@ -82,12 +81,12 @@ class ViT:
         return parts
 
     def init(self, rng):
-        """Parameters as float64 NumPy arrays (rng a NumPy Generator, or None for shapes only)."""
+        """Parameters as float64 NumPy arrays. rng: a NumPy Generator, or None for shapes only."""
         params = {name: part.init(rng) for name, part in self.parts.items()}
-        return params if rng is None else redraw(params, self.config, rng)
+        return params if rng is None else apply_start(params, self.config, rng)
 
     def forward(self, params, images, key=None):
-        """images (B, H, W, C), floats -> logits (B, classes), cache. `key` is a `Key`, or None."""
+        """images (B, H, W, C), floats -> logits (B, classes), cache. key: a `Key`, or None."""
         self.check(images)
         x, cache = images, {}
         for name, part in self.parts.items():
@@ -102,7 +101,7 @@ class ViT:
         return dx, grads
 
     def predict(self, params, images):
-        """images (B, H, W, C) -> logits (B, classes); every cache is dropped at once."""
+        """images (B, H, W, C) -> logits (B, classes). Drops the cache of each part at once."""
         self.check(images)
         x = images
         for name, part in self.parts.items():

@@ -1,8 +1,10 @@
-"""Arrays: NumPy or CuPy, and what is made of their arrays.
+"""Arrays of NumPy or CuPy: the only room that the layers know.
 
-backend.py     which library owns an array, and which one to start with
-tree.py        nested dicts of arrays: parameters, gradients
-keys.py        randomness with an address, so that it can be repeated
-gpu.py         whether CuPy can compute here, and if not, what to install
-shape_only.py  arrays without numbers, for `minivit.costs`
+    backend.py      find the library that owns an array, choose the library of a run
+    tree.py         nested dicts of arrays: parameters, gradients
+    keys.py         keys: random numbers that can be repeated
+    gpu.py          whether CuPy can compute here, and if not, what to install
+    shape_only.py   arrays without numbers, for `minivit.costs`
+
+Importing it never imports CuPy.
 """

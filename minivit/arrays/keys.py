@@ -1,12 +1,12 @@
-"""Keys: randomness that is addressed, not drawn.
+"""Keys: random numbers that have an address.
 
-A generator that is passed around gives numbers that depend on who asked first. A `Key` is an
-address instead: (seed, step, index of the first image, path of the layer). The same address
-always gives the same numbers, so a mask does not depend on the number of threads, on how the
-batch was cut, on a second forward, or on whether the run was resumed.
+The numbers of a shared generator depend on the order of calls. A `Key` is an address instead:
+(seed, step, index of the first image, path of the layer). The same address always gives the same
+numbers. So a mask does not depend on the number of workers, on how the batch is divided, on a
+second forward, or on whether the run was resumed.
 
-The numbers come from Philox, a counter-based generator: number i of a stream is computed from
-(key, counter i) alone, so image 17's numbers can be had without image 16's.
+The numbers come from Philox, a counter-based generator: it computes number i of a stream from
+(key, counter i) only, so the numbers of image 17 do not need those of image 16.
 Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"; `numpy.random.Philox`.
 """
 
@@ -20,13 +20,13 @@ NUMBERS_PER_COUNT = 16  # one Philox 4x64 counter makes 256 bits: sixteen 16-bit
 
 
 def generator(seed, purpose, *where):
-    """A NumPy Generator for one use: (seed, purpose, epoch, step, ...) -> its own stream."""
+    """A NumPy Generator for one use; (seed, purpose, epoch, step, ...) names its own stream."""
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *where])
 
 
 @dataclass(frozen=True)
 class Key:
-    """Where in the run we are. `first` is the index in the batch of the first image at hand."""
+    """An address in a run. `first` is the index in the batch of the (micro-batch's) first image."""
 
     seed: int
     step: int = 0
@@ -38,10 +38,10 @@ class Key:
         return replace(self, path=f"{self.path}.{name}")
 
     def uint16(self, shape):
-        """Uniform 16-bit integers of `shape` (B, ...), the same for an image however cut.
+        """Uniform 16-bit integers of `shape` (B, ...), always on the host.
 
-        Each image owns a whole number of Philox counters, so the numbers of image `first + i`
-        stand at a place that only its index in the batch decides.
+        Each image has its own whole number of Philox counters. So the numbers of an image depend
+        on its index in the batch, `first + i`, not on how the batch is divided.
         """
         images, per_image = shape[0], math.prod(shape[1:])
         counts = -(-per_image // NUMBERS_PER_COUNT)  # rounded up

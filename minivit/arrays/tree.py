@@ -1,14 +1,14 @@
 """Nested dicts of arrays, such as parameters and their gradients.
 
 A tree is a dict whose values are arrays or trees. Its leaves have dotted names
-(`block3.attn.qkv.w`); two trees pair by name, and the result has the first one's order.
+(`block3.attn.qkv.w`). Two trees pair by name; the result has the order of the first.
 """
 
 import math
 
 
 def walk(tree, prefix=""):
-    """Yield (dotted name, leaf) for every leaf, in the tree's own order."""
+    """Yield (dotted name, leaf) for every leaf, in the order of the tree."""
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from walk(value, f"{prefix}{name}.")
@@ -17,7 +17,10 @@ def walk(tree, prefix=""):
 
 
 def map(function, tree, *others):
-    """The tree of function(leaf, leaf of each other tree of the same names, ...)."""
+    """The tree of function(leaf, the other trees' leaves of the same name, ...).
+
+    Raises KeyError if another tree lacks a leaf.
+    """
     return {
         name: map(function, value, *(other[name] for other in others))
         if isinstance(value, dict)
@@ -27,7 +30,7 @@ def map(function, tree, *others):
 
 
 def unwalk(leaves):
-    """The tree of (dotted name, leaf) pairs: `walk` undone, branches without leaves left out."""
+    """The tree of (dotted name, leaf) pairs: the inverse of `walk`, without empty branches."""
     tree = {}
     for dotted, leaf in leaves:
         *path, name = dotted.split(".")
@@ -44,14 +47,14 @@ def count(tree):
 
 
 def is_decayed(dotted):
-    """Weight decay is for matrices, the leaves called `w`; not for biases, gains or embeddings."""
+    """Weight decay is for matrices, the leaves called `w`, not for biases, gains or embeddings."""
     return dotted.rpartition(".")[2] == "w"
 
 
 def layout(tree):
-    """Where each leaf lies in one flat vector: {dotted name: (start, stop, shape)}.
+    """The place of each leaf in one flat vector: {dotted name: (start, stop, shape)}.
 
-    The leaves that are decayed come first in the vector, otherwise the tree's order holds.
+    In the vector, leaves with weight decay come first; apart from that the tree's order holds.
     """
     leaves = list(walk(tree))
     order = sorted(leaves, key=lambda pair: not is_decayed(pair[0]))  # stable: False sorts first
@@ -64,7 +67,7 @@ def layout(tree):
 
 
 def views(vector, places):
-    """The tree of `places` whose every leaf is a view into `vector`: writing one writes the other.
+    """The tree of `places`; each leaf is a view into `vector`, so writing one writes the other.
 
     With all parameters in one vector, an optimizer step is one pass over one array.
     """

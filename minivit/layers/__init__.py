@@ -1,4 +1,13 @@
-"""One layer, one file: `init`, `forward` and `backward`. README.md has a reading order."""
+"""The layers, one a file, each with `init`, `forward` and `backward`; in reading order:
+
+    linear.py, layernorm.py                              the protocol, and a first derivation
+    attention.py, gelu.py, mlp.py, block.py              a transformer block and its parts
+    patchify.py, overlapping.py, tokens.py, pool.py      from image to tokens, from tokens to vector
+    cross_entropy.py                                     the loss
+    dropout.py, drop_path.py, patch_dropout.py           what is random in training
+
+Helpers: draws.py (first values), sums.py (fast sums), pieces.py (cache-sized pieces).
+"""
 
 from .attention import Attention
 from .block import TransformerBlock

@@ -1,4 +1,4 @@
-"""Multi-head self-attention: every token looks at all the others and takes what it needs."""
+"""Multi-head self-attention: every token collects information from all tokens."""
 
 import math
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from .sums import feature_sum
 
 @dataclass(frozen=True)
 class Attention:
-    """Each token asks (q), every token answers (k) and offers (v); `heads` such rounds in parallel.
+    """Compare each token's query q with all keys k, and average the values v by the result.
 
-    `qkv` and `proj` are Linear layers. For each image and head, q, k, v and o are (T, K) and s and
-    p are (T keys, T queries):
+    `heads` such averages run in parallel. `qkv` and `proj` are Linear layers. For each image and
+    head, q, k, v and o are (T, K), and s and p are (T keys, T queries):
 
-        q, k, v = qkv(x), cut into heads of K = D / heads numbers
+        q, k, v = qkv(x), split into heads of K = D / heads numbers
         s       = k q^T / sqrt(K)
-        p       = softmax of s over keys        p[j, i]: how much query i takes from key j
+        p       = softmax of s over keys        p[j, i]: the weight of value j for query i
         o       = p^T v
-        y       = proj(o), the heads side by side again
+        y       = proj(o), with the heads side by side again
 
         do      = proj.backward(dy)
         dv      = p do
@@ -30,21 +30,22 @@ class Attention:
         dq      = ds^T k / sqrt(K)
         dx      = qkv.backward(dq, dk, dv side by side)
 
-    A product c = a b has da = dc b^T and db = a^T dc (see `Linear`): this gives dv and dp from o,
-    dk and dq from s. In ds, each score of a query moves all of its p: the derivative of p[j] by
-    s[l] is p[j] ([j = l] - p[l]), where [j = l] is 1 if j is l and 0 if not. mean_dp, the mean of
-    dp with weights p, is computed as the sum over K of o * do, which has fewer numbers to add: for
-    query i both are the sum of p[j, i] v[j, k] do[i, k] over all j and k.
+    A product c = a b has da = dc b^T and db = a^T dc (see `Linear`). This gives dv and dp from o,
+    and dk and dq from s. ds: each score of a query changes all of its p. The derivative of p[j] by
+    s[l] is p[j] ([j = l] - p[l]), where [j = l] is 1 if j is l, else 0.
 
-    1/sqrt(K) keeps the scores of size 1, so that softmax neither saturates nor flattens. The code
-    scales q in s = k q^T, and do in dp = v do^T, because they are small beside s and dp. So dp,
-    mean_dp and ds carry 1/sqrt(K) already, and dk and dq need no more of it. A bias on k moves all
-    scores of a query alike and softmax forgets it: its gradient is zero.
+    mean_dp is the mean of dp with weights p. The code computes it as the sum over K of o * do,
+    which has fewer terms: for query i, both are the sum of p[j, i] v[j, k] do[i, k] over j and k.
 
-    In memory s and p are (T keys, B, heads, T queries). Keys first, softmax takes its maximum and
-    sum over whole slabs of memory instead of along T numbers at a time: half the time.
+    Without 1/sqrt(K) the scores would grow as sqrt(K), and softmax would saturate. The code scales
+    q in s = k q^T, and do in dp = v do^T, because they are smaller arrays than s and dp. So dp,
+    mean_dp and ds contain 1/sqrt(K) already, and dk and dq need no further factor. A bias on k
+    changes all scores of a query by the same amount, which softmax ignores: its gradient is zero.
 
-    Keeps x, q k v, p and o: 5D + heads * T numbers a token.
+    In memory s and p are (T keys, B, heads, T queries). With the keys first, the maximum and the
+    sum in softmax run over long contiguous rows, not along T numbers at a time: half the time.
+
+    Keeps x, q, k, v, p and o: 5D + heads * T numbers a token.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2; Dosovitskiy et al. 2021,
     arXiv:2010.11929, appendix A (the biases are in its code).
@@ -60,7 +61,7 @@ class Attention:
         object.__setattr__(self, "proj", Linear(self.dim, self.dim))
 
     def init(self, rng):
-        """qkv: w (D, 3D), b (3D,), in the order q, k, v, each by heads; proj: w (D, D), b (D,)."""
+        """qkv: w (D, 3D), b (3D,), columns: q of all heads, then k, v; proj: w (D, D), b (D,)."""
         return {"qkv": self.qkv.init(rng), "proj": self.proj.init(rng)}
 
     def split_qkv(self, qkv):
@@ -89,7 +90,7 @@ class Attention:
         mean_dp = self.mean_dp(do, o)  # (B, heads, T queries)
         do = self.split_heads(do)  # (B, heads, T, K)
         dqkv = xp.empty((*dy.shape[:-1], 3 * self.dim), dtype=dy.dtype)
-        dq, dk, dv = self.split_qkv(dqkv)  # views: to write dq is to write dqkv
+        dq, dk, dv = self.split_qkv(dqkv)  # views: writing dq writes dqkv
         xp.matmul(by_head(p), do, out=dv)
         dp = self.scores(v, do)  # (T keys, B, heads, T queries)
         dp -= mean_dp
@@ -108,33 +109,33 @@ class Attention:
         """k q^T / sqrt(K) of every head: two (B, heads, T, K) -> (T keys, B, heads, T queries)."""
         xp, (b, heads, t, _) = array_module(k), k.shape
         s = xp.empty((t, b, heads, t), dtype=k.dtype)
-        # a small copy: the scale must not reach q itself, and the product is a quarter faster
+        # a copy: q itself must not change, and with a contiguous factor matmul is a quarter faster
         scaled = q.swapaxes(-1, -2).copy(order="C")
         scaled *= self.scale
         xp.matmul(k, scaled, out=by_head(s))
         return s
 
     def mean_dp(self, do, o):
-        """Sum of do * o over K, / sqrt(K), of every head: two (B, T, D) -> (B, heads, T)."""
+        """Sum over K of do * o, / sqrt(K), of every head: two (B, T, D) -> (B, heads, T)."""
         b, t, _ = o.shape
         mean_dp = feature_sum((do * o).reshape(b, t, self.heads, -1)) * self.scale
         return array_module(o).ascontiguousarray(mean_dp[..., 0].transpose(0, 2, 1))
 
     def split_heads(self, o):
-        """(B, T, D) seen as (B, heads, T, K), a view."""
+        """(B, T, D) -> a view (B, heads, T, K)."""
         b, t, _ = o.shape
         return o.reshape(b, t, self.heads, -1).transpose(0, 2, 1, 3)
 
 
 def by_head(s):
-    """(T keys, B, heads, T queries) seen as (B, heads, T keys, T queries), a view."""
+    """(T keys, B, heads, T queries) -> a view (B, heads, T keys, T queries)."""
     return s.transpose(1, 2, 0, 3)
 
 
 def softmax(s):
     """p = exp(s) / sum of exp(s) over the first axis, written over `s`.
 
-    The maximum is taken away first: it cancels in the quotient and keeps exp from overflowing.
+    The maximum is subtracted first, so that exp cannot overflow; it cancels in the quotient.
     """
     xp = array_module(s)
     s -= s.max(axis=0)

@@ -1,4 +1,4 @@
-"""TransformerBlock: attention between the tokens, then an MLP on each."""
+"""TransformerBlock: attention between the tokens, then an MLP on each token."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from .mlp import Mlp
 
 @dataclass(frozen=True)
 class TransformerBlock:
-    """Two corrections to the stream of tokens, each computed from its normalised form.
+    """Add two corrections to x, each computed from normalised tokens.
 
         x  = x + path1(drop(attn(norm1(x))))
         y  = x + path2(mlp(norm2(x)))
@@ -22,10 +22,12 @@ class TransformerBlock:
         dx = dy + norm2.backward(mlp.backward(path2.backward(dy)))
         dx = dx + norm1.backward(attn.backward(drop.backward(path1.backward(dx))))
 
-    x is used twice, in the sum and by a part; so its gradient is the sum of what comes back both
-    ways. Along the sum it comes back as it is: with the norms before the parts (pre-norm) and none
-    on the sum itself, gradients reach the first block undiminished. path1 and path2 are `DropPath`:
-    in training, with rate `drop_path`, they leave out a correction for an image.
+    Each line uses x twice, in the sum and in the branch, so its gradient is the sum of both ways
+    back. Along the sum the gradient comes back unchanged: the norms stand at the start of the
+    branches (pre-norm), none on the sum itself. So gradients reach the first block undiminished.
+
+    `drop` is `Dropout`; path1 and path2 are `DropPath`, which in training skips a branch for an
+    image with probability `drop_path`.
 
     Keeps what its parts keep: 8D + 2M + heads * T + 2 numbers a token (3M with GeluErf).
 
@@ -50,7 +52,7 @@ class TransformerBlock:
         object.__setattr__(self, "mlp", Mlp(self.dim, self.hidden, self.dropout, self.gelu))
 
     def init(self, rng):
-        """norm1, attn, norm2 and mlp, each its own."""
+        """The parameters of norm1, attn, norm2 and mlp, by these names."""
         parts = ("norm1", "attn", "norm2", "mlp")
         return {name: getattr(self, name).init(rng) for name in parts}
 
@@ -62,7 +64,7 @@ class TransformerBlock:
         h, cache["attn"] = self.attn.forward(params["attn"], h)
         h, cache["drop"] = drop.forward({}, h, at(key, "drop"))
         h, cache["path1"] = path.forward({}, h, at(key, "path1"))
-        x = xp.add(x, h, out=h)  # over h, which no cache holds
+        x = xp.add(x, h, out=h)  # in h's memory: no cache keeps h
         h, cache["norm2"] = self.norm2.forward(params["norm2"], x)
         h, cache["mlp"] = self.mlp.forward(params["mlp"], h, at(key, "mlp"))
         h, cache["path2"] = path.forward({}, h, at(key, "path2"))

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy: how surprised the model is by the right answer."""
+"""Softmax cross-entropy: the loss of a classifier."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ..errors import ConfigError, DataError
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """The mean over the batch of -sum_c q_c log p_c, in nats: q the target, p the model's answer.
+    """The mean over the batch of -sum_c q_c log p_c, in nats; p: the model's output, q: the target.
 
         logp    = logits - log(sum over classes of exp(logits))
         p       = exp(logp)                                       softmax(logits)
@@ -19,13 +19,14 @@ class CrossEntropy:
 
         dlogits = dloss / B * (p * sum_c q_c - q)
 
-    The derivative of logp[c] by logits[k] is [c = k] - p[k], where [c = k] is 1 if c is k and 0 if
-    not; times -q[c], summed over c, this is the bracket. sum_c q_c is 1 for probabilities; targets
-    that do not quite add up to 1 get their true gradient too.
+    The derivative of logp[c] by logits[k] is [c = k] - p[k], where [c = k] is 1 if c is k, else 0.
+    Multiplied by -q[c] and summed over c, it is the bracket. sum_c q_c is 1 for probabilities; the
+    gradient is also right for targets that do not add up to 1.
 
-    The maximum of the logits is taken away first (it cancels): exp cannot overflow, and logp is
-    never the log of a p rounded to 0. Smoothing moves a little of the target to all classes, which
-    keeps the logits from growing without bound. Equal logits give ln C: what a first step prints.
+    The maximum of the logits is subtracted first; it cancels, exp cannot overflow, and the log of a
+    p that was rounded to 0 is never taken. Label smoothing moves a little of the target to all
+    classes, so that the logits need not grow without bound. Equal logits give a loss of ln C, about
+    what a first step prints.
 
     Keeps p and q, 2C numbers an image.
 
@@ -41,8 +42,9 @@ class CrossEntropy:
     def forward(self, logits, targets):
         """logits (B, C), targets integers (B,) or probabilities (B, C) -> loss (0-d), cache.
 
-        Raises ConfigError for targets of another shape, DataError for a label outside 0..C-1 (on
-        the host only: on a GPU to look is to wait, and data sets are checked when loaded).
+        Raises ConfigError for targets of another shape or type, DataError for a label outside
+        0..C-1. Labels on a GPU are not checked, because reading them would wait for the GPU; data
+        sets are checked when they are loaded.
         """
         xp, classes = array_module(logits), logits.shape[1]
         target = self.soft_targets(targets, logits)
@@ -55,7 +57,10 @@ class CrossEntropy:
         return -(q * logp).sum() / logits.shape[0], (p, q)
 
     def backward(self, dloss, cache):
-        """dloss, a Python number (b / B for b of a batch's B images) -> dlogits (B, C)."""
+        """dloss, a Python number -> dlogits (B, C).
+
+        dloss is 1, or b / B for a micro-batch of b images out of a batch of B.
+        """
         p, q = cache
         dlogits = p * q.sum(axis=1, keepdims=True)
         dlogits -= q
@@ -63,7 +68,7 @@ class CrossEntropy:
         return dlogits
 
     def soft_targets(self, targets, logits):
-        """Targets as rows of probabilities (B, C), in the dtype of the logits."""
+        """The targets as probabilities (B, C), in the dtype of the logits."""
         batch, classes = logits.shape
         if targets.shape == (batch, classes) and targets.dtype.kind == "f":
             return targets.astype(logits.dtype)

@@ -1,7 +1,7 @@
-"""How parameters start: float64 on the host, from one NumPy Generator.
+"""First values of parameters: float64 on the host, from one NumPy Generator `rng`.
 
-Every function takes `rng=None` for "shapes only": zeros of zero stride, which cost no memory, for
-counting parameters and for loading other values over them.
+With `rng` None every function returns zeros of zero stride, which take no memory: enough to count
+parameters, and to load other values in their place.
 """
 
 import math
@@ -10,24 +10,25 @@ import numpy as np
 
 
 def zeros(rng, *shape):
-    """Zeros (a zero-stride view when rng is None)."""
+    """An array of zeros."""
     return np.broadcast_to(0.0, shape) if rng is None else np.zeros(shape)
 
 
 def ones(rng, *shape):
-    """Ones (a zero-stride view of zero when rng is None)."""
+    """An array of ones (of zeros when rng is None)."""
     return np.broadcast_to(0.0, shape) if rng is None else np.ones(shape)
 
 
 def normal(rng, *shape, std):
-    """Normal numbers of mean 0 and the given standard deviation."""
+    """Normally distributed numbers of mean 0 and standard deviation `std`."""
     return np.broadcast_to(0.0, shape) if rng is None else std * rng.standard_normal(shape)
 
 
 def xavier(rng, fan_in, fan_out, blocks=1):
     """A (fan_in, blocks * fan_out) matrix, uniform in +-sqrt(6 / (fan_in + fan_out)).
 
-    `blocks` matrices side by side (queries, keys and values) keep the range of a single one.
+    `blocks` is the number of matrices side by side (3 for queries, keys and values). Each has the
+    range that it would have on its own.
     Source: Glorot & Bengio 2010, eq. 16; the Vision Transformer's own code uses it.
     """
     shape = (fan_in, blocks * fan_out)

@@ -1,4 +1,4 @@
-"""DropPath: in training, leave a whole branch out now and then; the rest must do without it."""
+"""DropPath: in training, skip a whole residual branch for some images (stochastic depth)."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from .dropout import Dropout
 
 @dataclass(frozen=True)
 class DropPath:
-    """Zero all of an image's numbers with probability `rate`, and scale up the other images'.
+    """Set an image's branch to zero with probability `rate`, and scale up the other images'.
 
-        y  = x * keep        keep = 1 / (1 - rate) with probability 1 - rate, else 0; one an image
-
+        y  = x * keep        keep: one number an image, 1 / (1 - rate) with probability 1 - rate,
+                             else 0
         dx = dy * keep
 
-    On a residual branch, before the sum, the image goes past the branch: each step trains some
-    shallower network, and evaluation uses them all. `keep` is a `Dropout` of ones, so an image's
-    depends on the key and on its index in the batch, and the rate is rounded as there. With key
-    None, or rate 0, x itself passes through.
+    The layer stands at the end of a residual branch, before the sum, so a dropped image skips the
+    branch. Each step trains a shallower network; evaluation uses all branches. `keep` is `Dropout`
+    of ones: it depends on the key and on the image's index in the batch, and the rate is rounded
+    in the same way. With key None, or rate 0, x itself passes through.
 
-    Keeps one number an image.
+    Keeps `keep`, one number an image.
 
     Source: Huang et al. 2016, "Deep networks with stochastic depth", arXiv:1603.09382, section 3;
     scaling in training, as here: Touvron et al. 2021, arXiv:2012.12877, in its code.

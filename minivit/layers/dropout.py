@@ -1,4 +1,4 @@
-"""Dropout: in training, switch numbers off at random so that none is relied upon."""
+"""Dropout: in training, set numbers to zero at random, so that the model relies on none of them."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,17 @@ from ..arrays.backend import array_module, to_device
 
 @dataclass(frozen=True)
 class Dropout:
-    """Zero each number with probability `rate`, and scale up the rest.
+    """Set each number to zero with probability `rate`, and scale up the rest.
 
         y  = x * mask / (1 - rate)        mask = 1 with probability 1 - rate, else 0
 
         dx = dy * mask / (1 - rate)
 
-    The scale makes y equal x on average, so evaluation needs no change: with key None, or rate 0, x
-    itself passes through. Which numbers are dropped depends on the key and on each image's index
-    in the batch (see `minivit.arrays.keys`), so it is the same however the batch is cut. The mask
-    compares 16-bit numbers with a threshold: the rate is rounded to a multiple of 1/65536.
+    With this scale y equals x on average, so evaluation needs none: with key None, or rate 0, x
+    itself passes through. Which numbers are dropped depends on the key and on the image's index in
+    the batch (see `minivit.arrays.keys`), so it is the same however the batch is divided into
+    micro-batches. The mask compares 16-bit random numbers with a threshold; so the rate is rounded
+    to a multiple of 1/65536.
 
     Keeps the mask, one byte a number.
 

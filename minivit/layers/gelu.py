@@ -1,4 +1,4 @@
-"""GELU: a smooth gate. Large x passes, negative x is held back."""
+"""GELU: the activation function. It passes large x, suppresses negative x, and is smooth."""
 
 import math
 from dataclasses import dataclass
@@ -12,27 +12,28 @@ CUBIC = 0.044715
 
 @dataclass(frozen=True)
 class Gelu:
-    """x times a gate s, the tanh approximation of GELU that ViT was trained with.
+    """x times a gate s between 0 and 1: the tanh approximation of GELU.
 
         u = sqrt(2/pi) * (x + 0.044715 x^3)
         s = (1 + tanh(u)) / 2
         y = x * s
 
-        u'  = sqrt(2/pi) * (1 + 3 * 0.044715 x^2)
-        s'  = 2 * s * (1 - s) * u'
-        dx  = dy * (s + x * s')
+        u' = sqrt(2/pi) * (1 + 3 * 0.044715 x^2)
+        s' = 2 * s * (1 - s) * u'
+        y' = s + x * s'
+        dx = dy * y'
 
-    u' and s' are slopes: the derivatives of u and s by x. s is the logistic function of 2u, whose
-    slope is s * (1 - s) for each unit of 2u. Of u' only x * u' is needed, which is
-    3u - 2 sqrt(2/pi) x: no power of x anew. `GeluErf` is the exact form; the two differ by at most
-    4.8e-4 (near |x| = 2.7). Powers are written as products: x ** 3 calls a general power function,
-    more than a hundred times slower.
+    u', s' and y' are slopes: derivatives by x. s is the logistic function of 2u, whose derivative
+    by 2u is s * (1 - s). The code needs x * u' only, and computes it as 3u - 2 sqrt(2/pi) x,
+    without new powers of x. `GeluErf` is the exact form; the two differ by at most 4.8e-4, near
+    |x| = 2.7. Powers are written as products, because x ** 3 calls a general power function that
+    is more than a hundred times slower.
 
-    With `key`, in training, forward computes the slope of y too, s + x * s', while x, u and s are
-    at hand in the processor's cache; backward is one product. Without `key` a backward is rare:
-    forward keeps x and leaves the slope to it.
+    In training (with `key`) forward also computes the slope y', while x, u and s are in the
+    processor's cache; backward is then one product. In evaluation a backward is rare: forward
+    keeps x, and backward computes the slope if it is called.
 
-    Keeps the slope (x without `key`), M numbers a token.
+    Keeps the slope (in evaluation x), M numbers a token.
 
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2, its approximation.
     """
@@ -61,11 +62,14 @@ class Gelu:
 
 
 def gate(x, u, s):
-    """Write u over `u` and s = (1 + tanh(u)) / 2 over `s`, which may be the same array."""
+    """Compute u and s = (1 + tanh(u)) / 2 in the memory of the arrays `u` and `s` -> u, s.
+
+    Without need of u, `u` and `s` may be one array.
+    """
     xp = array_module(x)
     factor = xp.multiply(x, x, out=u)
     factor *= ROOT * CUBIC
-    factor += ROOT  # u / x
+    factor += ROOT  # u / x = sqrt(2/pi) * (1 + 0.044715 x^2)
     u = xp.multiply(factor, x, out=u)
     tanh_u = xp.tanh(u, out=s)
     half = xp.multiply(tanh_u, 0.5, out=s)
@@ -74,13 +78,13 @@ def gate(x, u, s):
 
 
 def output_and_slope(x):
-    """y = x * s and its derivative by x, s + x * s', each a new array of x's shape."""
+    """y = x * s and its slope y' = s + x * s', two new arrays of x's shape."""
     xp = array_module(x)
     y, slope = (xp.empty(x.shape, dtype=x.dtype) for _ in range(2))
     for x_piece, y_piece, slope_piece in pieces(x, y, slope):
         u = xp.empty(x_piece.shape, dtype=x.dtype)
-        u, s = gate(x_piece, u, y_piece)  # s lies in y's memory
-        # beyond 20, s * (1 - s) is 0 to the last bit; an infinite u would make it NaN
+        u, s = gate(x_piece, u, y_piece)  # s is in the memory of y, which is written last
+        # beyond 20, s * (1 - s) is 0 to the last bit; with an infinite u the slope would be NaN
         xp.clip(u, -20.0, 20.0, out=u)
         two_x_slope_u = xp.multiply(u, 6.0, out=u)
         two_x_slope_u -= xp.multiply(x_piece, 4 * ROOT, out=slope_piece)
@@ -94,13 +98,14 @@ def output_and_slope(x):
 
 @dataclass(frozen=True)
 class GeluErf:
-    """The exact form: x times phi, the chance that a standard normal number lies below x.
+    """The exact form: x times phi, the probability that a standard normal number is below x.
 
         phi  = (1 + erf(x / sqrt(2))) / 2
         y    = x * phi
 
-        phi' = exp(-x^2 / 2) / sqrt(2 pi)        the slope of phi: the normal density
-        dx   = dy * (phi + x * phi')
+        phi' = exp(-x^2 / 2) / sqrt(2 pi)        the derivative of phi: the normal density
+        y'   = phi + x * phi'
+        dx   = dy * y'
 
     Keeps x and phi, 2M numbers a token.
 

@@ -1,4 +1,4 @@
-"""LayerNorm: give every token the same scale."""
+"""LayerNorm: bring every token to the same scale."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ class LayerNorm:
         dxhat  = dy * gamma
         dx     = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
 
-    mean(.), and var, run over the D numbers of one token. In the last line, rstd * dxhat would be
-    the answer if mean and rstd were constants; the two means account for x moving them. Normalising
-    forgets a shift of the token and a stretch of it, so dx has no part along either. README.md
-    derives the line ("One layer, from equation to check").
+    mean(.) and var are over the D numbers of one token. If mean and rstd were constants, dx would
+    be rstd * dxhat. But x changes both; the other two terms account for that. Normalising removes
+    any shift and any stretch of the token, so dx has no component along either. README.md derives
+    the last line ("One layer, from equation to check").
 
-    The variance is the mean of (x - mean)^2, in two passes: in float32, at mean 1e4 and variance 1,
-    mean(x^2) - mean(x)^2 is wrong by tens.
+    The variance is computed in two passes, as the mean of (x - mean)^2: in float32, at mean 1e4
+    and variance 1, mean(x^2) - mean(x)^2 is wrong by tens.
 
     Keeps xhat and rstd, D + 1 numbers a token.
 

@@ -1,4 +1,4 @@
-"""Linear: every token times one matrix, plus a bias."""
+"""Linear: multiply every token by one matrix and add a bias."""
 
 from dataclasses import dataclass
 
@@ -16,17 +16,19 @@ class Linear:
         dw = x.T @ dy
         db = sum over tokens of dy
 
-    To read the backward off the forward, write out one number, y[t, j] = sum_i x[t, i] w[i, j]
-    + b[j], and add up every way in which a number reaches the loss. x[t, i] reaches it through
-    every y[t, j], with factor w[i, j]; w[i, j] through y[t, j] of every token t, with factor
-    x[t, i]; b[j] through the same, with factor 1. So dw and db are sums over all tokens.
+    How to find the backward: write one number of the forward, y[t, j] = sum_i x[t, i] w[i, j]
+    + b[j], and add up all the ways in which a variable influences the loss. x[t, i] influences
+    every y[t, j], with factor w[i, j]. w[i, j] influences y[t, j] of every token t, with factor
+    x[t, i]; b[j] the same, with factor 1. So dw and db are sums over all tokens.
 
-    `w` is (D_in, D_out), so that the code is the equation. Two fields matter to `init` alone:
-    `blocks`, how many matrices w holds side by side (3 for queries, keys and values), each drawn
-    in the range of its own; `zero`, which starts w at 0, as the paper's code does for the head, so
-    that all classes are equally likely at first.
+    `w` is (D_in, D_out), so that the code is the equation. Two fields are for `init` only. `blocks`
+    is the number of matrices that w holds side by side (3 for queries, keys and values); each is
+    drawn as if it were alone. `zero` starts w at 0, as the paper's code does for the head: at first
+    all classes are equally likely.
 
-    Keeps its input, D_in numbers a token.
+    Keeps x, D_in numbers a token.
+
+    Source of `zero`: Dosovitskiy et al. 2021, arXiv:2010.11929, in its code.
     """
 
     d_in: int
@@ -45,7 +47,7 @@ class Linear:
     def forward(self, params, x, key=None):
         """x (..., D_in) -> y (..., D_out), cache."""
         w = params["w"]
-        y = x.reshape(-1, self.d_in) @ w  # tokens as rows: one matrix product
+        y = x.reshape(-1, self.d_in) @ w  # all tokens as rows: one matrix product
         y += params["b"]
         return y.reshape(*x.shape[:-1], self.d_out), (x, w)
 

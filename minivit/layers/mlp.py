@@ -1,4 +1,4 @@
-"""Mlp: each token, on its own, through a wider layer and back."""
+"""Mlp: two Linear layers with a GELU between them, on each token separately."""
 
 from dataclasses import dataclass, field
 
@@ -10,13 +10,13 @@ from .linear import Linear
 
 @dataclass(frozen=True)
 class Mlp:
-    """D -> M, GELU, M -> D, with dropout after the GELU and after the second product.
+    """Map a token from width D to M, apply GELU, and map it back to D.
 
-        y = drop2(fc2(drop1(gelu(fc1(x)))))
+        y  = drop2(fc2(drop1(gelu(fc1(x)))))
 
-        dx: the same five backwards, drop2 first; the dx of each is the dy of the next
+        dx = the same five parts in reverse order; the dx of each is the dy of the next
 
-    Keeps x, GELU's slope and output: D + 2M numbers a token.
+    drop1 and drop2 are `Dropout`. Keeps x, GELU's slope and output: D + 2M numbers a token.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1; dropout: appendix B.1.
     """

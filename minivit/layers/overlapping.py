@@ -1,4 +1,4 @@
-"""OverlappingPatches: like Patchify, but each patch sees some of its neighbours' pixels too."""
+"""OverlappingPatches: like Patchify, but each patch contains some of its neighbours' pixels."""
 
 from dataclasses import dataclass
 
@@ -14,17 +14,17 @@ class OverlappingPatches:
         padded            = x with O rows and columns of zeros on every side
         y[b, (i, j)]      = padded[b, i*P : i*P + S, j*P : j*P + S]
 
-        dpadded           = 0, then for every patch (i, j)
+        dpadded           = 0, then for every patch (i, j):
         dpadded[b, i*P : i*P + S, j*P : j*P + S]  +=  dy[b, (i, j)]
         dx                = dpadded without the O rows and columns on every side
 
     O is the overlap in pixels, (i, j) the patch in row i and column j; its pixels become one axis,
-    row by row. Each patch is Patchify's with O pixels more on every side, so neighbours share
-    pixels; a pixel that lies in several patches gets the sum of what they hand back, as the chain
-    rule has it for what is used several times. Followed by a Linear this is a convolution of size
-    S, stride P and padding O.
+    row by row. Each patch is that of Patchify with O more pixels on every side, so neighbours share
+    pixels. The gradient of a pixel is the sum over all patches that contain it (the chain rule for
+    a variable that is used several times). Followed by a Linear this is a convolution with kernel
+    size S, stride P and padding O.
 
-    No parameters. Keeps the image's shape only.
+    Keeps the shape of the image only.
 
     Source: Wang et al. 2021, "PVT v2", arXiv:2106.13797 (overlapping patch embedding).
     """
@@ -63,10 +63,10 @@ class OverlappingPatches:
         return dpadded[:, o : o + h, o : o + w], {}
 
     def grid(self, height, width):
-        """How many patches stand above each other, and how many side by side."""
+        """The number of rows and of columns of patches."""
         return height // self.patch_size, width // self.patch_size
 
     def span(self, i):
-        """Where patch i begins and ends, in pixels of the padded image."""
+        """The rows (or columns) of the padded image that patch row (or column) i covers."""
         start = i * self.patch_size
         return slice(start, start + self.side)

@@ -1,4 +1,4 @@
-"""Patchify: an image becomes a row of patches, each a flat list of its pixels."""
+"""Patchify: cut an image into patches, each a flat list of its pixels."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ class Patchify:
         dx[b, i*P + r, j*P + s, c]      = dy[b, (i, j), (r, s, c)]
 
     (i, j) is the patch in row i and column j, (r, s, c) row, column and channel inside it; a group
-    in brackets is one axis, its last letter running fastest. Each pixel lies in exactly one patch,
-    so its gradient is put back where the pixel came from. Followed by a Linear this is a
-    convolution of size and stride P: the paper's "linear projection of flattened patches".
+    in brackets is one axis, with the last letter running fastest. Each pixel is in exactly one
+    patch, so its gradient goes back to the place of the pixel. Followed by a Linear this is a
+    convolution with kernel size and stride P: the paper's "linear projection of flattened patches".
 
-    No parameters. Keeps the image's shape only.
+    Keeps the shape of the image only.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1.
     """

@@ -1,4 +1,4 @@
-"""Pooling: many tokens become the one vector that the head classifies."""
+"""Pooling: turn the tokens of an image into the one vector that the head classifies."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class ClassPool:
 
         dx[:, 0] = dy, zero elsewhere
 
-    Keeps the shape of x only; but y is a view, so who keeps y keeps all of x.
+    Keeps the shape of x only. But y is a view of x, so a layer that keeps y keeps all of x.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, eq. 4.
     """
@@ -37,14 +37,14 @@ class ClassPool:
 
 @dataclass(frozen=True)
 class MeanPool:
-    """Average the patches; there is no class token.
+    """Average the tokens; there is no class token.
 
         y = mean over tokens of x
 
         dx[:, t] = dy / T, the same for every token
 
-    Every patch has its share of the gradient from the start; with a class token a patch has only
-    what comes back through the attention paid to it. Keeps the shape of x only.
+    Every patch gets a part of the gradient directly. With a class token a patch gets only what
+    comes back through attention. Keeps the shape of x only.
 
     Source: Zhai et al. 2022, arXiv:2106.04560; Beyer et al. 2022, arXiv:2205.01580.
     """
@@ -66,7 +66,7 @@ class MeanPool:
 
 @dataclass(frozen=True)
 class SequencePool:
-    """Average the tokens by weights that depend on what they hold.
+    """Average the tokens with weights that depend on the tokens.
 
         s  = x @ w
         p  = softmax of s over tokens
@@ -77,10 +77,9 @@ class SequencePool:
         dx = p * dy + ds @ w.T
         dw = x.T @ ds
 
-    Attention with one learned question, w: the patches that answer it speak for the image, and no
-    class token is needed. With w = 0 it is `MeanPool`. The paper's code adds a bias to s; it moves
-    all scores alike, softmax forgets it, and there is none here. x is used twice, in s and in y,
-    so dx is a sum of two.
+    This is attention with one learned query, w, so no class token is needed. With w = 0 it is
+    `MeanPool`. The paper's code adds a bias to s; here there is none, because softmax ignores what
+    is added to all scores. x is used twice, in s and in y, so dx is a sum of two terms.
 
     Keeps x and p: D + 1 numbers a token.
 

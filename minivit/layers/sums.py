@@ -1,8 +1,8 @@
 """Sums as matrix products with ones: equal to `sum` up to rounding, two to three times faster.
 
-Along a short last axis, or down a tall matrix, `sum` is many short loops; the matrix library (BLAS)
-does either at the speed of memory. Weights in place of the ones cost nothing more. Each docstring
-ends with the plain form.
+Along a short last axis, or down a tall matrix, `sum` runs many short loops; the matrix library
+(BLAS) does both at the speed of memory. Weights in place of the ones cost no extra time. Each
+docstring ends with the plain form.
 """
 
 from ..arrays.backend import array_module

@@ -1,20 +1,20 @@
-"""Optimizers: how a gradient becomes a step.
+"""Optimizers: turn a gradient into a step.
 
     sgd.py        the simplest rule: follow the gradient, with momentum
-    adamw.py      each number at a pace of its own
-    muon.py       matrices whole: the same step along all of their directions
+    adamw.py      a step size for each number separately
+    muon.py       for a matrix: equal steps along all of its directions
     schedule.py   the learning rate of every step
-    clip.py       no gradient longer than a given length
-    average.py    the running mean of the weights
+    clip.py       limit the length of a gradient
+    average.py    a running mean of the weights
 
-A rule holds only its hyper-parameters, like a layer; its memory (`state`) is handed to it:
+A rule, like a layer, holds only its hyper-parameters. Its memory, `state`, is passed in:
 
     state = rule.init(vector)
     rule.update(vector, gradient, state, lr, step, decay)
 
-All parameters lie in one flat vector (`tree.views`), those with weight decay in front. SGD and
-AdamW treat each number on its own, so workers may update the vector in slices, with the same
-result. Muon needs whole matrices (`whole_matrices`); its m is one that AdamW's init makes.
+All parameters lie in one flat vector (`tree.views`), those with weight decay first. SGD and AdamW
+treat each number separately, so workers may update slices of the vector, with the same result.
+Muon needs whole matrices (`whole_matrices`) and has no init: it uses the m of AdamW's state.
 """
 
 from .adamw import AdamW

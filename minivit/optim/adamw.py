@@ -1,4 +1,4 @@
-"""AdamW: each number moves by about the learning rate, whatever the size of its gradient."""
+"""AdamW: each number changes by about the learning rate, whatever the size of its gradient."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ..arrays.backend import array_module
 
 @dataclass(frozen=True)
 class AdamW:
-    """Adam with decoupled weight decay; written over `vector`, m and v.
+    """Adam with decoupled weight decay. It updates `vector`, m and v in place.
 
         m = beta1 * m + (1 - beta1) * g            running mean of the gradient g
         v = beta2 * v + (1 - beta2) * g^2          and of its square
@@ -16,10 +16,10 @@ class AdamW:
         vector -= lr * decay * vector
         vector -= change
 
-    t is the number of this step, from 1. The divisions by 1 - beta^t make up for m and v starting
-    at 0. m / sqrt(v) has no units: each element moves by about lr, whatever the size of its
-    gradient. Decay shrinks the weights directly: added to the gradient, it would be divided by
-    sqrt(v) too, and act least on the weights with the largest gradients.
+    t is the number of this step, counted from 1. m and v start at 0; the divisions by 1 - beta^t
+    correct for that. m / sqrt(v) does not depend on the scale of the gradient, so each element
+    changes by about lr. Weight decay acts on the weights directly: if it were added to the
+    gradient, it would be divided by sqrt(v) too, and be weakest for the largest gradients.
 
     Source: Kingma & Ba 2015, arXiv:1412.6980, alg. 1; Loshchilov & Hutter 2019, arXiv:1711.05101,
     alg. 2 (lr multiplies the decay here, as in PyTorch).
@@ -28,7 +28,7 @@ class AdamW:
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
-    whole_matrices = False  # each number by itself: any slice of a vector will do
+    whole_matrices = False  # each number separately, so `vector` may be any slice
 
     def init(self, vector):
         """m and v, zeros like `vector`."""
@@ -36,7 +36,7 @@ class AdamW:
         return {"m": xp.zeros_like(vector), "v": xp.zeros_like(vector)}
 
     def update(self, vector, gradient, state, lr, step, decay):
-        """One step in place. `decay` is the weight decay of all numbers in `vector`."""
+        """One step, in place. `decay` is the weight decay of all numbers in `vector`."""
         xp, m, v = array_module(vector), state["m"], state["v"]
         m *= self.beta1
         m += (1 - self.beta1) * gradient

@@ -1,14 +1,14 @@
-"""The running mean of the weights."""
+"""The running mean of the weights (EMA)."""
 
 
 def average(mean, vector, decay, step):
-    """The exponential moving average of the weights, written over `mean` after step 1, 2, ...
+    """Update `mean`, the exponential moving average of the weights, after step 1, 2, ...
 
         d    = min(decay, (1 + step) / (10 + step))
         mean = d * mean + (1 - d) * vector
 
     The noise of single steps averages out, so the mean often classifies better than the weights
-    it follows. In the first steps d is smaller: the mean would else remember the random start.
+    themselves. d is smaller in the first steps, so that the mean forgets the random start.
 
     Source: Polyak & Juditsky 1992; Tan & Le 2019, arXiv:1905.11946 (in training networks).
     """

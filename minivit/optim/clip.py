@@ -1,12 +1,12 @@
-"""Clipping: no gradient is longer than a given length."""
+"""Gradient clipping: limit the length of a gradient."""
 
 from ..arrays.backend import array_module
 
 
 def sum_of_squares(gradient):
-    """The sum of squares of an array, a float64 0-d array of its library.
+    """The sum of squares of an array, as a float64 0-d array of the same library.
 
-    Summed in float64: in float32 a gradient of 1e20 overflows to infinity.
+    In float32, the square of 1e20 would overflow to infinity.
     """
     wide = gradient.astype("float64")
     squares = array_module(wide).multiply(wide, wide, out=wide)
@@ -14,11 +14,11 @@ def sum_of_squares(gradient):
 
 
 def clip_scale(norm, max_norm):
-    """What to multiply a gradient of length `norm` by so that it is no longer than `max_norm`.
+    """The factor that makes a gradient of length `norm` no longer than `max_norm`.
 
         scale = min(1, max_norm / norm)
 
-    The 1e-12 in the code keeps a gradient of zeros from dividing by 0.
+    The 1e-12 in the code prevents a division by 0 if all gradients are 0.
 
     Source: Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1.
     """

@@ -7,14 +7,15 @@ from ..arrays.backend import array_module
 
 @dataclass(frozen=True)
 class SGD:
-    """Gradient descent with momentum; written over `vector` and m.
+    """Gradient descent with momentum. It updates `vector` and m in place.
 
         m = momentum * m + g
         vector -= lr * decay * vector
         vector -= lr * m
 
-    m is a sum of all gradients g so far, each step's share shrunk by `momentum`: directions that
-    keep their sign add up, the others cancel. The decay is decoupled, as in AdamW.
+    m is the sum of all gradients g so far; each step multiplies the older ones by `momentum`.
+    Directions whose sign stays the same add up, the others cancel. The decay is decoupled, as in
+    AdamW.
 
     Source: Sutskever et al. 2013, "On the importance of initialization and momentum", ICML.
     """
@@ -27,7 +28,7 @@ class SGD:
         return {"m": array_module(vector).zeros_like(vector)}
 
     def update(self, vector, gradient, state, lr, step, decay):
-        """One step in place. `decay` is the weight decay of all numbers in `vector`."""
+        """One step, in place. `decay` is the weight decay of all numbers in `vector`."""
         m = state["m"]
         m *= self.momentum
         m += gradient

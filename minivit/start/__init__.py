@@ -1,24 +1,24 @@
-"""Starts: the first values of the parameters, where those that the layers draw are not the best.
+"""Starts: first values of the parameters that are better than those that the layers draw.
 
-    normal.py      every matrix normal with standard deviation 0.02, as most ViTs start
-    mimetic.py     attention as it is found in trained ViTs
-    whitening.py   the patch embedding from the training images' own patches
+    normal.py      every matrix normal with standard deviation 0.02, as in most ViTs
+    mimetic.py     attention that starts similar to that of trained ViTs
+    whitening.py   the patch embedding, from patches of the training images
 
-A layer's own `init` draws matrices as Xavier has it (`layers/draws.py`). `normal` and `mimetic`
-write over some leaves of the model's tree, by the name in `Config.init`; `Recipe.whiten` asks for
-the last.
+A layer's own `init` draws matrices by Xavier's rule (`layers/draws.py`). `normal` and `mimetic`
+then overwrite some leaves of the model's parameters; `Config.init` names which of them. `whitening`
+is for `Recipe.whiten`.
 """
 
-from .mimetic import mimetic
+from .mimetic import mimetic_start
 from .normal import normal_start
 
 STARTS = {  # name: function(params, config, rng) -> params
     "xavier": lambda params, config, rng: params,
     "normal": normal_start,
-    "mimetic": mimetic,
+    "mimetic": mimetic_start,
 }
 
 
-def redraw(params, config, rng):
-    """Write the start that `config.init` names over what the layers drew -> params."""
+def apply_start(params, config, rng):
+    """Overwrite what the layers drew by the start that `config.init` names -> params."""
     return STARTS[config.init](params, config, rng)

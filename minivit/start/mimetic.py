@@ -1,64 +1,67 @@
-"""Attention that starts as it is found in trained ViTs."""
+"""Mimetic initialization: attention that starts similar to that of trained ViTs."""
 
 import math
 
 import numpy as np
 
-SLOWEST = 10_000  # patches to a radian of the slowest wave, nearly
+# Angles grow by 1 radian a patch in the fastest wave, and by about 1/BASE in the slowest.
+BASE = 10_000
 
 
-def mimetic(params, config, rng):
-    """Attention that starts as it is found in trained ViTs -> params.
+def mimetic_start(params, config, rng):
+    """Attention that starts similar to that of trained ViTs -> params.
 
-        Wq Wk^T  ~  0.7 Z + 0.7 I        for each head; Z: fresh normal numbers of variance 1/D
+        Wq Wk^T  ~  0.7 Z + 0.7 I        for each head; Z: new normal numbers of variance 1/D
         Wv Wproj ~  0.4 Z - 0.4 I        for all heads together
 
-    Wq Wk^T near I lets a token attend to those that resemble it; with positions that are waves
-    those are its neighbours. Wv Wproj near -I takes away from a token some of what they share.
-    A matrix A = U S V^T is shared out as U sqrt(S) and V sqrt(S); for Wq and Wk, which have K
-    columns a head, the K largest singular values give the nearest such product. The rest stays
-    as the layers drew it.
+    With Wq Wk^T close to I, a token attends to tokens that are similar to it; with sines and
+    cosines as positions, these are its neighbours. With Wv Wproj close to -I, a part of what they
+    have in common is subtracted from it.
 
-    Source: Trockman & Kolter 2023, arXiv:2305.09828; 0.7 and 0.4 as public code of it has them.
+    Each product A = U S V^T is factored into U sqrt(S) and V sqrt(S). Wq and Wk have K columns a
+    head; those of the K largest singular values give the product that is closest to A. Everything
+    else stays as the layers drew it.
+
+    Source: Trockman & Kolter 2023, arXiv:2305.09828; 0.7 and 0.4 are from public code.
     """
     eye = np.eye(config.dim)
     for i in range(config.depth):
         attn = params[f"block{i}"]["attn"]
-        # views (D, heads, K): writing them writes the leaf
+        # views (D, heads, K): writing to them writes to the leaf
         wq, wk, wv = attn["qkv"]["w"].reshape(config.dim, 3, config.heads, -1).swapaxes(0, 1)
         for head in range(config.heads):
-            left, right = halves(0.7 * noise(config.dim, rng) + 0.7 * eye)
+            left, right = balanced_factors(0.7 * random_matrix(config.dim, rng) + 0.7 * eye)
             wq[:, head] = left[:, : wq.shape[-1]]
             wk[:, head] = right[:, : wk.shape[-1]]
-        left, right = halves(0.4 * noise(config.dim, rng) - 0.4 * eye)
+        left, right = balanced_factors(0.4 * random_matrix(config.dim, rng) - 0.4 * eye)
         wv[...] = left.reshape(wv.shape)
         attn["proj"]["w"][...] = right.T
     side = config.image_size // config.patch_size
     pos = params["position"]["pos"]
-    pos[...] = 0.0  # of a class token, which stands nowhere
-    pos[-config.patches :] = waves(side, config.dim)
+    pos[...] = 0.0  # the class token has no position
+    pos[-config.patches :] = sincos_positions(side, config.dim)
     return params
 
 
-def noise(dim, rng):
-    """A (D, D) matrix of normal numbers with variance 1/D: it keeps a vector's length, nearly."""
+def random_matrix(dim, rng):
+    """A (D, D) matrix of normal numbers with variance 1/D. It nearly keeps a vector's length."""
     return rng.standard_normal((dim, dim)) / math.sqrt(dim)
 
 
-def halves(matrix):
-    """l and r with l @ r.T the matrix, columns by falling singular value, shared equally."""
+def balanced_factors(matrix):
+    """Two equally large factors, l @ r.T = matrix, with columns by falling singular value."""
     u, s, vt = np.linalg.svd(matrix)
     return u * np.sqrt(s), vt.T * np.sqrt(s)
 
 
-def waves(side, dim):
-    """Positions (side * side, D) in a square: sines and cosines of row, then of column.
+def sincos_positions(side, dim):
+    """Positions in a square, (side * side, D): sines and cosines of the row, then of the column.
 
-    Close patches have similar ones: the product of two depends on their distances alone.
-    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5, for each axis on half of D.
+    Close patches have similar positions: the product of two depends on their distances only.
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5; here each axis takes half of D.
     """
     quarter = -(-dim // 4)  # rounded up
-    angles = np.outer(np.arange(side), SLOWEST ** (-np.arange(quarter) / quarter))
-    one = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)  # (side, D / 2)
-    both = [np.repeat(one, side, axis=0), np.tile(one, (side, 1))]
-    return np.concatenate(both, axis=1)[:, :dim]
+    angles = np.outer(np.arange(side), BASE ** (-np.arange(quarter) / quarter))
+    axis = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)  # (side, D / 2)
+    rows, columns = np.repeat(axis, side, axis=0), np.tile(axis, (side, 1))
+    return np.concatenate([rows, columns], axis=1)[:, :dim]

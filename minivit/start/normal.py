@@ -1,4 +1,4 @@
-"""Every matrix normal with standard deviation 0.02."""
+"""A start: every matrix normal with standard deviation 0.02."""
 
 from ..arrays import tree
 
@@ -8,9 +8,9 @@ STD = 0.02
 def normal_start(params, config, rng):
     """Every matrix (`w`) normal with standard deviation 0.02, whatever its sizes -> params.
 
-    A head of zeros stays as it is, and so do positions and class token, which the source draws with
-    0.02 too. The source calls the distribution truncated, but cuts it at +-2, a hundred standard
-    deviations away: no number is ever cut, and none is here.
+    A matrix of zeros (the head) stays zero. Position embeddings and class token stay as they are;
+    the source draws them with 0.02 too. The source calls the distribution truncated, but truncates
+    it at +-2, a hundred standard deviations: this never happens, so it is left out here.
 
     Source: Touvron et al. 2021, arXiv:2012.12877, section 6, and its code; timm's ViT.
     """

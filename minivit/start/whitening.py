@@ -1,30 +1,30 @@
-"""The patch embedding starts from the training images' own patches."""
+"""A start of the patch embedding: whitening, computed from patches of the training images."""
 
 import numpy as np
 
-FAINT = 0.01  # patterns fainter than this variance are not made as loud as the others: noise
+EPS = 0.01  # components with less variance than this are mostly noise, and stay weak
 
 
 def whitening(patches, dim):
-    """The first weights of the patch embedding (numbers, D): all patterns become equally loud.
+    """First weights of the patch embedding, (numbers of a patch, D): equally strong outputs.
 
         covariance = patches^T patches / n = V diag(values) V^T
-        w          = V / sqrt(values + eps)        each column once, then negated, then again, to D
+        w          = V / sqrt(values + eps)        each column, then each negated, repeated up to D
 
-    Neighbouring pixels are nearly equal, so most of what patches differ by is brightness and slow
-    gradients; edges, which tell objects apart, are faint. The columns of w are the patterns that
-    make up patches, from the commonest on, each divided by how strong it usually is. A narrow model
-    has no room for all: negated ones are left out first, then the faintest patterns.
+    Neighbouring pixels are nearly equal, so patches differ mostly in brightness and in slow
+    gradients; edges, which distinguish objects, have little variance. The columns of w are the
+    principal components of patches, by falling variance, each divided by its standard deviation.
+    If D has no room for all, the negated columns are left out first, then the weakest components.
 
-    patches (n, numbers of a patch), normalised as the model meets them.
+    patches: (n, numbers of a patch), normalised as in training.
     Source: Coates & Ng 2012, "Learning feature representations with k-means", section 3 (whitening
-    of patches); Jordan 2024, arXiv:2404.00498, section 3.2 (frozen there; here
-    it is only the start).
+    of patches); Jordan 2024, arXiv:2404.00498, section 3.2 (there the weights stay frozen).
     """
     values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
-    w = (vectors / np.sqrt(values + FAINT))[:, ::-1]  # by falling strength
-    both = np.concatenate([w, -w], axis=1)
-    return np.tile(both, -(-dim // both.shape[1]))[:, :dim]
+    w = (vectors / np.sqrt(values + EPS))[:, ::-1]  # by falling variance
+    signed = np.concatenate([w, -w], axis=1)
+    repeats = -(-dim // signed.shape[1])  # rounded up
+    return np.tile(signed, repeats)[:, :dim]
 
 
 def patch_whitening(model, images):

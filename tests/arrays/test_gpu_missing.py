@@ -1,7 +1,7 @@
-"""A GPU that cannot be used: one sentence says what is missing and what to do, whatever it is.
+"""A GPU that cannot be used: one sentence says what is missing and what to do.
 
-Each case is a package `cupy` of a few lines that is found instead of a real one, with packages and
-a driver that are pretended too.
+Each case replaces CuPy by a package `cupy` of a few lines; the installed packages and the driver
+are simulated too.
 """
 
 import ctypes
@@ -38,13 +38,13 @@ Original error:
 WARNING = 'import warnings\nwarnings.warn("\\n----\\n  multiple CuPy packages\\n----\\n")\n'
 OLD = "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
 FULL = "Out of memory allocating 9,663,676,416 bytes (allocated so far: 1,024 bytes)."
-FOR_12 = 'pip install "cupy-cuda12x[ctk]" (the driver knows CUDA 12.4)'
-FOR_13 = 'pip install "cupy-cuda13x[ctk]" (the driver knows CUDA 13.0)'
-EITHER = 'pip install "cupy-cuda13x[ctk]" (or cupy-cuda12x, whichever CUDA `nvidia-smi` names)'
+FOR_12 = 'pip install "cupy-cuda12x[ctk]" (the driver supports CUDA 12.4)'
+FOR_13 = 'pip install "cupy-cuda13x[ctk]" (the driver supports CUDA 13.0)'
+EITHER = 'pip install "cupy-cuda13x[ctk]" (or cupy-cuda12x: `nvidia-smi` shows the CUDA version)'
 
 
 def raising(error):
-    """A CuPy that finds a GPU and raises `error` as soon as it computes."""
+    """The source of a CuPy that finds a GPU and raises `error` when it computes."""
     return f"{FOUND}\ndef arange(*_):\n    raise {error}\n"
 
 
@@ -56,7 +56,7 @@ def write(source, place):
 
 @pytest.fixture
 def pretend(monkeypatch, tmp_path):
-    """pretend(source of cupy, packages, driver): these and no others; a source of "" is a shell."""
+    """pretend(source of cupy, packages, driver); with source "" cupy is an empty folder."""
 
     def prepare(source=None, packages=(), driver=None):
         if source is not None:
@@ -72,11 +72,11 @@ def pretend(monkeypatch, tmp_path):
             monkeypatch.delitem(sys.modules, name)
 
     yield prepare
-    sys.modules.pop("cupy", None)  # then monkeypatch puts back what was there
+    sys.modules.pop("cupy", None)  # then monkeypatch restores it
 
 
 def words():
-    """What select("gpu") says, which is one line and no warning; "auto" then takes NumPy."""
+    """What select("gpu") says, which is one line without warnings; "auto" then takes NumPy."""
     with warnings.catch_warnings(record=True) as noted, pytest.raises(BackendError) as error:
         warnings.simplefilter("always")
         select("gpu")
@@ -103,14 +103,14 @@ def test_without_cupy_the_wheel_for_the_driver_is_named(pretend, driver, how):
 
 @pytest.mark.parametrize("source", [f"raise ImportError({NO_LIBRARY!r})", PAGE])
 @pytest.mark.parametrize(("driver", "how"), [(None, EITHER), ((13, 0), FOR_13)])
-def test_a_wheel_that_does_not_import_goes_before_the_other_comes(pretend, source, driver, how):
+def test_a_wheel_that_does_not_import_is_replaced(pretend, source, driver, how):
     pretend(source, ["cupy-cuda12x"], driver)
     said = words()
     assert said.startswith("CuPy does not import (") and f"{NO_LIBRARY})" in said
     assert said.endswith(f"; pip uninstall cupy-cuda12x first, then {how}")
 
 
-def test_the_shell_that_a_removed_wheel_leaves_is_no_cupy(pretend, tmp_path):
+def test_the_empty_folder_of_a_removed_wheel_is_no_cupy(pretend, tmp_path):
     pretend("")
     assert words().endswith(f"; remove {tmp_path / 'cupy'} first, then {EITHER}")
 
@@ -119,12 +119,12 @@ def test_a_driver_that_is_missing_or_too_old_for_any_wheel(pretend, monkeypatch)
     pretend(NOT_FOUND, ["cupy-cuda13x"])
     assert words().startswith("CuPy is installed but there is no NVIDIA driver; install it")
     monkeypatch.setattr(gpu, "driver_cuda", lambda: (11, 4))
-    assert words() == "the NVIDIA driver knows CUDA 11.4, CuPy needs 12: update it"
+    assert words() == "the NVIDIA driver supports CUDA 11.4, CuPy needs 12: update it"
 
 
 def test_a_wheel_too_new_for_the_driver_finds_no_device(pretend):
     pretend(NOT_FOUND, ["cupy-cuda13x"], (12, 4))
-    said = "CuPy does not suit the NVIDIA driver; pip uninstall cupy-cuda13x first, then "
+    said = "CuPy does not match the NVIDIA driver; pip uninstall cupy-cuda13x first, then "
     assert words() == said + FOR_12
 
 
@@ -135,7 +135,7 @@ def test_wheel_and_driver_without_a_device(pretend, packages):
 
 
 @pytest.mark.parametrize("source", [NOT_FOUND, PAGE, raising("OSError")])
-def test_two_wheels_at_once_both_go(pretend, source):
+def test_two_wheels_at_once_are_both_removed(pretend, source):
     """They write the same files; CuPy's own warning is twenty lines."""
     pretend(WARNING + source, ["cupy-cuda12x", "cupy-cuda13x"], (12, 4))
     said = "two CuPy packages overwrite each other's files: pip uninstall cupy-cuda12x cupy-cuda13x"
@@ -166,20 +166,20 @@ def test_a_gpu_that_others_have_filled(pretend, error):
 
 def test_a_gpu_that_computes_wrong(pretend):
     pretend(FOUND + "import numpy\narange = lambda n: numpy.ones(int(n))\n")
-    assert words() == "the GPU computes 12 where the sum is 83"
+    assert words() == "a test sum on the GPU is 12 and should be 83"
 
 
-@pytest.mark.parametrize(("version", "known"), [(12040, (12, 4)), (13000, (13, 0)), (0, None)])
-def test_the_driver_is_asked_which_cuda_it_knows(monkeypatch, version, known):
+@pytest.mark.parametrize(("version", "supported"), [(12040, (12, 4)), (13000, (13, 0)), (0, None)])
+def test_the_driver_says_which_cuda_it_supports(monkeypatch, version, supported):
     def answer(place):
         place._obj.value = version
 
     driver = types.SimpleNamespace(cuDriverGetVersion=answer)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: driver)
-    assert gpu.driver_cuda() == known
+    assert gpu.driver_cuda() == supported
 
 
-def test_without_a_driver_there_is_none_to_ask(monkeypatch):
+def test_without_a_driver_there_is_no_version(monkeypatch):
     def missing(name):
         raise OSError(f"{name}: cannot open shared object file")
 
@@ -215,10 +215,10 @@ def test_so_does_the_program_itself(tmp_path):
 
 
 @pytest.mark.parametrize(("source", "notes"), [(None, 0), (PAGE, 1)])
-def test_a_run_that_may_take_the_cpu_says_why_it_does(
+def test_a_run_that_falls_back_to_the_cpu_says_why(
     pretend, monkeypatch, capsys, tmp_path, source, notes
 ):
-    """Not to those who have no CuPy: they do not wait for a GPU."""
+    """But not without CuPy: then nobody expects a GPU."""
     few_shapes(monkeypatch, train=20, test=4)
     pretend(source, ["cupy-cuda12x"] if source else ())
     small = ["--dim", "8", "--depth", "1", "--heads", "1", "--mlp-dim", "8", "--epochs", "1"]
@@ -229,7 +229,7 @@ def test_a_run_that_may_take_the_cpu_says_why_it_does(
     assert [line.startswith(start) for line in lines].count(True) == notes
 
 
-def test_what_cuda_itself_raises_is_told_in_a_line(monkeypatch, capsys):
+def test_an_error_of_cuda_is_shown_in_one_line(monkeypatch, capsys):
     monkeypatch.delenv("MINIVIT_DEBUG", raising=False)
     error = type("CUBLASError", (RuntimeError,), {"__module__": "cupy_backends.cuda.libs.cublas"})
 
@@ -242,7 +242,7 @@ def test_what_cuda_itself_raises_is_told_in_a_line(monkeypatch, capsys):
     assert err.startswith("error: the GPU failed (CUBLASError: CUBLAS_STATUS_ALLOC_FAILED); try")
 
 
-def test_a_mistake_of_ours_keeps_its_traceback():
+def test_an_error_of_minivit_keeps_its_traceback():
     def fail(argv):
         raise RuntimeError("not from CuPy")
 
@@ -252,7 +252,7 @@ def test_a_mistake_of_ours_keeps_its_traceback():
 
 @pytest.fixture
 def small_gpu(monkeypatch):
-    """small_gpu(count): the strict stand-in as CuPy, whose memory is full after so many tasks."""
+    """small_gpu(count): the strict stand-in as CuPy, whose memory is full after `count` tasks."""
     error = type("OutOfMemoryError", (MemoryError,), {"__module__": "cupy.cuda.memory"})
 
     def until_full(function, left):
@@ -283,7 +283,7 @@ def small_gpu(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "tasks"), [("train", 150), ("bench", 1), ("gradcheck", 5)])
-def test_memory_that_runs_out_is_told_in_a_line_too(
+def test_out_of_memory_is_shown_in_one_line_too(
     small_gpu, monkeypatch, capsys, tmp_path, name, tasks
 ):
     main, arguments = COMMANDS[name]

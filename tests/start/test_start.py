@@ -1,4 +1,4 @@
-"""Starts: what each of them draws, what it leaves alone, and that it changes no name or shape."""
+"""Starts: what each of them draws, what it leaves unchanged, and that names and shapes stay."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,13 @@ from cases import close, tiny
 from minivit import Config, ViT
 from minivit.arrays import tree
 from minivit.config import INITS, POOLS
-from minivit.start.mimetic import halves
-from minivit.start.mimetic import waves as square_waves
+from minivit.start.mimetic import balanced_factors, sincos_positions
 
 SMALL = {"image_size": 16, "patch_size": 4, "dim": 64, "depth": 2, "heads": 4, "mlp_dim": 96}
 
 
 def leaves(init, seed=0, **changes):
-    """{dotted name: array} of a small model that starts so."""
+    """{dotted name: array} of a small model with this start."""
     model = ViT(Config(**{**SMALL, **changes, "init": init}))
     return dict(tree.walk(model.init(np.random.default_rng(seed))))
 
@@ -91,9 +90,9 @@ def test_mimetic_with_one_head_is_exact():
     assert abs(noise.diagonal().mean()) < 5 * 0.7 / SMALL["dim"]
 
 
-def test_mimetic_halves_are_the_nearest_product_of_their_rank():
+def test_the_first_columns_of_balanced_factors_are_the_nearest_product_of_their_rank():
     matrix = np.random.default_rng(0).standard_normal((9, 9))
-    left, right = halves(matrix)
+    left, right = balanced_factors(matrix)
     close(left @ right.T, matrix)
     close((left * left).sum(axis=0), (right * right).sum(axis=0))  # shared equally
     s = np.linalg.svd(matrix, compute_uv=False)
@@ -102,7 +101,7 @@ def test_mimetic_halves_are_the_nearest_product_of_their_rank():
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_mimetic_positions_are_waves_in_which_neighbours_are_alike(pool):
+def test_mimetic_positions_are_similar_for_neighbours(pool):
     pos = leaves("mimetic", pool=pool)["position.pos"]
     assert len(pos) == 16 + (pool == "class")
     if pool == "class":
@@ -114,10 +113,10 @@ def test_mimetic_positions_are_waves_in_which_neighbours_are_alike(pool):
 
 
 @pytest.mark.parametrize("dim", [1, 2, 6, 7])
-def test_waves_of_any_width(dim):
-    waves = square_waves(3, dim)
-    assert waves.shape == (9, dim) and np.abs(waves).max() <= 1
-    assert len(np.unique(waves.round(9), axis=0)) == (9 if dim > 2 else 3)
+def test_positions_of_any_width(dim):
+    positions = sincos_positions(3, dim)
+    assert positions.shape == (9, dim) and np.abs(positions).max() <= 1
+    assert len(np.unique(positions.round(9), axis=0)) == (9 if dim > 2 else 3)
 
 
 def test_mimetic_leaves_the_rest_as_it_was():
