@@ -46,8 +46,8 @@ PROCESS_GONE = (
 class WorkerProcesses:
     """`count` worker processes beside this one.
 
-    run_share(count, method, args): computes one worker's share of a call. The processes are forked
-    at the first call. They end in `stop`, or by themselves if this process ends.
+    run_share(count, method, args): computes one worker's share of a call. They are forked by
+    `start`, or else by the first call. They end in `stop`, or by themselves if this process ends.
     """
 
     def __init__(self, count, run_share):
