@@ -1,9 +1,10 @@
 """The commands of `python -m minivit`, one a file; train.py is the first of them.
 
-    train, train_options        train a model, or go on with a run
-    gradcheck, summary, bench   look at a model: its gradients, its sizes, its speed
-    arguments                   what all command lines share: the parser, types of values, settings
-    exits                       how every command ends: its exit status, and errors in one line
+    train.py       train a model, or go on with a run; train_options.py: its options
+    gradcheck.py, summary.py, bench.py
+                   look at a model: its gradients, its sizes, its speed
+    arguments.py   what all command lines share: the parser, types of values, settings
+    exits.py       how every command ends: its exit status, and errors in one line
 
 A command is a module with `add_arguments(parser)` and `main(args) -> exit status`, and a line in
 COMMANDS. Its `main` raises the project's own errors; only `exits` prints them.

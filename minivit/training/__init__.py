@@ -1,10 +1,13 @@
 """How a model learns.
 
-trainer.py       one training step after another: the batch through the model, on all cores
-update.py        from gradient to new weights
-early_steps.py   fewer tokens in the first part of a run
-recipe.py        what can be chosen about a run, and presets
-run.py           epochs, validation, checkpoints, the test at the end
-record.py, saved_run.py, progress.py, curves.py, signals.py
-                 what a run leaves behind, takes up again, says, draws and heeds
+plain.py           the whole loop on one page: read this first
+trainer.py         the same steps with a batch cut up among all cores, by way of
+                   micro_batches.py, running_sums.py and update.py
+early_steps.py     fewer tokens in the first part of a run
+recipe.py          what can be chosen about a run; presets.py: good choices, by name
+plan.py            all that is decided before a run, fresh or resumed
+run.py             epochs, validation, checkpoints, the test at the end
+record.py          what a run saves as it goes; saved_run.py: what a checkpoint says of its run
+progress.py, curves.py, signals.py
+                   what it prints and draws, and how Ctrl-C ends it
 """

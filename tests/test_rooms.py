@@ -1,0 +1,112 @@
+"""The house: which room may import which. Arrows run one way, and no two modules import each other.
+
+What a learner reads first (layers, vit, gradcheck, optim, start) never imports what a user runs.
+"""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
+WORDS = {"errors", "text"}  # below all rooms
+MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
+DATA = {*WORDS, "arrays", "data"}
+TRAINING = {*MODEL, *DATA, "optim", "objective", "costs", "parallel", "storage"}
+MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
+    "errors": set(),
+    "text": set(),
+    "version": set(),
+    "settings": WORDS,
+    "arrays": WORDS,
+    "layers": {"arrays", "errors"},
+    "optim": {"arrays"},
+    "start": {"arrays"},
+    "config": {*WORDS, "settings", "start"},
+    "vit": {*WORDS, "arrays", "layers", "start", "config"},
+    "gradcheck": {"arrays"},
+    "gradcheck_cases": {*MODEL, "gradcheck"},
+    "costs": MODEL,
+    "objective": {"arrays", "layers"},
+    "data": {"arrays", *WORDS},
+    "parallel": {"arrays", *WORDS},
+    "storage": {"arrays", "version", *WORDS},
+    "training": TRAINING,
+    "trained": {*TRAINING, "training"},
+    "bench": {*TRAINING, "training"},
+    "commands": {*TRAINING, "training", "trained", "bench", "gradcheck", "gradcheck_cases"},
+    "__main__": {*WORDS, "commands"},
+    "__init__": {*MODEL, "gradcheck", "trained", "version"},  # the public names
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(file):
+    """minivit/data/batches.py -> "minivit.data.batches"; a room's own name for its __init__."""
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in FILES}
+
+
+def imports(name):
+    """The modules of the package that a module imports, also inside functions."""
+    package = name if MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                if f"{base}.{alias.name}" in MODULES:
+                    yield f"{base}.{alias.name}"
+                elif base in MODULES:
+                    yield base
+
+
+def room(name):
+    """ "minivit.data.augment.mix" -> "data"; of the package itself "__init__"."""
+    return [*name.split("."), "__init__"][1]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_room_knows_only_those_below_it(name):
+    assert room(name) in MAY_IMPORT, f"{room(name)} is new: say in this test what it may import"
+    known = MAY_IMPORT[room(name)] | {room(name)}
+    wrong = sorted({other for other in imports(name) if room(other) not in known})
+    assert not wrong, f"{name} imports {', '.join(wrong)}"
+
+
+def test_no_two_modules_import_each_other():
+    """The package's own __init__ is left out: it imports the others for their public names."""
+    graph = {name: set(imports(name)) - {"minivit", name} for name in MODULES if name != "minivit"}
+    for name in graph:  # a room's __init__ imports its files, which is no circle
+        graph[name] -= {above for above in graph if name.startswith(f"{above}.")}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
+
+
+def test_the_rooms_know_each_other_in_one_direction():
+    tuple(TopologicalSorter(MAY_IMPORT).static_order())  # raises CycleError
+
+
+def test_each_room_has_a_map_of_all_its_files():
+    for init in PACKAGE.rglob("*/__init__.py"):
+        words = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8")))
+        for file in init.parent.glob("*.py"):
+            assert file.name in ("__init__.py", "__main__.py") or file.name in words, (
+                f"{init}: {file.name}"
+            )
+        assert len(words.splitlines()) <= 25
+
+
+def test_no_file_is_too_long_to_be_read_at_once():
+    lengths = {str(f.relative_to(PACKAGE)): len(f.read_text().splitlines()) for f in FILES}
+    assert {name: length for name, length in lengths.items() if length > 200} == {}
