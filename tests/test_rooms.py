@@ -36,7 +36,16 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "inside": WORDS,
     "trained": {*TRAINING, "training", "inside"},
     "bench": {*TRAINING, "training"},
-    "commands": {*TRAINING, "training", "trained", "bench", "gradcheck", "gradcheck_cases"},
+    "figures": {*TRAINING, "training", "inside"},
+    "commands": {
+        *TRAINING,
+        "training",
+        "trained",
+        "bench",
+        "figures",
+        "gradcheck",
+        "gradcheck_cases",
+    },
     "__main__": {*WORDS, "commands"},
     "__init__": {*MODEL, "gradcheck", "trained", "version"},  # the public names
 }

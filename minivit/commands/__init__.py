@@ -1,6 +1,7 @@
 """The commands of `python -m minivit`, one a file; train.py is the first of them.
 
     train.py       train a model, or go on with a run; train_options.py: its options
+    figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
     gradcheck.py, summary.py, bench.py
                    look at a model: its gradients, its sizes, its speed
     arguments.py   what all command lines share: the parser, types of values, settings
@@ -14,5 +15,6 @@ COMMANDS = {  # name of the module here: what it does
     "train": "train a Vision Transformer on images",
     "gradcheck": "compare every gradient with finite differences",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
+    "figures": "draw what a model attends to, what it has learned, how its run went",
     "bench": "measure how fast a training step is, alone or against PyTorch",
 }

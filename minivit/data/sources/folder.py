@@ -112,17 +112,27 @@ def _directories(directory):
 
 def _decode(classes, size):
     """{class: files} as images (N, size, size, 3) uint8 and labels (N,) int64."""
-    images = np.empty((sum(map(len, classes.values())), size, size, 3), np.uint8)
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     files = [file for files in classes.values() for file in files]
-    with warnings.catch_warnings():
-        from PIL import Image
+    return read_images(files, size), labels.astype(np.int64)
 
+
+def read_images(files, size):
+    """Image files as images (N, size, size, 3) uint8: each resized, the square in the middle.
+
+    Raises DataError for a file that is no image, BackendError without Pillow.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise BackendError("reading images needs Pillow: pip install pillow") from None
+    images = np.empty((len(files), size, size, 3), np.uint8)
+    with warnings.catch_warnings():
         # For an image between Pillow's size limit and twice that, Pillow only warns.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for index, file in enumerate(files):
-            images[index] = _read_image(file, size)
-    return images, labels.astype(np.int64)
+            images[index] = _read_image(Path(file), size)
+    return images
 
 
 def _read_image(file, size):
