@@ -59,10 +59,10 @@ def add_arguments(parser):
     parser.epilog = "figures:\n" + (
         "\n".join(f"  {name:<14}{text}" for name, text in figures.KINDS.items())
         + "\n\nexamples:"
-        + f"\n  {parser.prog} runs/cifar10-tiny-1"
-        + f"\n  {parser.prog} runs/cifar10-tiny-1 --kind attention,rollout --images cat.jpg"
-        + f"\n  {parser.prog} --runs runs/* --kind curves --format pdf --out paper"
-        + f"\n  {parser.prog} --preset small --dataset cifar10 --kind augmentation"
+        + f"\n  {parser.prog} runs/cifar10-tiny-1 --pick 3,14"
+        + f"\n  {parser.prog} RUN --kind rollout --images *.jpg"
+        + f"\n  {parser.prog} --runs runs/* --format pdf --out paper"
+        + f"\n  {parser.prog} --preset base --dataset cifar10"
     )
 
 

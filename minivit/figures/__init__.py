@@ -21,7 +21,7 @@ only: whoever draws nothing does not need it.
 import importlib
 
 KINDS = {  # name of the module here: what its figure shows
-    "attention": "where the class token, or a patch, attends to: every head and block",
+    "attention": "where the class token, or a patch, attends to, by head and block",
     "rollout": "the patches that reach what the head reads, through all blocks",
     "filters": "principal components of the patch embedding's filters",
     "positions": "similarity of the position embeddings",
