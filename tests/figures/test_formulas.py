@@ -89,7 +89,7 @@ def test_tiles_stand_where_their_patches_are():
 def test_principal_components_of_points_on_a_line():
     """Points at -5, 0 and 10 on a line along (3, 4) / 5, moved away from 0."""
     line = np.array([0.6, 0.8])
-    x = np.outer([-5.0, 0, 10], line) + (7, 8)
+    x = np.outer([-5.0, 0, 10], line) + np.array([7, 8])
     scores, components, shares = principal_components(x, 2)
     np.testing.assert_allclose(components[0], line)
     np.testing.assert_allclose(scores[:, 0], np.array([-5, 0, 10]) - 5 / 3)
