@@ -14,6 +14,7 @@ WORDS = {"errors", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
 TRAINING = {*MODEL, *DATA, "optim", "objective", "costs", "parallel", "storage"}
+GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
     "text": set(),
@@ -34,18 +35,11 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
-    "trained": {*TRAINING, "training", "inside"},
+    "model_file": {*TRAINING, "training"},
+    "trained": {*TRAINING, "inside", "model_file"},
     "bench": {*TRAINING, "training"},
     "figures": {*TRAINING, "training", "inside"},
-    "commands": {
-        *TRAINING,
-        "training",
-        "trained",
-        "bench",
-        "figures",
-        "gradcheck",
-        "gradcheck_cases",
-    },
+    "commands": {*TRAINING, "training", "trained", "bench", "figures", *GRADCHECK},
     "__main__": {*WORDS, "commands"},
     "__init__": {*MODEL, "gradcheck", "trained", "version"},  # the public names
 }

@@ -13,6 +13,7 @@ from ..text import shell
 from ..training.presets import PRESETS
 from .arguments import choice, path, whole
 from .figures_subject import Sources
+from .progress import Progress
 
 
 def add_arguments(parser):
@@ -20,7 +21,8 @@ def add_arguments(parser):
     parser.usage = "%(prog)s [MODEL] [options]"
     parser.add_argument(
         "model", metavar="MODEL", nargs="?", type=path,
-        help="a run's directory, or a checkpoint; curves and augmentation do without",
+        help="a run's directory, a checkpoint, or a file that import or export made; curves and "
+        "augmentation do without",
     )  # fmt: skip
     parser.add_argument(
         "--kind", type=names("kind", figures.KINDS), metavar="A,B,...",
@@ -34,7 +36,9 @@ def add_arguments(parser):
                         help="dots per inch of PNG; 100 gives pictures 700 wide")  # fmt: skip
     images = parser.add_argument_group("what is looked at")
     source = images.add_mutually_exclusive_group()
-    source.add_argument("--images", nargs="+", type=path, metavar="FILE", help="image files")
+    source.add_argument(
+        "--images", nargs="+", type=path, metavar="FILE", help="image files, or folders of them"
+    )
     source.add_argument(
         "--dataset", metavar="NAME",
         help="a data set, or a directory of images: its test images are looked at, its training "
@@ -108,18 +112,20 @@ def main(args):
     kinds, sources = args.kind or possible(args), Sources(args)
     sources.check(kinds)
     drawn, left_out = [], {}
-    for kind in progress(kinds):
-        try:
-            drawings = figures.draw(kind, sources.subject(kind))
-        except MinivitError as error:
-            if args.kind or (kind == "curves" and args.runs):
-                raise
-            reason = str(error).replace(f"the figure {kind} needs", "it needs")
-            left_out.setdefault(reason, []).append(kind)
-            continue
-        for drawing in drawings:
-            files = [str(f) for f in save(drawing, out, args.format or FORMATS, args.dpi)]
-            drawn.append({"kind": kind, "files": files, "caption": drawing.caption})
+    with Progress(len(kinds), "figure") as progress:
+        for kind in kinds:
+            try:
+                drawings = figures.draw(kind, sources.subject(kind))
+            except MinivitError as error:
+                if args.kind or (kind == "curves" and args.runs):
+                    raise
+                reason = str(error).replace(f"the figure {kind} needs", "it needs")
+                left_out.setdefault(reason, []).append(kind)
+            else:
+                for drawing in drawings:
+                    files = [str(f) for f in save(drawing, out, args.format or FORMATS, args.dpi)]
+                    drawn.append({"kind": kind, "files": files, "caption": drawing.caption})
+            progress.update()
     if not drawn:
         raise ConfigError(
             "; ".join(f"cannot draw {', '.join(k)}: {r}" for r, k in left_out.items())
@@ -133,13 +139,6 @@ def possible(args):
     if args.model:
         return list(figures.KINDS)
     return ["curves"] * bool(args.runs) + ["augmentation"] * bool(args.preset)
-
-
-def progress(kinds):
-    """The same kinds, with a bar on stderr if drawing them takes over two seconds."""
-    from tqdm import tqdm
-
-    return tqdm(kinds, desc="figures", unit="figure", leave=False, delay=2, file=sys.stderr)
 
 
 def report(args, drawn, left_out):

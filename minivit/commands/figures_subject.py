@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from .. import data
-from ..errors import CheckpointError, ConfigError, MinivitError
+from ..data import image_files
+from ..errors import ConfigError, MinivitError
 from ..figures.attention import query
 from ..figures.subject import Pictures, Subject
 from ..storage.directory import RunDirectory
-from ..trained import load
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
-from ..training.saved_run import SavedRun
+from .arguments import load_model
 
-LOOKED_AT = 1000  # test images; a figure takes as many of them as it can show
+LOOKED_AT = 1000  # images at most; a figure takes as many of them as it can show
+CLOSELY = 8  # images at most that get a figure of their own
 PARTS = {  # what is loaded for a kind of figure
     "attention": ("trained", "shown"),
     "rollout": ("trained", "shown"),
@@ -37,8 +38,8 @@ class Sources:
     def subject(self, kind):
         """What a kind of figure is drawn of."""
         parts = {name: getattr(self, name) for name in PARTS[kind]}
-        picked = self.args.images or self.args.pick or [None]
-        return Subject(**parts, closely=len(picked), patch=self.args.patch)
+        own = len(self.files.images) if self.args.images else len(self.args.pick or [None])
+        return Subject(**parts, closely=min(own, CLOSELY), patch=self.args.patch)
 
     def check(self, kinds):
         """Raise at once what is wrong with a model, images or a patch that an option names."""
@@ -55,52 +56,48 @@ class Sources:
     @cached_property
     def trained(self):
         """The model, or None."""
-        return load(self.args.model) if self.args.model else None
+        return load_model(self.args) if self.args.model else None
 
-    @cached_property
-    def saved(self):
-        """The run that MODEL belongs to, or None: then it is weights only, or not given."""
-        if not self.args.model:
-            return None
-        try:
-            return SavedRun.read(self.args.model)
-        except CheckpointError:
-            return None
+    @property
+    def about(self):
+        """What is known of the model, as far as it is: {} where it is not."""
+        return self.trained.about if self.trained else {}
 
     @property
     def recipe(self):
-        """That of --preset, or of the run."""
+        """That of --preset, or the one by which the model was trained, or None."""
         if self.args.preset:
             return Recipe(**PRESETS[self.args.preset].recipe)
-        return self.saved and self.saved.recipe
+        recipe = self.about.get("recipe")
+        return Recipe.from_dict(recipe) if recipe else None
 
     @property
     def whitened(self):
         """Whether the run began with a whitening; False where that is not known."""
-        return bool(self.saved and self.saved.recipe.whiten)
+        return bool(self.about.get("recipe", {}).get("whiten"))
 
     @property
     def runs(self):
         """The paths of --runs, or MODEL's own directory if it holds a run."""
-        own = self.args.model and Path(self.args.model)
-        if own and not own.is_dir():
-            own = own.parent
-        if own and (self.args.runs or not RunDirectory(own).metrics.is_file()):
-            own = None
-        return tuple(self.args.runs or ([own] if own else ()))
+        if self.args.runs or not self.args.model:
+            return tuple(self.args.runs or ())
+        own = Path(self.args.model)
+        own = own if own.is_dir() else own.parent
+        return (own,) if RunDirectory(own).metrics.is_file() else ()
 
     @property
     def size(self):
-        """The side of the model's images, and their channels."""
-        config = self.trained and self.trained.config
-        return (config.image_size, config.channels) if config else (32, 3)
+        """The side of the model's images, their channels, and how files are cropped."""
+        t = self.trained
+        return (t.config.image_size, t.config.channels, t.crop) if t else (32, 3, 1.0)
 
     @cached_property
     def files(self):
         """The pictures of --images, or None."""
         if not self.args.images:
             return None
-        return Pictures.read(self.args.images, *self.size)
+        files, _ = image_files.find(self.args.images)
+        return Pictures.read(files[:LOOKED_AT], *self.size)
 
     @property
     def dataset(self):
@@ -114,11 +111,12 @@ class Sources:
     def _dataset_or_error(self):
         """One of them is None. A data set that cannot be loaded is tried only once."""
         name, data_dir = self.args.dataset, self.args.data_dir
-        if name is None and self.saved:
-            source = self.saved.meta["source"]
-            name = source["dataset"]
-            if not data_dir and source["data_dir"] and Path(source["data_dir"]).exists():
-                data_dir = source["data_dir"]
+        if name is None and "source" in self.about:  # where the run had them on this machine
+            source = self.about["source"]
+            name, there = source["dataset"], source["data_dir"]
+            data_dir = data_dir or (there if there and Path(there).exists() else None)
+        elif name is None and self.about.get("dataset") in data.NAMES:
+            name = self.about["dataset"]
         if name is None:
             return None, None
         try:

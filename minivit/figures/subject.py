@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.sources.folder import read_images
+from ..data import image_files
 from ..errors import ConfigError
 
 MEMORY = 1 << 28  # bytes of attention weights at once
@@ -29,15 +29,14 @@ class Pictures:
         return cls(images, tuple(classes[label] for label in labels), labels, tuple(classes))
 
     @classmethod
-    def read(cls, files, size=32, channels=3):
-        """Of image files: each resized to `size` pixels and cropped to a square, as in training.
+    def read(cls, files, size=32, channels=3, crop=1.0):
+        """Of image files, prepared as `data.image_files` says.
 
         Raises DataError for a file that is no image, BackendError without Pillow.
         """
-        images = read_images(files, size)
-        if channels == 1:
-            images = images.mean(axis=-1, keepdims=True).astype(np.uint8)
-        return cls(images, tuple(Path(file).stem for file in files))
+        with image_files.reading(files[0], channels):
+            images = [image_files.read(file, size, channels, crop) for file in files]
+        return cls(np.stack(images), tuple(Path(file).stem for file in files))
 
     def first(self, count):
         """The first `count` of them, or all where there are fewer."""
