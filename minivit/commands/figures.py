@@ -61,7 +61,7 @@ def add_arguments(parser):
                        help="augment as this preset does, not as MODEL's run did")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
     parser.epilog = "figures:\n" + (
-        "\n".join(f"  {name:<14}{text}" for name, text in figures.KINDS.items())
+        "\n".join(f"  {name:<14}{kind.text}" for name, kind in figures.KINDS.items())
         + "\n\nexamples:"
         + f"\n  {parser.prog} runs/cifar10-tiny-1 --pick 3,14"
         + f"\n  {parser.prog} RUN --kind rollout --images *.jpg"

@@ -1,5 +1,6 @@
 """What the figures command draws: a model, its images, its recipe, loaded when first needed."""
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from .. import data
 from ..data import image_files
 from ..errors import ConfigError, MinivitError
+from ..figures import KINDS
 from ..figures.attention import query
 from ..figures.subject import Pictures, Subject
 from ..storage.directory import RunDirectory
@@ -17,16 +19,6 @@ from .arguments import load_model
 
 LOOKED_AT = 1000  # images at most; a figure takes as many of them as it can show
 CLOSELY = 8  # images at most that get a figure of their own
-PARTS = {  # what is loaded for a kind of figure
-    "attention": ("trained", "shown"),
-    "rollout": ("trained", "shown"),
-    "filters": ("trained", "whitened"),
-    "positions": ("trained",),
-    "distance": ("trained", "shown"),
-    "features": ("trained", "shown"),
-    "curves": ("runs",),
-    "augmentation": ("recipe", "training"),
-}
 
 
 class Sources:
@@ -37,13 +29,15 @@ class Sources:
 
     def subject(self, kind):
         """What a kind of figure is drawn of."""
-        parts = {name: getattr(self, name) for name in PARTS[kind]}
+        parts = {name: getattr(self, name) for name in KINDS[kind].needs}
+        if "trained" in parts:
+            parts["whitened"] = self.whitened
         own = len(self.files.images) if self.args.images else len(self.args.pick or [None])
         return Subject(**parts, closely=min(own, CLOSELY), patch=self.args.patch)
 
     def check(self, kinds):
         """Raise at once what is wrong with a model, images or a patch that an option names."""
-        args, parts = self.args, {part for kind in kinds for part in PARTS[kind]}
+        args, parts = self.args, {part for kind in kinds for part in KINDS[kind].needs}
         if args.pick and args.images:
             raise ConfigError("--pick chooses from a data set: leave it out beside --images")
         if "trained" in parts and self.trained and args.patch:
@@ -58,23 +52,23 @@ class Sources:
         """The model, or None."""
         return load_model(self.args) if self.args.model else None
 
-    @property
-    def about(self):
-        """What is known of the model, as far as it is: {} where it is not."""
-        return self.trained.about if self.trained else {}
+    def known(self, name):
+        """A part of what is known of the model, as a dict: {} where it is not known."""
+        value = self.trained.about.get(name) if self.trained else None
+        return value if isinstance(value, dict) else {}
 
     @property
     def recipe(self):
         """That of --preset, or the one by which the model was trained, or None."""
         if self.args.preset:
             return Recipe(**PRESETS[self.args.preset].recipe)
-        recipe = self.about.get("recipe")
+        recipe = self.known("recipe")
         return Recipe.from_dict(recipe) if recipe else None
 
     @property
     def whitened(self):
         """Whether the run began with a whitening; False where that is not known."""
-        return bool(self.about.get("recipe", {}).get("whiten"))
+        return self.known("recipe").get("whiten") is True
 
     @property
     def runs(self):
@@ -111,12 +105,14 @@ class Sources:
     def _dataset_or_error(self):
         """One of them is None. A data set that cannot be loaded is tried only once."""
         name, data_dir = self.args.dataset, self.args.data_dir
-        if name is None and "source" in self.about:  # where the run had them on this machine
-            source = self.about["source"]
-            name, there = source["dataset"], source["data_dir"]
-            data_dir = data_dir or (there if there and Path(there).exists() else None)
-        elif name is None and self.about.get("dataset") in data.NAMES:
-            name = self.about["dataset"]
+        if name is None:  # the run's own: where it was on this machine, or else by its name
+            source = self.known("source")
+            name, there = source.get("dataset"), source.get("data_dir")
+            if isinstance(there, str) and os.path.exists(there):
+                data_dir = data_dir or there
+            name = name or (self.trained.about.get("dataset") if self.trained else None)
+            if not isinstance(name, str) or not (name in data.NAMES or os.path.isdir(name)):
+                name = None
         if name is None:
             return None, None
         try:

@@ -19,23 +19,35 @@ only: whoever draws nothing does not need it.
 """
 
 import importlib
+from typing import NamedTuple
 
-KINDS = {  # name of the module here: what its figure shows
-    "attention": "where the class token, or a patch, attends to, by head and block",
-    "rollout": "the patches that reach what the head reads, through all blocks",
-    "filters": "principal components of the patch embedding's filters",
-    "positions": "similarity of the position embeddings",
-    "distance": "how far each head looks, in pixels",
-    "features": "what the head reads of many images, in two dimensions (PCA)",
-    "curves": "learning curves of the run, or of all --runs",
-    "augmentation": "twelve training images before and after augmentation",
-}
+
+class Kind(NamedTuple):
+    """What a figure shows, and which parts of a `Subject` it needs."""
+
+    text: str
+    needs: tuple[str, ...]
+
+
+LOOKING = ("trained", "shown")
+KINDS = {  # by the name of the module here
+    "attention": Kind("where the class token, or a patch, attends to, by head and block", LOOKING),
+    "rollout": Kind("the patches that reach what the head reads, through all blocks", LOOKING),
+    "filters": Kind("principal components of the patch embedding's filters", ("trained",)),
+    "positions": Kind("similarity of the position embeddings", ("trained",)),
+    "distance": Kind("how far each head looks, in pixels", LOOKING),
+    "features": Kind("what the head reads of many images, in two dimensions (PCA)", LOOKING),
+    "curves": Kind("learning curves of the run, or of all --runs", ("runs",)),
+    "augmentation": Kind("twelve training images before and after augmentation",
+                         ("recipe", "training")),
+}  # fmt: skip
 
 
 def draw(kind, subject):
     """The figures of one kind -> list of `Drawing`. Raises ConfigError if `subject` lacks parts."""
     from .drawing import style
 
+    subject.check(kind, KINDS[kind].needs)
     module = importlib.import_module(f".{kind}", __package__)
     with style():
         return module.draw(subject)

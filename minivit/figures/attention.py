@@ -10,7 +10,7 @@ from .subject import grid_side, of_attention
 
 def draw(subject):
     """A figure for each picture: heads are rows, blocks are columns."""
-    trained, shown = subject.need("attention", "trained", "shown")
+    trained, shown = subject.trained, subject.shown
     shown = shown.first(subject.closely)
     token, words = query(trained.config, subject.patch)
     drawings = []

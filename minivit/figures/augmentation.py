@@ -12,7 +12,7 @@ IMAGES, ACROSS, DRAWS, SEED = 12, 6, 2, 0
 
 def draw(subject):
     """One figure: each image, and below it twice what training would be given of it."""
-    recipe, training = subject.need("augmentation", "recipe", "training")
+    recipe, training = subject.recipe, subject.training
     training = training.first(IMAGES)
     if training.labels is None:  # so that a mixture can be named
         own = np.arange(len(training.images))

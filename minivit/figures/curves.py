@@ -51,7 +51,7 @@ def metrics_of(config):
 
 def draw(subject):
     """One figure: a panel for each metric, a colour for each run."""
-    (paths,) = subject.need("curves", "runs")
+    paths = subject.runs
     runs = [read(path) for path in paths]
     metrics = {metric.name: metric for run in runs for metric in run.metrics}
     metrics = [m for m in metrics.values() if any(values(run, "train", m) for run in runs)]

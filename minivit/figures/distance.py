@@ -32,7 +32,7 @@ def mean_distance(attention, side, patch_size):
 
 def draw(subject):
     """One figure: a dot for each head of each block."""
-    trained, shown = subject.need("distance", "trained", "shown")
+    trained, shown = subject.trained, subject.shown
     images = shown.first(MOST).images
     c, side = trained.config, grid_side(trained.config)
     every = of_attention(trained, images, lambda a: mean_distance(a, side, c.patch_size))

@@ -11,7 +11,7 @@ MOST, THUMBNAILS = 1000, 60  # images; without labels, up to so many are shown t
 
 def draw(subject):
     """One figure: a point for each image, at the first two principal components."""
-    trained, shown = subject.need("features", "trained", "shown")
+    trained, shown = subject.trained, subject.shown
     shown = shown.first(MOST)
     if len(shown.images) < 3:
         raise ConfigError("the figure features needs at least 3 images, to compare them")

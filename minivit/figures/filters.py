@@ -17,7 +17,7 @@ def filters(trained):
 
 def draw(subject):
     """One figure: the first 28 principal components of the filters."""
-    (trained,) = subject.need("filters", "trained")
+    trained = subject.trained
     every = filters(trained)
     flat = every.reshape(len(every), -1)
     count = min(MOST, *flat.shape)

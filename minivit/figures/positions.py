@@ -34,7 +34,7 @@ def tiled(similarity, side, step=1):
 
 def draw(subject):
     """One figure: the trained embeddings, and beside them a start that has a structure."""
-    (trained,) = subject.need("positions", "trained")
+    trained = subject.trained
     c, side = trained.config, grid_side(trained.config)
     trained_positions = trained.params["position"]["pos"][-c.patches :]
     panels = {"after training": trained_positions}

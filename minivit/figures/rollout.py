@@ -33,7 +33,7 @@ def rollout(attention):
 
 def draw(subject):
     """One figure: up to eight pictures, each with the rollout over it."""
-    trained, shown = subject.need("rollout", "trained", "shown")
+    trained, shown = subject.trained, subject.shown
     shown = shown.first(MOST)
     weights = inside.pool_weights(
         trained.model, trained.params, normalise(shown.images, trained.mean, trained.std)

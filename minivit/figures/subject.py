@@ -46,7 +46,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Subject:
-    """What figures are drawn of; a figure needs some of these.
+    """What figures are drawn of; a figure needs some of these (see KINDS).
 
     trained   a `Trained`
     recipe    the `Recipe` by which images are augmented
@@ -68,12 +68,11 @@ class Subject:
     closely: int = 1
     patch: tuple[int, int] | None = None
 
-    def need(self, kind, *names):
-        """The parts with these names. Raises ConfigError for one that is missing."""
-        for name in names:
+    def check(self, kind, needs):
+        """Raise ConfigError if one of the parts that a kind of figure needs is missing."""
+        for name in needs:
             if not getattr(self, name):
                 raise ConfigError(f"the figure {kind} needs {NEEDED[name]}")
-        return [getattr(self, name) for name in names]
 
 
 NEEDED = {

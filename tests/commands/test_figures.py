@@ -1,6 +1,7 @@
 """`python -m minivit figures`: what is drawn by which options, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from program import few_shapes, train
 
 pytest.importorskip("matplotlib")
 
+import minivit
 from minivit import __main__
 from minivit.commands import exits
 
@@ -94,6 +96,21 @@ def test_what_cannot_be_drawn_is_left_out_with_the_reason_unless_it_was_asked_fo
     assert "left out curves: it needs runs: a MODEL that is a run's directory, or --runs" in err
     status, out, err = run("lone", "--kind", "curves")
     assert status == 2 and err.startswith("error: the figure curves needs runs") and not out
+
+
+def test_a_file_of_weights_only(run, home):
+    """Its data set and recipe are what the file says of them, if that makes sense."""
+    trained = minivit.load(home / RUN)
+    trained.save(home / "model.npz")
+    status, out, err = run("model.npz")
+    assert status == 0 and out.count(".png") == 7
+    assert err.startswith("left out curves: it needs runs") and err.count("\n") == 1
+    for about in ({"dataset": 3, "recipe": "fog", "source": [1]}, {"dataset": "mist"}):
+        replace(trained, about=about).save(home / "model.npz")
+        status, out, err = run("model.npz", "--format", "svg")
+        assert status == 0 and "positions.svg" in out and out.count(".svg") == 2
+        assert "left out attention, rollout, distance, features: it needs images: --images" in err
+        assert "left out augmentation: it needs a recipe: a MODEL that is a run, or --preset" in err
 
 
 @pytest.mark.parametrize(
