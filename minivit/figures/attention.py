@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from .drawing import WIDTH, Drawing, canvas, show
-from .overlay import scale_bar, scaled, show_overlay
+from .overlay import overlay, scale_bar, scaled
 from .subject import grid_side, of_attention
 
 
@@ -17,7 +17,7 @@ def draw(subject):
     every = of_attention(trained, shown.images, lambda weights: weights[:, :, :, token])
     for i, (picture, name) in enumerate(zip(shown.images, shown.names, strict=True)):
         maps = patch_maps(every[i], trained.config)
-        figure = _figure(picture, maps, box(trained.config, token))
+        figure = _figure(picture, maps, trained.config, token)
         suffix = f"-{i + 1}" if len(shown.images) > 1 else ""
         caption = f"Attention {words} over the picture ({name}). {SCALE}"
         drawings.append(Drawing(f"attention{suffix}", figure, caption))
@@ -54,51 +54,75 @@ def patch_maps(weights, config):
     return weights[..., -config.patches :].reshape(*weights.shape[:-1], side, side)
 
 
-def box(config, token):
-    """(left, top, side) of a patch in pixels; None for the class token."""
-    place = token - (config.tokens - config.patches)
-    if place < 0:
-        return None
-    row, column = divmod(place, grid_side(config))
-    return column * config.patch_size - 0.5, row * config.patch_size - 0.5, config.patch_size
-
-
-def _figure(picture, maps, at):
-    """maps (depth, heads, rows, columns)."""
+def _figure(picture, maps, config, token):
+    """maps (depth, heads, rows, columns): the picture, and beside it a tile for each map."""
     depth, heads = maps.shape[:2]
-    first, rest, cell = 1.3, 1.15, min(0.8, (WIDTH - 2.45) / depth)  # inches
-    figure = canvas(max(first + 0.2, cell * heads + 0.5), first + rest + cell * depth)
-    figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
-    left, right = figure.subfigures(1, 2, width_ratios=(first, rest + cell * depth))
-    axes = left.subplots()
-    show(axes, picture)
-    draw_box(axes, at)
-    panels = right.subplots(heads, depth, squeeze=False)
+    first, rest, cell = 1.3, 1.15, min(0.8, (WIDTH - 2.5) / depth)  # inches
+    figure = canvas(max(first + 0.2, cell * heads + 0.6), first + rest + cell * depth)
+    figure.get_layout_engine().set(h_pad=0.1)  # it leaves too little room above the title
+    left, right = figure.subplots(1, 2, width_ratios=(first, rest + cell * depth))
+    show(left, picture)
+    draw_box(left, config, token, config.patch_size)
+    small = smaller(picture, config.patch_size)
+    tiles, step = mosaic(small, maps)
+    right.imshow(tiles)
     for h, i in np.ndindex(heads, depth):
-        axes = panels[h, i]
-        show_overlay(axes, picture, scaled(maps[i, h]))
-        draw_box(axes, at)
-        if h == 0 and shows_number(i, depth):
-            axes.set_title(i, pad=3)
-        if i == 0 and shows_number(h, heads):
-            axes.set_ylabel(h, rotation=0, ha="right", va="center")
-    right.suptitle("block", fontsize=9)
-    right.supylabel("head", fontsize=9)
-    scale_bar(right, list(panels.flat), "weight / largest weight")
+        draw_box(right, config, token, len(small) // maps.shape[-1], (i * step, h * step))
+    middle = (len(small) - 1) / 2
+    right.set_xticks(*labels(depth, step, middle))
+    right.set_yticks(*labels(heads, step, middle))
+    right.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    right.set_title("block")
+    right.set_ylabel("head")
+    right.spines[:].set_visible(False)
+    scale_bar(figure, right, "weight / largest weight")
     return figure
 
 
-def shows_number(index, count):
-    """Whether there is room for the number of this row or column."""
-    return count <= 16 or index % 2 == 0
+def smaller(picture, patch_size, most=128):
+    """The picture with a side of at most `most` pixels, if patches keep whole pixels then."""
+    side = len(picture)
+    factors = [f for f in range(1, patch_size + 1) if patch_size % f == 0]
+    factor = next((f for f in factors if side / f <= most), patch_size)
+    blocks = picture.reshape(side // factor, factor, side // factor, factor, -1)
+    return blocks.mean(axis=(1, 3))
 
 
-def draw_box(axes, at):
-    """A frame around the patch whose attention is shown: white in black, seen on any ground."""
+def mosaic(picture, maps):
+    """maps (depth, heads, ...) over the picture -> one image of all, and pixels from tile to tile.
+
+    Blocks are columns and heads are rows, with white between. One image is drawn much faster than
+    hundreds.
+    """
+    depth, heads = maps.shape[:2]
+    side = len(picture)
+    step = side + -(-side // 24)
+    tiles = np.full((heads * step - step + side, depth * step - step + side, 3), 255, np.uint8)
+    for h, i in np.ndindex(heads, depth):
+        top, left = h * step, i * step
+        tile = overlay(picture, scaled(maps[i, h]))
+        tiles[top : top + side, left : left + side] = np.rint(255 * tile)
+    return tiles, step
+
+
+def labels(count, step, middle):
+    """(places, numbers) of rows or columns: all, or every second where there are many."""
+    shown = np.arange(0, count, 1 if count <= 16 else 2)
+    return shown * step + middle, shown
+
+
+def draw_box(axes, config, token, side, at=(0, 0)):
+    """A frame around the patch `token`, white in black, to be seen on any ground.
+
+    side: of a patch, at: left and top of the picture, in pixels of the axes. A class token is no
+    patch: nothing is drawn.
+    """
     from matplotlib.patches import Rectangle
 
-    if at:
-        left, top, side = at
-        for width, colour in ((2.2, "black"), (1.0, "white")):
-            frame = Rectangle((left, top), side, side, fill=False, lw=width, ec=colour)
-            axes.add_patch(frame)
+    place = token - (config.tokens - config.patches)
+    if place < 0:
+        return
+    row, column = divmod(place, grid_side(config))
+    corner = at[0] + column * side - 0.5, at[1] + row * side - 0.5
+    for width, colour in ((2.2, "black"), (1.0, "white")):
+        axes.add_patch(Rectangle(corner, side, side, fill=False, lw=width, ec=colour))

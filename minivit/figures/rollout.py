@@ -41,7 +41,8 @@ def draw(subject):
     reached = weights[:, None] @ of_attention(trained, shown.images, rollout)  # (B, 1, T)
     maps = patch_maps(reached[:, 0], trained.config)
     figure = _figure(shown, maps, predictions(trained, shown.images))
-    return [Drawing("rollout", figure, f"{CAPTION} {READS[trained.config.pool]} {SCALE}")]
+    caption = f"{CAPTION} {READS[trained.config.pool]} {SCALE}" + NAMES * bool(trained.classes)
+    return [Drawing("rollout", figure, caption)]
 
 
 CAPTION = (
@@ -53,10 +54,8 @@ READS = {
     "mean": "There is no class token: the head reads the mean of all tokens.",
     "sequence": "There is no class token: the head reads a weighted mean of all tokens.",
 }
-SCALE = (
-    "Each map goes from its smallest to its largest value. Above: the picture's name → the class "
-    "that the model gives it."
-)
+SCALE = "Each map goes from its smallest to its largest value."
+NAMES = " Above: the picture's name → the class that the model gives it."
 
 
 def predictions(trained, images):

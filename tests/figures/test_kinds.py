@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from minivit import Config, ConfigError, Trained, ViT, figures, tree
-from minivit.figures.attention import box, query
+from minivit.figures.attention import mosaic, query, smaller
 from minivit.figures.augmentation import augmented
 from minivit.figures.drawing import save
 from minivit.figures.features import spread
@@ -68,9 +68,31 @@ def test_attention_of_a_chosen_patch_and_of_several_pictures():
     assert "of the patch in row 0, column 2 (boxed)" in drawings[1].caption
     config = subject.trained.config
     assert query(config, (0, 2))[0] == 3 and query(config)[0] == 0
-    assert box(config, 3) == (7.5, -0.5, 4) and box(config, 0) is None
+    left, right, _ = drawings[1].figure.axes
+    frames = [patch.get_xy() for patch in left.patches]
+    assert set(frames) == {(7.5, -0.5)}  # patch 2 begins at pixel 8
+    assert len({patch.get_xy() for patch in right.patches}) == config.depth * config.heads
     with pytest.raises(ConfigError, match=r"--patch 3,0 is outside .* 3 x 3 patches: .* 0 to 2"):
         figures.draw("attention", replace(subject, patch=(3, 0)))
+
+
+def test_tiles_are_the_maps_of_the_blocks_from_left_to_right():
+    picture, maps = np.zeros((12, 12, 3), np.uint8), np.zeros((2, 3, 3, 3))
+    maps[1, 2, 0, 0] = 0.25  # block 1, head 2: the largest weight is yellow
+    tiles, step = mosaic(picture, maps)
+    assert tiles.shape == (2 * step + 12, step + 12, 3)
+    yellow = tiles[..., 1] > 130
+    yellow &= tiles[..., 2] < 130  # not the white between the tiles
+    assert yellow[2 * step : 2 * step + 4, step : step + 4].all() and yellow.sum() == 16
+
+
+def test_a_large_picture_is_made_smaller_by_whole_pixels_of_a_patch():
+    picture = np.random.default_rng(0).integers(0, 256, (224, 224, 3))
+    small = smaller(picture, 16)
+    assert small.shape == (112, 112, 3)
+    np.testing.assert_allclose(small[5, 7], picture[10:12, 14:16].mean(axis=(0, 1)))
+    assert (smaller(picture[:28, :28], 7) == picture[:28, :28]).all()
+    assert smaller(picture, 7).shape == (32, 32, 3)
 
 
 def test_filters_are_patches_as_the_model_cuts_them():
