@@ -28,6 +28,7 @@ Read the files in this order:
     start/                   first values of the weights
     optim/                   from gradients to steps
     training/                the training loop and what belongs to a run
+    trained.py               a trained model, for use; model_file.py: its file
 
 Letters: B images of H x W x C pixels and channels, P the side of a patch, N patches, T tokens (N,
 or N + 1 with a class token), D the width of a token, `heads` of K = D / heads numbers, M the MLP's
