@@ -1,6 +1,7 @@
 """The commands of `python -m minivit`, one a file; train.py is the first of them.
 
     train.py       train a model, or go on with a run; train_options.py: its options
+    evaluate.py    how good a trained model is, and where it is wrong
     gradcheck.py, summary.py, bench.py
                    look at a model: its gradients, its sizes, its speed
     arguments.py   what all command lines share: the parser, types of values, settings
@@ -12,6 +13,7 @@ COMMANDS. Its `main` raises the project's own errors; only `exits` prints them.
 
 COMMANDS = {  # name of the module here: what it does
     "train": "train a Vision Transformer on images",
+    "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "gradcheck": "compare every gradient with finite differences",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
     "bench": "measure how fast a training step is, alone or against PyTorch",

@@ -20,7 +20,9 @@ class Evaluator:
     """A model with its parameters, and the objective that judges it.
 
     mean, std: (C,) by which images are normalised; workers: a `Workers` inside its `with`; cuts: a
-    function, number of images -> micro-batches [(start, stop), ...].
+    function, number of images -> micro-batches [(start, stop), ...]; see: called with (index of
+    the first image, what the model returned) for every micro-batch, by the worker that has it:
+    where workers are processes, the caller sees nothing of that.
     """
 
     model: ViT
@@ -30,36 +32,31 @@ class Evaluator:
     objective: object
     workers: Workers
     cuts: Callable
+    see: Callable | None = None
 
-    def evaluate(self, images, targets, batch_size=500, see=None):
-        """The objective's metrics on images uint8 and targets (B, ...) -> {name: value}.
-
-        see: called after each batch with what the model returned for it, a list of arrays
-        (b, outputs), one a micro-batch.
-        """
+    def evaluate(self, images, targets, batch_size=500):
+        """The objective's metrics on images uint8 and targets (B, ...) -> {name: value}."""
         totals = dict.fromkeys(self.objective.sums, 0)
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size], targets[start : start + batch_size]
             tasks = len(self.cuts(len(batch[0])))
-            results = in_order(self.workers.run_tasks(tasks, self.share, *batch, see is not None))
-            for sums, _ in results:
+            results = self.workers.run_tasks(tasks, self.share, start, *batch)
+            for sums in in_order(results):
                 for name, kind in self.objective.sums.items():
                     totals[name] += kind(sums[name])
-            if see:
-                see([output for _, output in results])
         return self.objective.values(totals, len(images))
 
-    def share(self, indices, images, targets, keep):
-        """One worker's share -> [(index of the micro-batch, (its sums, its output)), ...].
+    def share(self, indices, first, images, targets):
+        """One worker's share of a batch -> [(index of the micro-batch, its sums), ...].
 
-        The output is None unless `keep` says otherwise.
+        first: the index of the batch's first image.
         """
         cuts, results = self.cuts(len(images)), []
         for index in indices:
             start, stop = cuts[index]
-            output = self.model.predict(
-                self.params, normalise(images[start:stop], self.mean, self.std)
-            )
-            sums = self.objective.evaluate(output, targets[start:stop])
-            results.append((index, (sums, output if keep else None)))
+            x = normalise(images[start:stop], self.mean, self.std)
+            output = self.model.predict(self.params, x)
+            results.append((index, self.objective.evaluate(output, targets[start:stop])))
+            if self.see:
+                self.see(first + start, output)
         return results
