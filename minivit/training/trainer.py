@@ -27,15 +27,18 @@ class Trainer:
     """Weights, optimizer state and the step count of a run of `steps` steps.
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
-    xp: numpy or cupy; objective: by default the classification that config and recipe describe.
+    xp: numpy or cupy; objective: by default the classification that config and recipe describe;
+    model: by default ViT(config).
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
-    def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None):
+    def __init__(
+        self, config, recipe, steps, mean, std, workers, xp=np, objective=None, model=None
+    ):
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.objective = objective or Classification.of(config, recipe)
-        self.model = ViT(config)
+        self.model = model or ViT(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
