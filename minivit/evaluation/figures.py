@@ -20,28 +20,50 @@ PICTURES, COLUMNS = 24, 6  # mistakes
 
 
 def require_matplotlib():
-    """Raise BackendError without matplotlib: now, not after a long evaluation."""
+    """Raise BackendError where matplotlib cannot be used: now, not after a long evaluation."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
         raise BackendError(
             "figures need matplotlib: pip install matplotlib (or leave out --out)."
         ) from None
+    except Exception as error:  # such as a variable MPLBACKEND that it does not know
+        raise BackendError(
+            f"figures need matplotlib, which does not start here ({error}); mend that, or leave out "
+            "--out."
+        ) from None
 
 
 def draw(evaluation, part):
-    """All pictures of a classification -> {file name: PNG bytes}. Raises BackendError."""
+    """All pictures of a classification -> {file name: PNG bytes}.
+
+    The user's own settings of matplotlib are left aside, so that the pictures are those that were
+    looked at. Raises BackendError if matplotlib is missing or fails.
+    """
     require_matplotlib()
-    details = evaluation.details
-    of = f"{shown(part.dataset, 30)}, {evaluation.count:,} {part.name} images"
-    pictures = {
+    import matplotlib
+
+    try:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            figures = _figures(evaluation.details, part)
+            return {name: _png(figure) for name, figure in figures.items()}
+    except Exception as error:  # fonts, files and settings of this machine
+        words = f"{type(error).__name__}: {error}"
+        raise BackendError(f"matplotlib could not draw the figures ({words}).") from error
+
+
+def _figures(details, part):
+    """{file name: a matplotlib Figure}."""
+    of = f"{shown(part.dataset, 30)}, {len(part.images):,} {part.name} images"
+    figures = {
         "reliability.png": reliability(details, of),
         "confusion.png": confusion(details, part.classes, of),
         "classes.png": classes(details, part.classes, of),
     }
     if not details.right.all():
-        pictures["mistakes.png"] = mistakes(details, part)
-    return {name: _png(figure) for name, figure in pictures.items()}
+        figures["mistakes.png"] = mistakes(details, part)
+    return figures
 
 
 def _figure(width, height):
