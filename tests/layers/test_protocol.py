@@ -3,6 +3,9 @@
 init(rng) -> params    forward(params, x, key) -> y, cache    backward(dy, cache) -> dx, grads
 """
 
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 from cases import COMPOSITES, KEY, LAYERS, B, arrays, build, draw, every_layer
@@ -32,10 +35,16 @@ def there_and_back(layer, params, x, xp):
     return y, dx, grads
 
 
-def test_layers_holds_layers_alone_and_all_are_tested():
-    """No helpers: what stands beside the layers' classes is for them alone."""
-    exported = {getattr(layers, name) for name in layers.__all__}
-    assert exported == {type(layer) for layer, _ in LAYERS.values()} | {CrossEntropy}
+def test_every_layer_is_tested_and_only_layers_are_exported():
+    """Every class in minivit/layers/ that has a backward stands in `gradcheck_cases.LAYERS`."""
+    written = set()
+    for file in pkgutil.iter_modules(layers.__path__, f"{layers.__name__}."):
+        for value in vars(importlib.import_module(file.name)).values():
+            if isinstance(value, type) and hasattr(value, "backward"):
+                written.add(value)
+    tested = {type(layer) for layer, _ in LAYERS.values()} | {CrossEntropy}
+    assert written == tested
+    assert {getattr(layers, name) for name in layers.__all__} <= tested
 
 
 @every_layer
