@@ -33,7 +33,8 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "parallel": {"arrays", *WORDS},
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
-    "trained": {*TRAINING, "training"},
+    "model_file": {*TRAINING, "training"},
+    "trained": {*TRAINING, "model_file"},
     "evaluation": {*TRAINING, "training", "trained"},
     "bench": {*TRAINING, "training"},
     "commands": {

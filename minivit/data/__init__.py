@@ -1,6 +1,7 @@
 """Images to train on.
 
 sources/       where images come from: CIFAR, the built-in shapes, a directory of image files
+image_files.py from an image file to an array; for training and for prediction
 dataset.py     what every source returns
 augment/       random changes of the training images
 batches.py     which images make a batch, and preparing batches in advance

@@ -34,6 +34,11 @@ class SavedRun:
         if path.is_dir():
             return cls._last(path)
         meta = checkpoint.read_meta(path)
+        if "recipe" not in meta and "about" in meta:
+            raise CheckpointError(
+                f"{path} holds the weights of a trained model only, no run to go on with: give a "
+                "run's directory or its last.npz."
+            )
         try:
             if other := unknown_fields(meta):
                 raise CheckpointError(
@@ -138,9 +143,18 @@ def refuse_another_run(directory, saved):
 
     Going on from `saved` there would write over that run.
     """
+    if same_run(directory, saved) is False:
+        raise ConfigError(
+            f"{directory.path} holds another run than {saved.path}, which would write over it; "
+            "move the checkpoint to a directory of its own"
+        )
+
+
+def same_run(directory, saved):
+    """Whether config.json in `directory` describes the run `saved`; None if it cannot be read."""
     try:
         here = json.loads(directory.config.read_text(encoding="utf-8"))
-        same = (
+        return (
             here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
             and not unknown_fields(here)
             and Config.from_dict(here["model"])
@@ -148,9 +162,4 @@ def refuse_another_run(directory, saved):
             and Recipe.from_dict(here["recipe"]) == saved.recipe
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return  # there is no config.json, or none that can be read
-    if not same:
-        raise ConfigError(
-            f"{directory.path} holds another run than {saved.path}, which would write over it; "
-            "move the checkpoint to a directory of its own"
-        )
+        return None
