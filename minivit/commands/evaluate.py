@@ -2,19 +2,17 @@
 
 import json
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
-from .. import trained
 from ..errors import ConfigError, RunError
 from ..evaluation import figures
 from ..evaluation.as_json import as_json
-from ..evaluation.images import PARTS, load_part, saved_run
+from ..evaluation.images import PARTS, load_part, recipe_of
 from ..evaluation.judge import evaluate
 from ..evaluation.report import report
 from ..storage import atomic
-from ..training.progress import on_terminal
-from .arguments import choice, path
+from .arguments import add_model, choice, load_model, path
+from .progress import Progress
 from .train_options import data_name
 
 EPILOG = """\
@@ -33,7 +31,7 @@ examples:
 def add_arguments(parser):
     """Add the command's options."""
     parser.usage = "%(prog)s MODEL [options]"
-    parser.add_argument("model", type=path, metavar="MODEL", help="a run's directory or checkpoint")
+    add_model(parser)
     parser.add_argument(
         "--dataset",
         type=data_name,
@@ -72,43 +70,39 @@ def main(args):
         figures.require_matplotlib()
         if Path(args.out).exists() and not Path(args.out).is_dir():
             raise ConfigError(f"--out {args.out} is a file; name a directory.")
-    model, run = trained.load(args.model), saved_run(args.model)
-    part = load_part(
-        model,
-        run,
-        args.split,
-        args.dataset,
-        args.data_dir,
-        lambda line: print(line, file=sys.stderr),
-    )
-    passes = 2 if args.tta else 1
-    with bar(passes * len(part.images)) as done:
+    trained = load_model(args)
+    recipe = recipe_of(trained)
+    part = load_part(trained, args.split, args.dataset, args.data_dir, say)
+    with Progress(len(part.images) * (2 if args.tta else 1), " images") as progress:
         found = evaluate(
-            model,
+            trained,
             part.images,
             part.targets,
             flip=args.tta,
-            micro_batch=run.recipe.micro_batch if run else 0,
-            done=done,
+            micro_batch=recipe.micro_batch if recipe else 0,
+            done=progress.update,
         )
-    values = {"model": described(args.model, run), **as_json(found, part)}
+    values = {"model": described(args.model, trained.about, recipe), **as_json(found, part)}
     if args.json:
         print(json.dumps(values, indent=2, allow_nan=False))
     else:
         print(f"{values['model']}\n{report(found, part)}")
     if args.out:
         written = write(Path(args.out), values, found, part)
-        print(f"\nwritten to {args.out}: {', '.join(written)}", file=sys.stderr)
+        say(f"written to {args.out}: {', '.join(written)}")
     return 0
 
 
-def described(path, run):
+def say(line):
+    """Print a line that is not part of the result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def described(path, about, recipe):
     """Which weights these are."""
-    if run is None:
-        return str(path)
-    done, epochs = run.meta["position"]["epochs_done"], run.recipe.epochs
-    weights = ", running mean of the weights" if run.recipe.ema else ""
-    return f"{path}: epoch {done} of {epochs}{weights}"
+    if recipe is None:
+        return path
+    return f"{path}: epoch {about.get('epochs')} of {recipe.epochs}, {about.get('weights')}"
 
 
 def write(directory, values, evaluation, part):
@@ -120,13 +114,3 @@ def write(directory, values, evaluation, part):
         with atomic.replacing(directory / name, RunError) as temporary:
             temporary.write_bytes(content)
     return list(files)
-
-
-@contextmanager
-def bar(images):
-    """A progress bar on a terminal, from the third second on -> the function that moves it."""
-    from tqdm import tqdm
-
-    hidden = not on_terminal(sys.stderr)
-    with tqdm(total=images, unit=" images", delay=2, leave=False, disable=hidden) as shown:
-        yield shown.update

@@ -29,8 +29,8 @@ def require_matplotlib():
         ) from None
     except Exception as error:  # such as a variable MPLBACKEND that it does not know
         raise BackendError(
-            f"figures need matplotlib, which does not start here ({error}); mend that, or leave out "
-            "--out."
+            f"figures need matplotlib, which does not start here ({error}); mend that, or leave "
+            "out --out."
         ) from None
 
 

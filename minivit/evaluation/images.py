@@ -9,9 +9,8 @@ from .. import data
 from ..data import batches
 from ..errors import ConfigError, DataError
 from ..objective import Classification
-from ..storage import checkpoint
+from ..training.recipe import Recipe
 from ..training.record import fingerprint
-from ..training.saved_run import SavedRun
 
 PARTS = ("test", "val", "train")
 
@@ -34,76 +33,65 @@ class Part:
     notes: tuple[str, ...] = ()
 
 
-def saved_run(path):
-    """The SavedRun that the model in `path` is of; None for a file of weights without a run."""
-    path = Path(path)
-    if not path.is_dir() and "recipe" not in checkpoint.read_meta(path):
+def recipe_of(trained):
+    """The Recipe that a `Trained` was trained with; None if its file does not say."""
+    values = trained.about.get("recipe")
+    return Recipe.from_dict(values) if isinstance(values, dict) else None
+
+
+def _source_of(trained):
+    """Where the images of its run are, {"dataset", "data_dir"}; None if its file does not say."""
+    source = trained.about.get("source")
+    if not isinstance(source, dict) or not isinstance(source.get("dataset"), str):
         return None
-    return SavedRun.read(path)
+    return source if isinstance(source.get("data_dir"), str | None) else None
 
 
-def load_part(trained, run, name="test", dataset=None, data_dir=None, say=print):
-    """The part `name` of a data set, for a `Trained` model -> Part.
+def load_part(trained, name="test", dataset=None, data_dir=None, say=print):
+    """The part `name` of a data set, for a `Trained` -> Part.
 
-    run: its SavedRun, or None; dataset, data_dir: as for `data.load`; by default the run's own.
-    say: called with each line that loading has for the user.
+    dataset, data_dir: as for `data.load`; by default those of the run that the model is of. say:
+    called with each line that loading has for the user.
 
     Raises ConfigError where it is not known which data set or which part is meant, or where the
     data set does not fit the model; DataError for data that is missing or damaged.
     """
-    if dataset is None and run is None:
+    recipe = recipe_of(trained)
+    source = _source_of(trained)
+    if dataset is None and source is None:
         raise ConfigError(
             "the model file does not say where the images it was trained on are: name a data set "
             "with --dataset."
         )
-    if name == "val" and run is None:
+    if name == "val" and recipe is None:
         raise ConfigError(
-            "the model file does not say which images were held out for validation: only a run's "
-            "own checkpoint does; use --split test."
+            "the model file does not say which images were held out for validation: use --split "
+            "test."
         )
-    whole = _load(trained, *_place(run, dataset, data_dir), say)
+    dataset, data_dir = (dataset, data_dir) if dataset is not None else _place(source, data_dir)
+    whole = data.load(
+        dataset, data_dir, say, image_size=trained.config.image_size, crop=trained.crop
+    )
     _refuse_misfits(trained, whole)
-    own = bool(run) and fingerprint(whole) == run.meta["dataset"]["sha256"]
-    indices = _indices(whole, run, name, own)
+    own = trained.about.get("dataset_sha256") == fingerprint(whole)
+    indices = _indices(whole, recipe, name, own)
     of = "test" if name == "test" else "train"
     images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
     if len(indices) < len(images):
         images, targets = images[indices], targets[indices]
-    notes = tuple(_notes(trained, whole, run, own))
+    notes = tuple(_notes(trained, whole, own))
     return Part(whole.name, name, whole.classes, images, targets, indices, notes)
 
 
-def _place(run, dataset, data_dir):
-    """Which data set, and in which directory: what the user says, or else what the run says."""
-    if dataset is not None:
-        return dataset, data_dir
-    source = run.meta["source"]
-    if source["dataset"] not in data.NAMES and not Path(source["dataset"]).is_dir():
+def _place(source, data_dir):
+    """The run's own data set and where it is, or `data_dir` if that is given."""
+    name, own_dir = source["dataset"], source.get("data_dir")
+    if name not in data.NAMES and not Path(name).is_dir():
         raise DataError(
-            f"the model was trained on the images in {source['dataset']}, which is not there: "
-            "give their directory with --dataset DIR."
+            f"the model was trained on the images in {name}, which is not there: give their "
+            "directory with --dataset DIR."
         )
-    own_dir = source["data_dir"]
-    return source["dataset"], data_dir or (own_dir if own_dir and Path(own_dir).exists() else None)
-
-
-def _load(trained, dataset, data_dir, say):
-    """The Dataset. Files of images are cut as `trained.crop` says, after they are resized."""
-    size, crop = trained.config.image_size, getattr(trained, "crop", 1.0)
-    if dataset in data.NAMES or crop == 1:
-        return data.load(dataset, data_dir, say, image_size=size)
-    larger = round(size / crop)
-    whole, edge = data.load(dataset, data_dir, say, image_size=larger), (larger - size) // 2
-    middle = slice(edge, edge + size)
-    return data.Dataset(
-        whole.name,
-        whole.classes,
-        np.ascontiguousarray(whole.train_images[:, middle, middle]),
-        whole.train_labels,
-        np.ascontiguousarray(whole.test_images[:, middle, middle]),
-        whole.test_labels,
-        whole.note,
-    )
+    return name, data_dir or (own_dir if own_dir and Path(own_dir).exists() else None)
 
 
 def _refuse_misfits(trained, dataset):
@@ -128,42 +116,40 @@ def _times(sizes):
     return " x ".join(map(str, sizes))
 
 
-def _indices(dataset, run, name, own):
-    """Which images of the data set belong to the part."""
+def _indices(dataset, recipe, name, own):
+    """Which images of the data set belong to the part. own: it is the one of the model's run."""
     if name == "test":
         return np.arange(len(dataset.test_images))
     count = len(dataset.train_images)
-    if run is None or (not own and name == "train"):
+    if name == "train" and not (own and recipe):
         return np.arange(count)
     if not own:
         raise ConfigError(
-            f"which images were held out for validation is known for the images of the run only, "
+            "which images were held out for validation is known for the images of the run only, "
             f"and {dataset.name} differs from them: use --split test."
         )
-    training, validation = batches.split(count, run.recipe.val_fraction, run.recipe.seed)
+    training, validation = batches.split(count, recipe.val_fraction, recipe.seed)
     if name == "val" and not len(validation):
         raise ConfigError(
-            f"the run held out no images for validation (val_fraction {run.recipe.val_fraction}): "
+            f"the run held out no images for validation (val_fraction {recipe.val_fraction}): "
             "use --split test."
         )
     return validation if name == "val" else training
 
 
-def _notes(trained, dataset, run, own):
+def _notes(trained, dataset, own):
     """What the user should know of the data set beside the model."""
-    if dataset.note:
-        yield dataset.note
-    if run and not own:
-        was = run.meta["dataset"]["name"]
-        if was == dataset.name:
-            yield f"the images or labels of {was} have changed since the model was trained"
-        else:
-            yield f"the model was trained on {was}, not on {dataset.name}"
-    if trained.classes and dataset.classes:
-        pairs = zip(trained.classes, dataset.classes, strict=False)
-        other = [(ours, theirs) for ours, theirs in pairs if ours != theirs]
-        if other:
-            yield (
-                f"{len(other)} of {len(dataset.classes)} classes have another name in the data set "
-                f"(the first: {other[0][0]!r}, there {other[0][1]!r}); they are matched by number"
-            )
+    yield from dataset.note.replace(" (--image-size)", "").splitlines()  # no option of this command
+    was = trained.about.get("dataset")
+    if was and was != dataset.name and not own:
+        yield f"the model was trained on {was}, not on {dataset.name}"
+    elif "dataset_sha256" in trained.about and not own:
+        yield f"the images or labels of {dataset.name} have changed since the model was trained"
+    pairs = zip(trained.classes, dataset.classes, strict=False)  # one of them may have no names
+    other = [(ours, theirs) for ours, theirs in pairs if ours != theirs]
+    if other:
+        ours, theirs = other[0]
+        yield (
+            f"{len(other)} of {len(dataset.classes)} classes have another name in the data set "
+            f"(the first: {ours!r}, there {theirs!r}); they are matched by number"
+        )

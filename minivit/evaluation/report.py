@@ -1,6 +1,8 @@
 """An Evaluation as text in 80 columns: the numbers for all images, then the tables."""
 
-from ..text import counted
+import textwrap
+
+from ..text import counted, printable
 from . import tables
 
 
@@ -29,7 +31,8 @@ def introduction(evaluation, part):
     first = f"{tables.shown(part.dataset, 40)}: {counted(evaluation.count, f'{kind} image')}"
     if evaluation.details:
         first += f", {len(part.classes):,} classes"
-    return "\n".join([first, *(f"note: {note}" for note in part.notes)])
+    notes = (textwrap.fill(printable(f"note: {note}"), tables.WIDTH) for note in part.notes)
+    return "\n".join([first, *notes])
 
 
 def _metrics(evaluation):

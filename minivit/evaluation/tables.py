@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..text import columns_of, fitted, printable
 from . import metrics
 
 ALL_CLASSES = 20  # up to so many, a table has a line for each; of more, only the extremes
@@ -12,9 +13,13 @@ WIDTH, NAME, BAR = 79, 24, 40
 
 
 def shown(name, width=NAME):
-    """A name that fits into a column: ? for what cannot be printed, .. for what is too long."""
-    name = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return name if len(name) <= width else name[: width - 2] + ".."
+    """A name in at most `width` columns: ? for what cannot be printed, the rest cut off."""
+    return cell(name, width).rstrip()
+
+
+def cell(name, width=NAME):
+    """The same in exactly so many columns."""
+    return fitted(printable(name), width)
 
 
 def percent(share):
@@ -25,13 +30,13 @@ def percent(share):
 def class_table(details, names):
     """A line a class with its precision, recall and F1; of many classes the worst and the best."""
     scores, images = details.class_scores, details.matrix.sum(axis=1)
-    row = f"{{:<{NAME}}}{{:>8}}{{:>11}}{{:>9}}{{:>9}}"
+    row = "{}{:>8}{:>11}{:>9}{:>9}"
 
     def line(k):
         values = (scores.precision[k], scores.recall[k], scores.f1[k])
-        return row.format(shown(names[k]), f"{images[k]:,}", *map(percent, values))
+        return row.format(cell(names[k]), f"{images[k]:,}", *map(percent, values))
 
-    head = row.format("class", "images", "precision", "recall", "F1")
+    head = row.format(cell("class"), "images", "precision", "recall", "F1")
     if len(names) <= ALL_CLASSES:
         groups = [("", range(len(names)))]
     else:
@@ -45,20 +50,20 @@ def class_table(details, names):
     for title, members in groups:
         lines += [*filter(None, [title]), *map(line, members)]
     mean = map(percent, metrics.macro_average(scores, details.matrix))
-    return "\n".join([*lines, row.format("mean over classes", f"{images.sum():,}", *mean)])
+    return "\n".join([*lines, row.format(cell("mean over classes"), f"{images.sum():,}", *mean)])
 
 
 def confusion_table(details, names):
     """The confusion matrix; where it does not fit, the most frequent mistakes."""
     matrix, classes = details.matrix, len(names)
-    cell = max(len(str(matrix.max())), len(str(classes - 1))) + 2
-    name = WIDTH - 3 - cell * classes
-    if name < 8 or classes > ALL_CLASSES:
+    digits = max(len(str(matrix.max())), len(str(classes - 1))) + 2
+    left = WIDTH - 3 - digits * classes
+    if left < 8 or classes > ALL_CLASSES:
         return _frequent_mistakes(matrix, names)
-    name = min(name, max(map(len, names)))
-    head = f"{'':>3}{'':<{name}}" + "".join(f"{k:>{cell}}" for k in range(classes))
+    left = min(left, max(columns_of(printable(name)) for name in names))
+    head = f"{'':>3}{'':<{left}}" + "".join(f"{k:>{digits}}" for k in range(classes))
     rows = [
-        f"{k:>2} {shown(names[k], name):<{name}}" + "".join(f"{n or '.':>{cell}}" for n in counts)
+        f"{k:>2} {cell(names[k], left)}" + "".join(f"{n or '.':>{digits}}" for n in counts)
         for k, counts in enumerate(matrix.tolist())
     ]
     return "\n".join(
@@ -67,12 +72,12 @@ def confusion_table(details, names):
 
 
 def _frequent_mistakes(matrix, names):
-    row = f"{{:>6}}  {{:>6}}   {{:<{NAME}}}  {{}}"
+    row = "{:>6}  {:>6}   {}  {}"
     lines = [
-        row.format(n, matrix[i].sum(), shown(names[i]), shown(names[j]))
+        row.format(n, matrix[i].sum(), cell(names[i]), shown(names[j]))
         for i, j, n in metrics.confusions(matrix, CONFUSIONS)
     ]
-    head = row.format("images", "of all", "of class", "taken for")
+    head = row.format("images", "of all", cell("of class"), "taken for")
     return "\n".join(["the most frequent mistakes", head, *lines]) if lines else "no mistakes"
 
 
@@ -96,15 +101,15 @@ def mistakes_table(details, part):
     chosen = details.mistakes(MISTAKES)
     if not len(chosen):
         return "no image was taken for another class"
-    row = f"{{:>7}}{{:>12}}   {{:<{NAME}}}  {{}}"
+    row = "{:>7}{:>12}   {}  {}"
     lines = [
         row.format(
             part.indices[i],
             f"{details.confidences[i]:.1%}",
-            shown(part.classes[details.labels[i]]),
+            cell(part.classes[details.labels[i]]),
             shown(part.classes[details.predictions[i]]),
         )
         for i in chosen
     ]
-    head = row.format("image", "confidence", "class", "taken for")
+    head = row.format("image", "confidence", cell("class"), "taken for")
     return "\n".join(["the most confident mistakes", head, *lines])

@@ -10,6 +10,7 @@ import pytest
 from program import few_shapes, train
 from regression import CONFIG, DATA, RECIPE, Regression
 
+import minivit
 from minivit import data, objective
 from minivit.__main__ import main
 from minivit.commands import exits
@@ -176,28 +177,34 @@ def test_a_run_of_an_objective_of_ones_own(capsys, monkeypatch):
     refused(capsys, 2, "test-time flip needs a classification", "levels", "--tta")
 
 
-def test_a_bar_moves_while_someone_looks(capsys, monkeypatch):
+def test_a_bar_counts_all_images(capsys, monkeypatch):
     from minivit.commands import evaluate as command
 
-    shown = []
+    seen = []
 
-    class Bar:
-        """Stands in for tqdm's."""
+    class Progress(command.Progress):
+        """Notes what it is told."""
 
-        def __init__(self, total, disable, **_):
-            shown.append((total, disable))
+        def __init__(self, total, unit):
+            super().__init__(total, unit)
+            seen.append(total)
 
-        def __enter__(self):
-            return self
+        def update(self, count=1):
+            super().update(count)
+            seen.append(count)
 
-        def __exit__(self, *_):
-            pass
-
-        def update(self, count):
-            """Note how many images are done."""
-            shown.append(count)
-
-    monkeypatch.setattr("tqdm.tqdm", Bar)
-    monkeypatch.setattr(command, "on_terminal", lambda stream: True)
+    monkeypatch.setattr(command, "Progress", Progress)
     assert evaluate(capsys, "plain", "--tta")[0] == 0
-    assert shown[0] == (24, False) and sum(shown[1:]) == 24
+    assert seen[0] == 24 and sum(seen[1:]) == 24
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_file_of_weights_only(capsys, name):
+    """It does not say where the images are, but with them it gives the run's number as well."""
+    minivit.load(name).save("weights.npz")
+    refused(capsys, 2, "name a data set with --dataset", "weights.npz")
+    for split in ("test", "val"):
+        values = values_of(capsys, "weights.npz", "--dataset", "shapes", "--split", split)
+        want = values_of(capsys, name, "--split", split)
+        assert values.pop("model") == want.pop("model").replace(name, "weights.npz")
+        assert values == want

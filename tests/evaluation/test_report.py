@@ -84,7 +84,8 @@ def test_a_model_without_mistakes(monkeypatch):
 
 def test_names_that_cannot_be_printed_or_are_too_long():
     assert tables.shown("red\x1b[31m\n") == "red?[31m?"
-    assert tables.shown("long" * 9, 10) == "longlong.."
+    assert tables.shown("long" * 9, 10) == "longlon..."
+    assert tables.shown("short", 10) == "short" and tables.cell("short", 10) == "short     "
 
 
 def test_the_json_holds_everything_unrounded():
