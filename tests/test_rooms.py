@@ -37,9 +37,10 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "inside": WORDS,
     "model_file": {*TRAINING, "training"},
     "trained": {*TRAINING, "inside", "model_file"},
+    "evaluation": {*TRAINING, "training", "trained"},
     "bench": {*TRAINING, "training"},
     "figures": {*TRAINING, "training", "inside"},
-    "commands": {*TRAINING, "training", "trained", "bench", "figures", *GRADCHECK},
+    "commands": {*TRAINING, "training", "trained", "bench", "evaluation", "figures", *GRADCHECK},
     "__main__": {*WORDS, "commands"},
     "__init__": {*MODEL, "gradcheck", "trained", "version"},  # the public names
 }

@@ -112,7 +112,7 @@ def main(args):
     kinds, sources = args.kind or possible(args), Sources(args)
     sources.check(kinds)
     drawn, left_out = [], {}
-    with Progress(len(kinds), "figure") as progress:
+    with Progress(len(kinds), " figures") as progress:
         for kind in kinds:
             try:
                 drawings = figures.draw(kind, sources.subject(kind))

@@ -9,6 +9,7 @@ import numpy as np
 from .. import data
 from ..data import image_files
 from ..errors import ConfigError, MinivitError
+from ..evaluation.images import recipe_of
 from ..figures import KINDS
 from ..figures.attention import query
 from ..figures.subject import Pictures, Subject
@@ -62,8 +63,7 @@ class Sources:
         """That of --preset, or the one by which the model was trained, or None."""
         if self.args.preset:
             return Recipe(**PRESETS[self.args.preset].recipe)
-        recipe = self.known("recipe")
-        return Recipe.from_dict(recipe) if recipe else None
+        return recipe_of(self.trained) if self.trained else None
 
     @property
     def whitened(self):
@@ -116,8 +116,9 @@ class Sources:
         if name is None:
             return None, None
         try:
-            size = self.size[0]
-            return data.load(name, data_dir, say=lambda text: None, image_size=size), None
+            size, _, crop = self.size
+            quiet = {"say": lambda text: None}
+            return data.load(name, data_dir, **quiet, image_size=size, crop=crop), None
         except MinivitError as error:
             return None, error
 

@@ -48,11 +48,13 @@ class Drawing(NamedTuple):
 
 
 def require_matplotlib():
-    """Raise BackendError without matplotlib."""
+    """Raise BackendError where matplotlib cannot be used."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib.figure  # noqa: F401
     except ImportError:
         raise BackendError("drawing figures needs matplotlib: pip install matplotlib") from None
+    except Exception as error:  # such as a variable MPLBACKEND that it does not know
+        raise BackendError(f"matplotlib does not start here ({error}); mend that.") from None
 
 
 @contextmanager
