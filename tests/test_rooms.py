@@ -35,8 +35,17 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "training": TRAINING,
     "model_file": {*TRAINING, "training"},
     "trained": {*TRAINING, "model_file"},
+    "evaluation": {*TRAINING, "training", "trained"},
     "bench": {*TRAINING, "training"},
-    "commands": {*TRAINING, "training", "trained", "bench", "gradcheck", "gradcheck_cases"},
+    "commands": {
+        *TRAINING,
+        "training",
+        "trained",
+        "bench",
+        "gradcheck",
+        "gradcheck_cases",
+        "evaluation",
+    },
     "__main__": {*WORDS, "commands"},
     "__init__": {*MODEL, "gradcheck", "trained", "version"},  # the public names
 }

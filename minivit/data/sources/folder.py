@@ -7,7 +7,7 @@ For the random split, the files of each class are sorted by name and shuffled by
 in five (at least one) goes to the test set. The same seed gives the same test set. Classes are the
 names of the directories, sorted. Hidden files are ignored; files with other endings are left out
 and counted in `note`. `data/image_files.py` says which files are read, and how they become squares
-of `image_size` pixels.
+of `image_size` pixels, and what `crop` is.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..image_files import ENDINGS
 LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
 
 
-def load(path, image_size=32, seed=0):
+def load(path, image_size=32, seed=0, crop=1.0):
     """The images in the directory `path`, `image_size` pixels square, as a Dataset.
 
     Raises DataError with the name of the directory or file if a class has no images or too few,
@@ -38,7 +38,7 @@ def load(path, image_size=32, seed=0):
             train, test, left_out = _given_split(root)
         else:
             train, test, left_out = _random_split(root, seed)
-        images = [*_decode(train, image_size), *_decode(test, image_size)]
+        images = [*_decode(train, image_size, crop), *_decode(test, image_size, crop)]
     note = f"{path}: each image is resized to {image_size} x {image_size} pixels (--image-size)."
     if left_out:
         files, were = counted(left_out, "file"), "was" if left_out == 1 else "were"
@@ -96,11 +96,11 @@ def _directories(directory):
     return [d for d in sorted(directory.iterdir()) if d.is_dir() and not d.name.startswith(".")]
 
 
-def _decode(classes, size):
+def _decode(classes, size, crop):
     """{class: files} as images (N, size, size, 3) uint8 and labels (N,) int64."""
     images = np.empty((sum(map(len, classes.values())), size, size, 3), np.uint8)
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     files = [file for files in classes.values() for file in files]
     for index, file in enumerate(files):
-        images[index] = image_files.read(file, size)
+        images[index] = image_files.read(file, size, crop=crop)
     return images, labels.astype(np.int64)
