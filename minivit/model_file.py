@@ -43,6 +43,8 @@ def write(path, trained):
     if problems := mismatches(headers, _expected(trained.config, WEIGHTS)):
         raise CheckpointError(f"{path} is not written: the weights do not fit: {problems}.")
     objective = trained.objective
+    if not dataclasses.is_dataclass(objective):
+        raise CheckpointError(f"{path} is not written: {objective!r} is not a dataclass.")
     own = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.init}
     meta = {
         "model": trained.config.to_dict(),
@@ -98,6 +100,7 @@ def about_run(saved):
     test                       its metrics on the test set, {"accuracy": 0.8166, "loss": ...},
                                where the run has measured these very weights
     """
+    final = "final weights" if saved.complete else "weights after the epochs done"
     dataset, epochs = saved.meta["dataset"], saved.meta["position"]["epochs_done"]
     about = {
         "preset": saved.meta["preset"],
@@ -106,7 +109,7 @@ def about_run(saved):
         "dataset": dataset["name"],
         "dataset_sha256": dataset["sha256"],
         "source": saved.meta["source"],
-        "weights": "running mean of the weights" if saved.recipe.ema else "final weights",
+        "weights": "running mean of the weights" if saved.recipe.ema else final,
     }
     directory = RunDirectory(saved.path.parent)
     if saved.complete and same_run(directory, saved) and (result := directory.result()):

@@ -8,13 +8,15 @@ import numpy as np
 
 from . import model_file
 from .config import Config
+from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
 from .parallel.ordered_sum import in_order
 from .parallel.workers import Workers, cut
 from .vit import ViT
 
-MICRO_BATCH = 32  # images that one worker takes through the model at once
+MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
+FEW_TOKENS = 512  # fewer tokens at once make matrix products slow
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class Trained:
                               f"got {images.shape}")  # fmt: skip
         if not len(images):
             return np.empty((0, self.config.classes), np.float32)
-        cuts = cut(len(images), MICRO_BATCH)
+        least = max(1, FEW_TOKENS // self.config.tokens)  # so that few images are work for all
+        cuts = cut(len(images), min(MICRO_BATCH, max(least, len(images) // 64)))
 
         def share(indices):
             return [(i, self._outputs(images[slice(*cuts[i])])) for i in indices]
@@ -102,6 +105,16 @@ class Trained:
 
     def _outputs(self, images):
         return self.model.predict(self.params, normalise(images, self.mean, self.std))
+
+    def read(self, *files: str | os.PathLike) -> np.ndarray:
+        """Image files -> (B, H, W, C) uint8, resized as the model was trained, for `predict`.
+
+        Raises DataError for a file that cannot be read, BackendError without Pillow.
+        """
+        c = self.config
+        with image_files.reading("image files", c.channels):
+            images = [image_files.read(f, c.image_size, c.channels, self.crop) for f in files]
+        return np.stack(images)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the model to one file that `load` opens: its weights and all the rest, but for

@@ -117,7 +117,7 @@ def add_model(parser):
         "model",
         metavar="MODEL",
         type=path,
-        help="a run's directory, a checkpoint, or a weights-only file",
+        help="a run's directory, a checkpoint, or a file that import or export made",
     )
 
 

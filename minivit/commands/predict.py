@@ -10,6 +10,7 @@ from itertools import chain
 
 import numpy as np
 
+from ..costs import macs
 from ..data import image_files
 from ..errors import CheckpointError, ConfigError, DataError, RunError
 from ..objective import Classification
@@ -20,7 +21,7 @@ from .arguments import add_model, load_model, path, whole
 from .bars import line, name_columns
 from .progress import Progress
 
-CHUNK = 64  # images that are in memory at once
+MACS, MOST = 4e10, 32  # a core's share of the images in memory at once: a second's work or less
 URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -74,13 +75,13 @@ def main(args):
     names = trained.classes or [f"class {i}" for i in range(trained.config.classes)]
     failed = 0
     with ExitStack() as opened:
-        opened.enter_context(image_files.reading(files[0], trained.config.channels))
+        opened.enter_context(image_files.reading("images", trained.config.channels))
         progress = opened.enter_context(Progress(len(files), "image"))
         reports = [opened.enter_context(report) for report in _reports(args, names, progress)]
         for file, best, problem in predictions(trained, files, args.top):
             if problem:
                 failed += 1
-                progress.print(f"error: {problem}", sys.stderr)
+                progress.print(f"error: {printable(problem)}", sys.stderr)
             for add in reports:
                 add(str(file), [(names[i], p) for i, p in best], problem)
             progress.update()
@@ -141,9 +142,11 @@ def _table(path, top):
 def predictions(trained, files, top):
     """Yield (file, [(class, probability), ...], "") for each file, the most probable class first.
 
-    For a file that cannot be read: (file, [], the sentence). Files are read and predicted `CHUNK`
-    at a time, on all cores. Raises CheckpointError for a model whose outputs are not finite.
+    For a file that cannot be read: (file, [], the sentence). Files are read and predicted a few at
+    a time, on all cores. Raises CheckpointError for a model whose outputs are not finite.
     """
+    cores = available_cores()
+    chunk = cores * min(MOST, max(2, int(MACS / macs(trained.config))))
 
     def read(file):
         if not file.exists():
@@ -154,13 +157,13 @@ def predictions(trained, files, top):
         except DataError as error:
             return " ".join(str(error).splitlines())
 
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            images = list(pool.map(read, chunk))
+    with ThreadPoolExecutor(cores) as pool:
+        for start in range(0, len(files), chunk):
+            some = files[start : start + chunk]
+            images = list(pool.map(read, some))
             good = [image for image in images if not isinstance(image, str)]
             probabilities = iter(trained.predict(np.stack(good)) if good else ())
-            for file, image in zip(chunk, images, strict=True):
+            for file, image in zip(some, images, strict=True):
                 if isinstance(image, str):
                     yield file, [], image
                     continue

@@ -27,7 +27,7 @@ MODES = {1: "L", 3: "RGB"}  # channels: Pillow's name
 
 @contextmanager
 def reading(what, channels=3):
-    """Inside it `read` may be called, also by threads. what: is named where Pillow is missing.
+    """Inside it `read` may be called, also by threads. what: named where Pillow is missing.
 
     Raises BackendError without Pillow, ConfigError for channels that no image file has.
     """
@@ -36,9 +36,7 @@ def reading(what, channels=3):
     try:
         from PIL import Image
     except ImportError:
-        raise BackendError(
-            f"reading the images in {what} needs Pillow: pip install pillow"
-        ) from None
+        raise BackendError(f"reading {what} needs Pillow: pip install pillow") from None
     with warnings.catch_warnings():
         # For an image between Pillow's size limit and twice that, Pillow only warns.
         warnings.simplefilter("error", Image.DecompressionBombWarning)

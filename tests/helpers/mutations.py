@@ -1,7 +1,7 @@
-"""Mistakes to plant: {file: (code as it stands, broken code), ...}, one small lie each.
+"""Mistakes to plant: {file: [(code, broken code), ...]}, with one mistake each.
 
-Most of them were found in other people's Vision Transformers, or nearly made in this one. Each is
-patched into a copy of the real source, where `test_mutations.py` wants it caught.
+Most of them were found in other Vision Transformers, or nearly made in this one. Each is patched
+into a copy of the source, and `test_mutations.py` checks that a test detects it.
 """
 
 TABLE = {
@@ -148,7 +148,7 @@ TABLE = {
         ("factor += ROOT  #", "factor += 1.0  #"),
         ("xp.multiply(u, 6.0, out=u)", "xp.multiply(u, 2.0, out=u)"),
         ("multiply(x_piece, 4 * ROOT", "multiply(x_piece, 2 * ROOT"),
-        ("two_x_slope_u -= xp.multiply(x_piece, 4 * ROOT, out=slope_piece)", "pass"),
+        ("two_x_slope_u -= xp.multiply(x_piece, 4 * ROOT, out=slope_piece)  #", "pass  #"),
         ("xp.clip(u, -20.0, 20.0, out=u)", "pass"),
         ("xp.clip(u, -20.0, 20.0, out=u)", "xp.clip(u, -2.0, 2.0, out=u)"),
         ("x_slope_s *= s\n", "pass\n"),
@@ -269,9 +269,9 @@ TABLE = {
         ("+ 0.5) * step - 0.5", "+ 0.5) * step"),
         ("return weights / weights.sum(axis=1, keepdims=True)", "return weights"),
         ("return columns.reshape(b, s, c, s).swapaxes(2, 3)", "return columns.reshape(b, s, s, c)"),
-        ("spare = self.config.tokens - self.config.patches", "spare = 0 * self.config.tokens"),
+        ("prefix = self.config.tokens - self.config.patches", "prefix = 0 * self.config.tokens"),
         ("np.kron(grid, grid)", "np.kron(grid, grid[::-1])"),
-        ("places.T @ grads", "places[:, : len(places)] @ grads"),
+        ("positions.T @ grads", "positions[:, : len(positions)] @ grads"),
         ("like(self.pixels, dsmall).T)", "like(self.pixels[::-1], dsmall).T)"),
         ("matrix.astype(x.dtype)", "matrix"),
     ],

@@ -33,7 +33,7 @@ def load(path, image_size=32, seed=0, crop=1.0):
     if image_size < 1:
         raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
     root = Path(path)
-    with image_files.reading(path):
+    with image_files.reading(f"the images in {path}"):
         if (root / "train").is_dir() and _directories(root / "train"):
             train, test, left_out = _given_split(root)
         else:
