@@ -24,7 +24,8 @@ class CrossEntropy:
     gradient is also right for targets that do not add up to 1.
 
     The maximum of the logits is subtracted first; it cancels, exp cannot overflow, and the log of a
-    p that was rounded to 0 is never taken. Label smoothing moves a little of the target to all
+    p that was rounded to 0 is never taken. A class with q = 0 adds nothing, even if its logit is so
+    far below the maximum that logp is -inf. Label smoothing moves a little of the target to all
     classes, so that the logits need not grow without bound. Equal logits give a loss of ln C, about
     what a first step prints.
 
@@ -54,6 +55,7 @@ class CrossEntropy:
         total = exp_shifted.sum(axis=1, keepdims=True)
         logp = shifted - xp.log(total)
         p = exp_shifted / total
+        logp = xp.where(q > 0, logp, xp.zeros_like(logp))  # 0 * log 0 is 0, not NaN
         return -(q * logp).sum() / logits.shape[0], (p, q)
 
     def backward(self, dloss, cache):
