@@ -16,6 +16,7 @@ from ..objective import Classification
 from ..optim import warmup_cosine
 from ..parallel.ordered_sum import OrderedSum, in_order
 from ..parallel.workers import cut
+from ..start.whitening import patch_whitening
 from ..vit import ViT
 from .early_steps import early_model
 from .micro_batches import micro_batches
@@ -82,6 +83,17 @@ class Trainer:
         """The learning rate of the current step."""
         warmup = math.ceil(self.recipe.warmup * self.steps)
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
+
+    def whiten(self, images):
+        """Start the patch embedding as a whitening of the patches of images (B, H, W, C) floats."""
+        w = patch_whitening(self.model, images)
+        for params in (self.params, self.evaluated):
+            params["patch"]["w"][...] = to_device(w.astype(np.float32), self.xp)
+
+    @property
+    def bad(self):
+        """Whether a step was not finite. On a GPU always False: only `read_sums` waits for it."""
+        return self.xp is np and self.sums.first_bad <= self.step
 
     def train_step(self, images, targets):
         """One step on images (B, H, W, C) uint8 and the objective's targets (B, ...).

@@ -58,9 +58,15 @@ class Update:
         return tasks
 
     def step(self, number, lr):
-        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before."""
+        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before.
+
+        A gradient that is not finite leaves the weights as they were, except on a GPU, where
+        asking would make every step wait.
+        """
         found = self.workers.run_tasks(len(self.tasks), self.squares)
         norm = self.xp.sqrt(sum(in_order(found)))
+        if self.xp is np and not np.isfinite(norm):
+            return norm
         scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
         self.workers.run_tasks(len(self.tasks), self.apply, number, lr, scale)
         return norm
