@@ -37,27 +37,33 @@ def refuse_going_back(directory, saved, newest):
 
 def refuse_another_run(directory, saved):
     """Raise ConfigError if files in `directory` are not of the run `saved`: it would lose them."""
+    same, what = same_run(directory, saved), "holds another run than"
+    if same is None and directory.config.exists():
+        what = "holds a config.json that is not of"
+    elif same is None:  # as where a checkpoint was copied to a directory of its own
+        curves, metrics = directory.curves.exists(), directory.metrics
+        strange = metrics.exists() and metrics.stat().st_size and not directory.rows()
+        same, what = not curves and not strange, "holds files that are not of"
+    if not same:
+        raise ConfigError(
+            f"{directory.path} {what} {saved.path}, which would write over it; go on elsewhere: "
+            f"{going_back(directory, saved)}"
+        )
+
+
+def same_run(directory, saved):
+    """Whether config.json in `directory` describes the run `saved`; None if it cannot be read."""
     try:
         here = json.loads(directory.config.read_text(encoding="utf-8"))
-        same = (
+        return (
             here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
             and not unknown_fields(here)
             and Config.from_dict(here["model"])
             == saved.config  # fields newer than the run: defaults
             and Recipe.from_dict(here["recipe"]) == saved.recipe
         )
-        what = "holds another run than"
-    except FileNotFoundError:  # as where a checkpoint was copied to a directory of its own
-        curves, metrics = directory.curves.exists(), directory.metrics
-        strange = metrics.exists() and metrics.stat().st_size and not directory.rows()
-        same, what = not curves and not strange, "holds files that are not of"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        same, what = False, "holds a config.json that is not of"
-    if not same:
-        raise ConfigError(
-            f"{directory.path} {what} {saved.path}, which would write over it; go on elsewhere: "
-            f"{going_back(directory, saved)}"
-        )
+        return None
 
 
 def unknown_fields(values):

@@ -44,6 +44,11 @@ class SavedRun:
             meta = checkpoint.read_meta(path)
         except CheckpointError as error:
             raise cls.with_the_best(error, path) from None
+        if "recipe" not in meta and "about" in meta:
+            raise CheckpointError(
+                f"{path} holds the weights of a trained model only, no run to go on with: give a "
+                "run's directory or its last.npz."
+            )
         try:
             if other := unknown_fields(meta):
                 raise CheckpointError(
@@ -75,7 +80,7 @@ class SavedRun:
             return error
         epoch, later = best.position[0], latest_epoch(directory) > best.position[0]
         how = going_back(directory, best) if later else option("--resume", best.path)
-        return CheckpointError(f"{error} That of epoch {epoch} is good: {how}")
+        return CheckpointError(f"{error} {best.path}, of epoch {epoch}, is good: {how}")
 
     def load(self, expected=None):
         """All of the checkpoint -> (arrays, meta), as `checkpoint.load` has it.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minivit import data
-from minivit.data.sources import folder
+from minivit.data import image_files
 from minivit.errors import BackendError, ConfigError, DataError
 
 Image = pytest.importorskip("PIL.Image")
@@ -136,7 +136,7 @@ def test_image_size_must_be_positive(split):
 def one(tmp_path, image, ending="png", size=4, **options):
     file = tmp_path / f"x.{ending}"
     image.save(file, **options)
-    return np.asarray(folder._read_image(file, size))
+    return image_files.read(file, size)
 
 
 @pytest.mark.parametrize(

@@ -5,29 +5,25 @@
 
 For the random split, the files of each class are sorted by name and shuffled by the seed, and one
 in five (at least one) goes to the test set. The same seed gives the same test set. Classes are the
-names of the directories, sorted. PNG, JPEG, WEBP and BMP files are read. Hidden files are ignored;
-files with other endings are left out and counted in `note`.
-
-Every image becomes RGB: it is turned as its EXIF tag says, transparency is dropped, 16-bit grey
-is cut to its upper 8 bits, and of an animation the first frame is used. Its shorter side is resized
-to `image_size` pixels (bicubic), and the square in the middle is kept.
+names of the directories, sorted. Hidden files are ignored; files with other endings are left out
+and counted in `note`. `data/image_files.py` says which files are read, and how they become squares
+of `image_size` pixels, and what `crop` is.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import BackendError, ConfigError, DataError
+from ...errors import ConfigError, DataError
 from ...text import counted
+from .. import image_files
 from ..dataset import Dataset
+from ..image_files import ENDINGS
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
 
 
-def load(path, image_size=32, seed=0):
+def load(path, image_size=32, seed=0, crop=1.0):
     """The images in the directory `path`, `image_size` pixels square, as a Dataset.
 
     Raises DataError with the name of the directory or file if a class has no images or too few,
@@ -36,28 +32,18 @@ def load(path, image_size=32, seed=0):
     """
     if image_size < 1:
         raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        raise BackendError(
-            f"reading the images in {path} needs Pillow: pip install pillow"
-        ) from None
     root = Path(path)
-    if (root / "train").is_dir() and _directories(root / "train"):
-        train, test, left_out = _given_split(root)
-    else:
-        train, test, left_out = _random_split(root, seed)
+    with image_files.reading(f"the images in {path}"):
+        if (root / "train").is_dir() and _directories(root / "train"):
+            train, test, left_out = _given_split(root)
+        else:
+            train, test, left_out = _random_split(root, seed)
+        images = [*_decode(train, image_size, crop), *_decode(test, image_size, crop)]
     note = f"{path}: each image is resized to {image_size} x {image_size} pixels (--image-size)."
     if left_out:
         files, were = counted(left_out, "file"), "was" if left_out == 1 else "were"
         note += f"\n{path}: {files} not named {', '.join(ENDINGS)} {were} left out."
-    return Dataset(
-        root.resolve().name,
-        tuple(train),
-        *_decode(train, image_size),
-        *_decode(test, image_size),
-        note=note,
-    )
+    return Dataset(root.resolve().name, tuple(train), *images, note=note)
 
 
 def _given_split(root):
@@ -110,36 +96,11 @@ def _directories(directory):
     return [d for d in sorted(directory.iterdir()) if d.is_dir() and not d.name.startswith(".")]
 
 
-def _decode(classes, size):
+def _decode(classes, size, crop):
     """{class: files} as images (N, size, size, 3) uint8 and labels (N,) int64."""
     images = np.empty((sum(map(len, classes.values())), size, size, 3), np.uint8)
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     files = [file for files in classes.values() for file in files]
-    with warnings.catch_warnings():
-        from PIL import Image
-
-        # For an image between Pillow's size limit and twice that, Pillow only warns.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for index, file in enumerate(files):
-            images[index] = _read_image(file, size)
+    for index, file in enumerate(files):
+        images[index] = image_files.read(file, size, crop=crop)
     return images, labels.astype(np.int64)
-
-
-def _read_image(file, size):
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        if file.exists() and not file.is_file():  # opening a pipe would block for ever
-            raise OSError("it is not a file")
-        with Image.open(file, formats=FORMATS) as image:
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I"):
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            return ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
-    except Exception as error:  # a damaged image can raise nearly anything
-        reason = getattr(error, "strerror", None) or str(error)
-        if isinstance(error, UnidentifiedImageError):
-            reason = "it is none of these"
-        raise DataError(
-            f"{file} cannot be read as {', '.join(FORMATS)} ({reason}); remove or replace it."
-        ) from None
