@@ -30,8 +30,10 @@ def endings(directory, workers):
         except Exception as error:
             if not directory.lost and "--resume" not in str(error):
                 words = f"What was saved is good; {directory.how_to_resume}"
-                fewer = isinstance(error, MemoryError) and workers.count > 1
-                error.add_note(words + (" --threads 1, which needs less memory" if fewer else ""))
+                if isinstance(error, MemoryError):
+                    words = f"Sizes are for a new run. {words}"
+                    words += " --threads 1, which needs less memory" * (workers.count > 1)
+                error.add_note(words)
             raise
 
 
