@@ -17,8 +17,8 @@ from .train_options import data_name
 
 EPILOG = """\
 By default the images are the test set of the model's own run, and the accuracy
-is the number that the run printed. --split val: the images that the run held out
-for its decisions; --split train: those it learned from, not augmented.
+is the number that the run printed. --split val: the images that the run held
+out for its decisions; --split train: those it learned from, not augmented.
 
 examples:
   {prog} runs/shapes-smoke-1

@@ -76,7 +76,7 @@ def main(args):
     failed = 0
     with ExitStack() as opened:
         opened.enter_context(image_files.reading("images", trained.config.channels))
-        progress = opened.enter_context(Progress(len(files), "image"))
+        progress = opened.enter_context(Progress(len(files), " images"))
         reports = [opened.enter_context(report) for report in _reports(args, names, progress)]
         for file, best, problem in predictions(trained, files, args.top):
             if problem:

@@ -38,6 +38,7 @@ def reading(what, channels=3):
     except ImportError:
         raise BackendError(f"reading {what} needs Pillow: pip install pillow") from None
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # dropped transparency, damaged EXIF tags
         # For an image between Pillow's size limit and twice that, Pillow only warns.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield

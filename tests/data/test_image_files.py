@@ -39,6 +39,14 @@ def test_a_model_of_one_channel_gets_grey_images(noise):
             pass
 
 
+def test_pillow_does_not_warn_of_what_is_meant(tmp_path, recwarn):
+    palette = Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4), "P")
+    palette.save(tmp_path / "palette.png", transparency=bytes(range(16)))
+    with image_files.reading(tmp_path):
+        image_files.read(tmp_path / "palette.png", 4)
+    assert not [w for w in recwarn if "Palette images" in str(w.message)]
+
+
 def test_the_files_that_paths_name(noise):
     home = noise.parent
     for name in ("b/c/1.JPG", "b/0.png", "b/.hidden.png", "b/.git/2.png", "b/notes.txt", "x.gif"):
