@@ -46,9 +46,12 @@ def leave(stop, trainer, directory):
 def diverged(trainer, directory, epoch, step):
     """The error that says at which step the loss was lost, in which tensor, and what is left."""
     tensor = lost_tensor(trainer)
+    left = f"the last good checkpoint is {directory.last}"
+    if directory.lost:
+        left = f"there is no checkpoint, because {directory.path} was removed or replaced"
     return DivergedError(
         f"the loss is no longer finite at step {step} of {trainer.steps} (epoch {epoch})"
-        f"{tensor and f': {tensor} is not finite'}; the last good checkpoint is {directory.last}. "
+        f"{tensor and f': {tensor} is not finite'}; {left}. "
         "Try a lower --lr or a longer --warmup."
     )
 

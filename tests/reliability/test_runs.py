@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,6 +23,7 @@ from minivit.storage.directory import RunDirectory
 from minivit.storage.lock import locked
 from minivit.training import arithmetic
 from minivit.training.plan import MOST_NAMES, Plan
+from minivit.training.signals import Interrupted
 
 SMALL = """--dataset shapes --preset smoke --epochs 2 --batch-size 20 --val-fraction 0.1
     --device cpu --patch-size 16 --dim 8 --depth 1 --heads 2 --mlp-dim 8 --threads 1""".split()
@@ -197,11 +199,21 @@ def test_K03_a_directory_that_cannot_be_written_is_refused_at_once(capsys, here)
 
 @pytest.fixture
 def five(make):
-    """A run of five epochs whose first was the best."""
+    """A run of five epochs, the first of them the best, that was stopped in the last."""
     run = make(recipe=replace(RECIPE, epochs=5))
     run.validate = lambda: {"loss": 1.0, "accuracy": 1 / (1 + run.record.epochs_done)}
-    run.train()
+    after(run, 18, lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(Interrupted):
+        run.train()
     return run
+
+
+def flip_a_weight(path):
+    """Flip one bit of an array in a checkpoint."""
+    content = bytearray(path.read_bytes())
+    weights = checkpoint.load(path)[0]["model/patch.w"].tobytes()
+    content[content.index(weights) + 5] ^= 16
+    path.write_bytes(content)
 
 
 def test_K21_last_and_best_are_two_files(make):
@@ -211,23 +223,28 @@ def test_K21_last_and_best_are_two_files(make):
     assert last.read_bytes() == best.read_bytes() and not last.samefile(best)
 
 
+def change_a_weight(path):
+    """Make it a sound npz file in which a weight is not that of the hash."""
+    arrays, meta = checkpoint.load(path)
+    arrays["model/head.b"] += 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "_digest", lambda *_: "0" * 64)
+        checkpoint.save(path, arrays, meta)
+
+
 @pytest.mark.parametrize("damage", ["payload", "cut", "text", "gone", "hash"])
 def test_K21_a_damaged_last_names_the_best_that_is_sound(make, capsys, damage):
     make(recipe=replace(RECIPE, val_fraction=0.0, epochs=1)).train()
     last = RunDirectory("run").last
-    content = bytearray(last.read_bytes())
-    if damage == "gone":
+    content = last.read_bytes()
+    if damage == "payload":
+        flip_a_weight(last)
+    elif damage == "gone":
         last.unlink()
-    elif damage == "hash":  # a sound npz file in which the weights are not those of the hash
-        arrays, meta = checkpoint.load(last)
-        arrays["model/head.b"] += 1
-        original = checkpoint._digest
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(checkpoint, "_digest", lambda *_: original({}, {}))
-            checkpoint.save(last, arrays, meta)
+    elif damage == "hash":
+        change_a_weight(last)
     else:
-        content[len(content) // 2] ^= 16
-        last.write_bytes({"payload": content, "cut": content[:2000], "text": b"hello"}[damage])
+        last.write_bytes({"cut": content[:2000], "text": b"hello"}[damage])
     again = make(recipe=replace(RECIPE, val_fraction=0.0, epochs=1))
     with pytest.raises(CheckpointError, match=r"best\.npz, of epoch 1, is good: --resume .*best"):
         again.resume(last)
@@ -244,15 +261,30 @@ def test_K21_a_best_from_which_later_epochs_would_be_lost_is_named_with_a_direct
         again.resume(five.directory.last)
     with pytest.raises(ConfigError, match="would throw away what came after"):
         again.resume(five.directory.best)
-    assert len(five.directory.rows()) == 5
+    assert len(five.directory.rows()) == 4
 
 
-def test_K21_a_best_that_is_damaged_too_is_not_named(make):
+@pytest.mark.parametrize("name", ["best.npz", "last.npz", "copy.npz"])
+def test_S04_an_older_checkpoint_never_takes_the_newest_ones_place(five, make, name):
+    """Also where it was copied over last.npz, and where the newest is of the same epoch."""
+    again = make(recipe=replace(RECIPE, epochs=5))
+    if name == "copy.npz":  # of the beginning of an epoch in which last.npz is further on
+        arrays, meta = checkpoint.load(five.directory.last)
+        meta["position"]["step"] = 16
+        checkpoint.save(five.directory.path / name, arrays, meta)
+    elif name == "last.npz":
+        shutil.copy(five.directory.best, five.directory.last)
+    before = files("run")
+    with pytest.raises(ConfigError, match=r"would throw away what came after .* --out .*run-from-"):
+        again.resume(five.directory.path / name)
+    assert files("run") == before
+
+
+@pytest.mark.parametrize("damage", [flip_a_weight, change_a_weight])
+def test_K21_a_best_that_is_damaged_too_is_not_named(make, damage):
     make(recipe=replace(RECIPE, epochs=1)).train()
     directory = RunDirectory("run")
-    content = bytearray(directory.best.read_bytes())
-    content[len(content) // 2] ^= 16
-    directory.best.write_bytes(content)
+    damage(directory.best)
     directory.last.write_bytes(b"")
     with pytest.raises(CheckpointError) as error:
         make(recipe=replace(RECIPE, epochs=1)).resume(directory.last)
