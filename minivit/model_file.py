@@ -27,7 +27,8 @@ from .objective import OBJECTIVES
 from .storage import checkpoint, npz
 from .storage.compare import mismatches
 from .storage.directory import RunDirectory
-from .training.saved_run import SavedRun, same_run
+from .training.resuming import same_run
+from .training.saved_run import SavedRun
 from .vit import ViT
 
 WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays begin

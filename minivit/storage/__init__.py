@@ -5,5 +5,6 @@ checkpoint.py   everything a run has to remember, in one npz file
 compare.py      a checkpoint's content against what is expected, in words
 atomic.py       a file is written under another name, then renamed
 directory.py    a run's directory: checkpoints, metrics.jsonl, config.json, curves.png
+metrics.py      the lines of metrics.jsonl
 lock.py         only one process at a time trains in a directory
 """

@@ -114,17 +114,16 @@ def read_meta(path: str | os.PathLike) -> dict:
 
 
 def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """Make `target` the same checkpoint as `source`, atomically.
+    """Make `target` a copy of the checkpoint `source`, atomically.
 
-    If the file system has hard links, `target` becomes a second name of the same bytes, else a
-    copy. Either way the next save to `source` does not change `target`, as `save` never writes into
-    an existing file. Raises CheckpointError, and leaves `target` as it was.
+    The bytes are on the disk twice, not one file under two names: what damages one of them leaves
+    the other. Raises CheckpointError, and leaves `target` as it was.
     """
     source = os.path.realpath(source)
     if not os.path.isfile(source):
         raise CheckpointError(f"cannot copy {source} to {target}: there is no such checkpoint.")
     with atomic.replacing(target) as temporary:
-        atomic.link_or_copy(source, temporary)
+        atomic.copy(source, temporary)
 
 
 def _portable(path, name, array):

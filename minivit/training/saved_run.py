@@ -1,6 +1,5 @@
 """A saved run: what a checkpoint says of the run it was made in, and what may not change since."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +7,16 @@ from ..config import Config
 from ..errors import CheckpointError, ConfigError
 from ..storage import checkpoint
 from ..storage.compare import differences
-from ..text import shell
+from ..storage.directory import RunDirectory
+from ..text import option
 from .recipe import Recipe
+from .resuming import (
+    going_back,
+    latest_epoch,
+    refuse_another_run,
+    refuse_going_back,
+    unknown_fields,
+)
 
 PARTS = {  # what has to be there, besides the model and the recipe
     "source": ("dataset", "data_dir"),
@@ -32,8 +39,11 @@ class SavedRun:
         """Of a checkpoint, or of the last one in a run's directory. Raises CheckpointError."""
         path = Path(path)
         if path.is_dir():
-            return cls._last(path)
-        meta = checkpoint.read_meta(path)
+            path = path / "last.npz"
+        try:
+            meta = checkpoint.read_meta(path)
+        except CheckpointError as error:
+            raise cls.with_the_best(error, path) from None
         if "recipe" not in meta and "about" in meta:
             raise CheckpointError(
                 f"{path} holds the weights of a trained model only, no run to go on with: give a "
@@ -58,20 +68,29 @@ class SavedRun:
         return cls(path, config, recipe, meta)
 
     @classmethod
-    def _last(cls, directory):
-        """Of directory/last.npz; where that is lost, the error names best.npz if it is good."""
-        best = directory / "best.npz"
+    def with_the_best(cls, error, path):
+        """`error` about a run's last.npz, with how to go on from best.npz if that is sound."""
+        directory = RunDirectory(path.parent)
+        if path.name != directory.last.name:
+            return error
         try:
-            return cls.read(directory / "last.npz")
+            best = cls.read(directory.best)
+            best.load()  # and all of it can be read
+        except CheckpointError:
+            return error
+        epoch, later = best.position[0], latest_epoch(directory) > best.position[0]
+        how = going_back(directory, best) if later else option("--resume", best.path)
+        return CheckpointError(f"{error} {best.path}, of epoch {epoch}, is good: {how}")
+
+    def load(self, expected=None):
+        """All of the checkpoint -> (arrays, meta), as `checkpoint.load` has it.
+
+        Raises CheckpointError, which names best.npz where this is last.npz and only that is sound.
+        """
+        try:
+            return checkpoint.load(self.path, expected)
         except CheckpointError as error:
-            try:
-                done = cls.read(best).meta["position"]["epochs_done"]
-                checkpoint.load(best)  # and all of it can be read
-            except CheckpointError:
-                raise error from None
-            raise CheckpointError(
-                f"{error} That of epoch {done} is good: --resume {shell(best)}"
-            ) from None
+            raise self.with_the_best(error, self.path) from None
 
     @property
     def device(self):
@@ -79,9 +98,30 @@ class SavedRun:
         return self.meta.get("device", "auto")
 
     @property
+    def arithmetic(self):
+        """What computed it, as `arithmetic.py` has it; {} in older checkpoints."""
+        held = self.meta.get("arithmetic")
+        return held if isinstance(held, dict) else {}
+
+    @property
     def objective(self):
         """The name of its objective. Older checkpoints hold none: there was one objective."""
         return self.meta.get("objective", "classification")
+
+    @property
+    def position(self):
+        """How far the run had come: (whole epochs, steps)."""
+        position = self.meta["position"]
+        return position["epochs_done"], position["step"]
+
+    def refuse_overwriting(self, directory):
+        """Raise ConfigError if going on in `directory` would lose what is there: see `resuming`."""
+        refuse_another_run(directory, self)
+        try:
+            newest = SavedRun.read(directory.last).position
+        except CheckpointError:  # it is lost; that is why another one is resumed
+            newest = (0, 0)
+        refuse_going_back(directory, self, newest)
 
     @property
     def complete(self):
@@ -113,6 +153,12 @@ class SavedRun:
                 f"{self.path} was trained on {was['name']}, and {what}: give it the data it was "
                 "begun with, or start a new run."
             )
+        names = was.get("classes"), now["classes"]
+        if names[0] is not None and names[0] != names[1]:
+            raise CheckpointError(
+                f"{self.path} was trained on {was['name']}, and its classes have other names now: "
+                f"{renamed(*names)}. Rename them back, or start a new run."
+            )
         wanted = {name: description[name] for name in ("objective", "model", "recipe")}
         # with the defaults of fields that are newer than the checkpoint
         model, recipe = self.config.to_dict(), self.recipe.to_dict()
@@ -130,36 +176,9 @@ def best_of(position):
     return position["best"] if "best" in position else position["best_val_accuracy"]
 
 
-def unknown_fields(values):
-    """The fields of a run's model and recipe that this version of minivit does not have, sorted.
-
-    values: what a run is, as config.json and the checkpoints hold it (see `describe`).
-    """
-    return Config.unknown_names(values["model"]) + Recipe.unknown_names(values["recipe"])
-
-
-def refuse_another_run(directory, saved):
-    """Raise ConfigError if config.json in `directory` describes another run than `saved`.
-
-    Going on from `saved` there would write over that run.
-    """
-    if same_run(directory, saved) is False:
-        raise ConfigError(
-            f"{directory.path} holds another run than {saved.path}, which would write over it; "
-            "move the checkpoint to a directory of its own"
-        )
-
-
-def same_run(directory, saved):
-    """Whether config.json in `directory` describes the run `saved`; None if it cannot be read."""
-    try:
-        here = json.loads(directory.config.read_text(encoding="utf-8"))
-        return (
-            here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
-            and not unknown_fields(here)
-            and Config.from_dict(here["model"])
-            == saved.config  # fields newer than the run: defaults
-            and Recipe.from_dict(here["recipe"]) == saved.recipe
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def renamed(was, now):
+    """Two lists of names that differ, in words: "'cat' is now 'lion'"."""
+    if len(was) == len(now):
+        old, new = next((a, b) for a, b in zip(was, now, strict=True) if a != b)
+        return f"{old!r} is now {new!r}"
+    return f"{len(was)} then, {len(now)} now"
