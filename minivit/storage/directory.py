@@ -10,6 +10,7 @@ from typing import Self
 from ..errors import ConfigError, RunError
 from ..text import shell
 from . import atomic
+from .text_file import read_text
 
 
 class RunDirectory:
@@ -105,7 +106,9 @@ class RunDirectory:
         results = [
             entry
             for entry in self._objects()
-            if "epoch" not in entry and any(name.startswith("test_") for name in entry)
+            if "epoch" not in entry
+            and any(name.startswith("test_") for name in entry)
+            and all(type(entry[n]) in (int, float) for n in entry if n.startswith("test_"))
         ]
         return results[-1] if results else None
 
@@ -124,8 +127,7 @@ class RunDirectory:
         The last line is incomplete if the process was killed while it wrote.
         """
         values = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    values.append(json.loads(line))
+        for line in read_text(self.metrics).splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
+                values.append(json.loads(line))
         return [value for value in values if isinstance(value, dict)]
