@@ -97,6 +97,8 @@ def load(path: str | Path) -> Trained:
     """
     saved = SavedRun.read(path)
     arrays, meta = checkpoint.load(saved.path)
+    if meta != saved.meta:
+        raise CheckpointError(f"{saved.path} has changed while it was read; try again.")
     group = "optimizer/ema/" if saved.recipe.ema else "model/"
     leaves = {n.removeprefix(group): a for n, a in arrays.items() if n.startswith(group)}
     expected = dict(tree.walk(ViT(saved.config).init(None)))

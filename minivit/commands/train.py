@@ -5,7 +5,7 @@ import numpy as np
 from .. import data
 from ..arrays import gpu
 from ..config import Config
-from ..errors import BackendError
+from ..errors import BackendError, RunError
 from ..objective import OBJECTIVES, deciding_metric
 from ..parallel import blas
 from ..parallel.workers import Workers
@@ -31,9 +31,11 @@ def main(args):
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
         print(f"{plan.directory.path} is complete: {epochs} of {epochs} epochs done")
-        result = plan.directory.result()
+        objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
+        if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
+            raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
-        return conclude(plan, saved.meta["dataset"]["name"], OBJECTIVES[saved.objective], values)
+        return conclude(plan, saved.meta["dataset"]["name"], objective, values)
     if plan.xp is np and args.device == "auto" and not plan.saved and (note := gpu.note()):
         print(note)
     dataset = data.load(plan.dataset, plan.data_dir, image_size=plan.config.image_size)
@@ -57,7 +59,10 @@ def require_tqdm():
 def introduce(run, device):
     """Say what is about to happen, and on which device."""
     dataset, plan, c = run.dataset, run.plan, run.plan.config
-    for note in (dataset.note, "" if device == "GPU" else blas.note(threads=False)):
+    notes = [dataset.note, "" if device == "GPU" else blas.note(threads=False)]
+    if plan.saved:
+        notes.append(plan.saved.renamed_classes(dataset.classes))
+    for note in notes:
         if note:
             print(note)
     print(

@@ -27,7 +27,7 @@ from ..version import VERSION
 from . import atomic, npz
 from .compare import mismatches
 
-__all__ = ["copy", "load", "read_meta", "save"]
+__all__ = ["copy", "inspect", "load", "read_meta", "save"]
 
 FORMAT, FORMAT_VERSION = "minivit checkpoint", 1
 META = "__meta__"  # the member that holds the plain values
@@ -94,10 +94,19 @@ def read_meta(path: str | os.PathLike) -> dict:
 
     The hash is not checked, because it is over the arrays too. Raises CheckpointError.
     """
+    return inspect(path)[0]
+
+
+def inspect(path: str | os.PathLike) -> tuple[dict, dict[str, npz.Header]]:
+    """The plain values, and {name: (shape, dtype)} of the arrays, which are not read.
+
+    As with `read_meta`, the hash is not checked. Raises CheckpointError.
+    """
     with npz.reading(path) as reader:
         meta = _read_meta(reader)
+        headers = {name: header for name, header in reader.headers.items() if name != META}
     meta.pop("sha256", None)
-    return meta
+    return meta, headers
 
 
 def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:

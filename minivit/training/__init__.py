@@ -8,6 +8,7 @@ recipe.py          what can be chosen about a run; presets.py: good choices, by 
 plan.py            all that is decided before a run, fresh or resumed
 run.py             epochs, validation, checkpoints, the test at the end
 record.py          what a run saves as it goes; saved_run.py: what a checkpoint says of its run
+                   (run_meta.py: which types and ranges that has)
 progress.py, curves.py, signals.py
                    what it prints and draws, and how Ctrl-C ends it
 """

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from ..errors import CheckpointError
 from ..objective import deciding_metric
 from ..storage import checkpoint
 from .saved_run import SavedRun, best_of
@@ -44,11 +45,20 @@ class Record:
 
         Raises CheckpointError if it is of others, or damaged; nothing is changed then.
         """
-        SavedRun.read(path).refuse_others(self.description)
+        saved = SavedRun.read(path)
+        saved.refuse_others(self.description)
         arrays = self.trainer.arrays()
         expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
         arrays, meta = checkpoint.load(path, expected)
-        position = meta["position"]
+        if meta != saved.meta:
+            raise CheckpointError(f"{path} has changed while it was read; try again.")
+        position, epochs = meta["position"], saved.recipe.epochs
+        steps_per_epoch = self.trainer.steps // epochs
+        if not 0 <= position["step"] - position["epochs_done"] * steps_per_epoch <= steps_per_epoch:
+            raise CheckpointError(
+                f"{path} contradicts itself: it has done {position['step']} steps and "
+                f"{position['epochs_done']} epochs of {steps_per_epoch} steps."
+            )
         self.trainer.restore(arrays, position["step"])
         self.trainer.sums.reset(position["sums"], position["sums"]["count"])
         self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]

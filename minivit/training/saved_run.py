@@ -8,14 +8,11 @@ from ..config import Config
 from ..errors import CheckpointError, ConfigError
 from ..storage import checkpoint
 from ..storage.compare import differences
+from ..storage.meta import problem
+from ..storage.text_file import read_text
 from ..text import shell
 from .recipe import Recipe
-
-PARTS = {  # what has to be there, besides the model and the recipe
-    "source": ("dataset", "data_dir"),
-    "dataset": ("name", "sha256"),
-    "position": ("epochs_done", "step", "sums", "elapsed_s"),
-}
+from .run_meta import RUN, contradiction, weights_problem
 
 
 @dataclass(frozen=True)
@@ -33,23 +30,24 @@ class SavedRun:
         path = Path(path)
         if path.is_dir():
             return cls._last(path)
-        meta = checkpoint.read_meta(path)
-        try:
-            if other := unknown_fields(meta):
-                raise CheckpointError(
-                    f"{path} was made by another version of minivit, one with {', '.join(other)}: "
-                    "go on with that one, or start a new run."
-                )
-            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
-            meta["preset"]
-            for part, names in PARTS.items():
-                for name in names:
-                    meta[part][name]
-            best_of(meta["position"])
-        except (KeyError, TypeError, ConfigError) as error:
+        meta, headers = checkpoint.inspect(path)
+        if wrong := problem(RUN, meta):
+            raise CheckpointError(f"{path} holds no run to go on with: {wrong}.")
+        if other := unknown_fields(meta):
             raise CheckpointError(
-                f"{path} holds no run to go on with ({type(error).__name__}: {error})."
+                f"{path} was made by another version of minivit, one with {', '.join(other)}: "
+                "go on with that one, or start a new run."
+            )
+        try:
+            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
+        except ConfigError as error:
+            raise CheckpointError(
+                f"{path} holds no run to go on with: {str(error)[:300]}."
             ) from None
+        if wrong := contradiction(meta, config, recipe):
+            raise CheckpointError(f"{path} contradicts itself: {wrong}.")
+        if wrong := weights_problem(config, headers):
+            raise CheckpointError(f"{path} holds another model than it says: {wrong}.")
         return cls(path, config, recipe, meta)
 
     @classmethod
@@ -71,12 +69,12 @@ class SavedRun:
     @property
     def device(self):
         """Where it ran: "cpu" or "gpu", which round differently; "auto" where that is not known."""
-        return self.meta.get("device", "auto")
+        return self.meta.get("device") or "auto"
 
     @property
     def objective(self):
         """The name of its objective. Older checkpoints hold none: there was one objective."""
-        return self.meta.get("objective", "classification")
+        return self.meta.get("objective") or "classification"
 
     @property
     def complete(self):
@@ -96,6 +94,20 @@ class SavedRun:
                 f"{self.path} continues as it was begun: {'; '.join(changed)}. "
                 "Leave the option out, or start a new run."
             )
+
+    def renamed_classes(self, classes):
+        """A line for the user where the classes, all the same images, have other names by now.
+
+        "" if they have not: labels are numbers, so the run can go on, under the new names.
+        """
+        pairs = zip(self.meta["dataset"]["classes"], classes, strict=False)
+        changed = [f"{old!r} is now {new!r}" for old, new in pairs if old != new]
+        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+        return (
+            ""
+            if not changed
+            else f"classes were renamed since {self.path}: {', '.join(changed[:5])}{more}"
+        )
 
     def refuse_others(self, description):
         """Raise CheckpointError if a run so described has other data, another model or recipe."""
@@ -122,7 +134,7 @@ def best_of(position):
 
     Before there were objectives it was always an accuracy, and called so.
     """
-    return position["best"] if "best" in position else position["best_val_accuracy"]
+    return position.get("best", position.get("best_val_accuracy"))
 
 
 def unknown_fields(values):
@@ -139,7 +151,7 @@ def refuse_another_run(directory, saved):
     Going on from `saved` there would write over that run.
     """
     try:
-        here = json.loads(directory.config.read_text(encoding="utf-8"))
+        here = json.loads(read_text(directory.config))
         same = (
             here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
             and not unknown_fields(here)
@@ -147,7 +159,7 @@ def refuse_another_run(directory, saved):
             == saved.config  # fields newer than the run: defaults
             and Recipe.from_dict(here["recipe"]) == saved.recipe
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return  # there is no config.json, or none that can be read
     if not same:
         raise ConfigError(

@@ -220,7 +220,13 @@ def test_resuming_what_cannot_be_resumed(capsys, done, here):
     refused(capsys, 1, "weights.npz holds no run to go on with", "--resume", "weights.npz")
     meta["model"]["depth"] = 2
     checkpoint.save(here / "other.npz", arrays, meta)
-    refused(capsys, 1, "other.npz holds another model: missing", "--resume", "other.npz")
+    refused(
+        capsys,
+        1,
+        "other.npz holds another model than it says: missing 12: block1",
+        "--resume",
+        "other.npz",
+    )
 
 
 def test_a_run_of_another_version_is_neither_gone_on_with_nor_written_over(capsys, done, here):
@@ -345,6 +351,20 @@ def test_a_run_on_pictures_goes_on_from_any_directory(capsys, here, monkeypatch)
     refused(capsys, 1, sentence, "--resume", "../run")
     assert run(capsys, "--resume", "../run", "--dataset", "../moved")[0] == 0
     assert (here / "run/metrics.jsonl").read_text() == recorded
+
+
+def test_classes_that_were_renamed_are_said(capsys, here):
+    write_pictures(here / "pets")
+    words = [*SMALL, "--image-size", 8, "--patch-size", 4, "--epochs", 1, "--dataset", "pets"]
+    assert run(capsys, *words, "--out", "run")[0] == 0
+    unfinish(here / "run")
+    (here / "pets/dog").rename(here / "pets/fox")
+    status, out, _ = run(capsys, "--resume", "run")
+    assert status == 0
+    assert "classes were renamed since run/last.npz: 'dog' is now 'fox'\n" in out
+    assert checkpoint.read_meta(here / "run/last.npz")["dataset"]["classes"] == ["cat", "fox"]
+    unfinish(here / "run")
+    assert "classes were" not in run(capsys, "--resume", "run")[1]
 
 
 def test_a_lost_checkpoint_names_the_one_that_is_left(capsys, done):
