@@ -112,6 +112,7 @@ def test_a_directory_of_pictures(capsys, here):
         (["--device", "gp"], "unknown device 'gp'; did you mean 'gpu'?"),
         (["--dataset", ""], "--dataset: must not be empty"),
         (["--out", ""], "--out: must not be empty"),
+        (["--out=--"], "--out: a value is missing"),
         (["--resume", ""], "--resume: must not be empty"),
         (["--device", "cuda"], "unknown device 'cuda'; did you mean 'gpu'?"),
         (["--pool", "men"], "unknown pool 'men'; did you mean 'mean'?"),

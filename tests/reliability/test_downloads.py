@@ -12,7 +12,7 @@ import pytest
 from mirrors import ARCHIVE, NAME, Mirrors, pretend
 
 import minivit
-from minivit.data.sources import download
+from minivit.data.sources import download, transfer
 from minivit.errors import DataError
 
 pytest.importorskip("pooch", exc_type=ImportError)
@@ -22,7 +22,7 @@ import resource, sys
 sys.path[:0] = sys.argv[1:3]
 import mirrors
 from minivit.commands import exits
-from minivit.data.sources import download
+from minivit.data.sources import download, transfer
 mirrors.pretend(setattr, sys.argv[4:])
 if "full" in sys.argv[4]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))
@@ -62,19 +62,19 @@ def child(server, place, kind):
     return subprocess.Popen([sys.executable, "-c", CHILD, *words], **pipes)
 
 
-def test_d03_a_download_that_breaks_off_goes_on_at_the_same_mirror(fetch):
+def test_D03_a_download_that_breaks_off_goes_on_at_the_same_mirror(fetch):
     said, asked = fetch("once")
     # the first bytes, the whole, and what was missing of it
     assert len(said) == 1 and asked[:2] == [0, 0] and len(asked) == 3
     assert 0.3 * len(ARCHIVE) < asked[2] <= 0.4 * len(ARCHIVE)
 
 
-def test_d03_a_server_without_ranges_sends_it_all_again(fetch):
+def test_D03_a_server_without_ranges_sends_it_all_again(fetch):
     _, asked = fetch("rangeless")
     assert len(asked) == 3 and asked[2] > 0
 
 
-def test_d03_it_goes_on_at_another_mirror_and_in_another_process(fetch, server, tmp_path):
+def test_D03_it_goes_on_at_another_mirror_and_in_another_process(fetch, server, tmp_path):
     with pytest.raises(DataError, match=rf"{PART} holds what has arrived, the next attempt goes"):
         fetch("drops")
     assert os.listdir(tmp_path) == [PART]
@@ -91,6 +91,13 @@ def test_another_part_than_was_asked_for_is_refused(fetch, tmp_path):
     assert (tmp_path / PART).read_bytes() == ARCHIVE[:1000]
 
 
+def test_D04_a_mirror_that_falls_silent_is_left_for_the_next(fetch, monkeypatch):
+    monkeypatch.setattr(transfer, "READ_TIMEOUT", 0.2)
+    said, asked = fetch("silent", "late")
+    assert " bytes); trying the next mirror" in said[1]
+    assert asked[-1] > 0.3 * len(ARCHIVE)  # which goes on where the first one ended
+
+
 @pytest.mark.parametrize(
     "there", [b"junk" * 100, ARCHIVE[:-1] + b"\0", ARCHIVE + b"more", ARCHIVE, b""]
 )
@@ -99,7 +106,7 @@ def test_whatever_is_in_the_part_the_archive_is_right(fetch, tmp_path, there):
     fetch("ranges")
 
 
-def test_d06_a_wrong_hash_shows_the_one_that_was_found(fetch, tmp_path):
+def test_D06_a_wrong_hash_shows_the_one_that_was_found(fetch, tmp_path):
     found = hashlib.sha256(ARCHIVE[:-1] + b"\0").hexdigest()
     wanted = hashlib.sha256(ARCHIVE).hexdigest()
     with pytest.raises(DataError) as caught:
@@ -135,7 +142,7 @@ def test_a_killed_download_leaves_one_file_and_goes_on(fetch, server, tmp_path, 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files are not locked there")
-def test_d22_of_two_processes_one_downloads_and_the_other_waits(server, tmp_path):
+def test_D22_of_two_processes_one_downloads_and_the_other_waits(server, tmp_path):
     first = child(server, tmp_path, "slow")
     wait_for(tmp_path, 20_000)
     second = child(server, tmp_path, "slow")
@@ -147,7 +154,7 @@ def test_d22_of_two_processes_one_downloads_and_the_other_waits(server, tmp_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files are not locked there")
-def test_d22_the_one_that_waits_takes_over_from_one_that_is_killed(server, tmp_path):
+def test_D22_the_one_that_waits_takes_over_from_one_that_is_killed(server, tmp_path):
     first = child(server, tmp_path, "slow")
     wait_for(tmp_path, 20_000)
     second = child(server, tmp_path, "slow")
