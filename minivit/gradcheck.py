@@ -16,6 +16,7 @@ forward with a slow, plain computation.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,7 @@ class Check:
     numeric: float
 
 
-def check_layer(layer, x, params=None, key=Key(0), seed=0):
+def check_layer(layer, x, params: dict | None = None, key=Key(0), seed: int = 0) -> list[Check]:
     """Check dx and the gradient of every parameter, element by element -> list of `Check`.
 
     `x` is a float64 array, `params` a float64 tree of arrays of the same library (by default drawn
@@ -65,7 +66,7 @@ def check_layer(layer, x, params=None, key=Key(0), seed=0):
     return checks
 
 
-def check_loss(loss_layer, logits, targets, dloss=0.7):
+def check_loss(loss_layer, logits, targets, dloss: float = 0.7) -> Check:
     """Check the gradient of a loss by its logits, element by element -> `Check`.
 
     The loss is multiplied by `dloss`, which is not 1, to detect a backward that ignores it.
@@ -77,7 +78,9 @@ def check_loss(loss_layer, logits, targets, dloss=0.7):
     )
 
 
-def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
+def check_model(
+    model, loss_layer, params: dict, images, targets, key=Key(0), seed: int = 0
+) -> list[Check]:
     """Check the whole chain from loss to images, in random directions -> list of `Check`.
 
     A model has too many elements to change one at a time; a direction changes all elements of a
@@ -98,7 +101,7 @@ def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
     return checks
 
 
-def check_leaf(name, loss, value, gradient):
+def check_leaf(name: str, loss: Callable[[], float], value, gradient) -> Check:
     """Change each element of `value` by +STEP and -STEP, and restore it -> `Check`."""
     numeric = np.empty(value.shape)
     for index in np.ndindex(value.shape):
@@ -131,7 +134,7 @@ def redraw(params, rng, xp=np):
     return tree.map(lambda p: to_device(rng.standard_normal(p.shape), xp), params)
 
 
-def compare_names(params, grads):
+def compare_names(params: dict, grads: dict) -> None:
     """Raise AssertionError unless the gradients have the parameters' names and shapes."""
     want = {name: leaf.shape for name, leaf in tree.walk(params)}
     got = {name: leaf.shape for name, leaf in tree.walk(grads)}

@@ -1,24 +1,22 @@
 """The door to a trained model: `minivit.load(path).predict(images)`."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from .arrays import tree
+from . import model_file
 from .config import Config
+from .data import image_files
 from .data.normalise import normalise
-from .errors import CheckpointError, ConfigError
-from .objective import OBJECTIVES
+from .errors import ConfigError
 from .parallel.ordered_sum import in_order
 from .parallel.workers import Workers, cut
-from .storage import checkpoint
-from .storage.compare import mismatches
-from .training.saved_run import SavedRun
 from .vit import ViT
 
-MICRO_BATCH = 32  # images that one worker takes through the model at once
+MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
+FEW_TOKENS = 512  # fewer tokens at once make matrix products slow
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,11 @@ class Trained:
     """A trained model with all that it takes to use it.
 
     config, params: the model's sizes and its weights (a tree of float32 arrays); classes: a name
-    for each of the model's outputs, () if they are not classes; mean, std: (C,), the training
-    images' own, in 0..1, by which pictures are normalised; objective: what it was trained for.
+    for each of the model's outputs, () if they are not classes or have no names; mean, std: (C,),
+    the training images' own, in 0..1, by which pictures are normalised; objective: what it was
+    trained for; about: what is known of it, such as the data set and the test metrics (see
+    `model_file.about_run`); crop: the share of an image file's shorter side that the model sees.
+    Raises ConfigError if these do not go together.
 
     After `python train.py --dataset shapes --preset smoke`:
 
@@ -48,6 +49,22 @@ class Trained:
     mean: np.ndarray
     std: np.ndarray
     objective: object
+    about: dict = field(default_factory=dict)
+    crop: float = 1.0
+
+    def __post_init__(self):
+        c = self.config
+        texts = [name for name in self.classes if isinstance(name, str)]
+        if self.classes and len(texts) != c.classes:
+            raise ConfigError(f"a model of {c.classes} classes has {len(texts)} names of classes")
+        for name, low in (("mean", -np.inf), ("std", 0)):
+            values = getattr(self, name)
+            if values.shape != (c.channels,) or not (np.isfinite(values) & (values > low)).all():
+                raise ConfigError(f"{name} must be {c.channels} numbers above {low}; got {values}")
+        if not 0 < self.crop <= 1:
+            raise ConfigError(f"crop must be above 0 and at most 1; got {self.crop}")
+        if not isinstance(self.about, dict):
+            raise ConfigError(f"about must be a dict; got {self.about!r}")
 
     @cached_property
     def model(self) -> ViT:
@@ -77,7 +94,8 @@ class Trained:
                               f"got {images.shape}")  # fmt: skip
         if not len(images):
             return np.empty((0, self.config.classes), np.float32)
-        cuts = cut(len(images), MICRO_BATCH)
+        least = max(1, FEW_TOKENS // self.config.tokens)  # so that few images are work for all
+        cuts = cut(len(images), min(MICRO_BATCH, max(least, len(images) // 64)))
 
         def share(indices):
             return [(i, self._outputs(images[slice(*cuts[i])])) for i in indices]
@@ -88,37 +106,30 @@ class Trained:
     def _outputs(self, images):
         return self.model.predict(self.params, normalise(images, self.mean, self.std))
 
+    def read(self, *files: str | os.PathLike) -> np.ndarray:
+        """Image files -> (B, H, W, C) uint8, resized as the model was trained, for `predict`.
 
-def load(path: str | Path) -> Trained:
-    """The trained model of a run: its directory (the last epoch's weights), or a checkpoint.
+        Raises DataError for a file that cannot be read, BackendError without Pillow.
+        """
+        c = self.config
+        with image_files.reading("image files", c.channels):
+            images = [image_files.read(f, c.image_size, c.channels, self.crop) for f in files]
+        return np.stack(images)
 
-    Where the run kept a running mean of the weights, which is then what it tested, that is taken.
-    Raises CheckpointError if there is none, or one that is damaged.
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the model to one file that `load` opens: its weights and all the rest, but for
+        `about["source"]`, a path on this machine. `path` is the old file or the new one, never a
+        part of one. Raises CheckpointError if it cannot be written.
+        """
+        model_file.write(path, self)
+
+
+def load(path: str | os.PathLike) -> Trained:
+    """The trained model of a run (its directory: the last epoch's weights), or of a file.
+
+    path: a run's directory, one of its checkpoints, or a weights-only file. Where a run kept a
+    running mean of the weights, which is then what it tested, that is taken. Raises CheckpointError
+    if there is none, or one that is damaged.
     """
-    saved = SavedRun.read(path)
-    arrays, meta = checkpoint.load(saved.path)
-    if meta != saved.meta:
-        raise CheckpointError(f"{saved.path} has changed while it was read; try again.")
-    group = "optimizer/ema/" if saved.recipe.ema else "model/"
-    leaves = {n.removeprefix(group): a for n, a in arrays.items() if n.startswith(group)}
-    expected = dict(tree.walk(ViT(saved.config).init(None)))
-    problems = mismatches(
-        {name: (leaf.shape, leaf.dtype) for name, leaf in leaves.items()},
-        {name: (leaf.shape, np.float32) for name, leaf in expected.items()},
-    )
-    if problems:
-        raise CheckpointError(f"{saved.path} holds another model than it says: {problems}.")
-    if saved.objective not in OBJECTIVES:
-        raise CheckpointError(
-            f"{saved.path} was trained for the objective {saved.objective!r}, which is not one of "
-            f"minivit's own ({', '.join(OBJECTIVES)}); add it to minivit.objective.OBJECTIVES."
-        )
-    dataset = meta["dataset"]
-    return Trained(
-        saved.config,
-        tree.unwalk(leaves.items()),
-        tuple(dataset["classes"]),
-        np.asarray(dataset["mean"], np.float32),
-        np.asarray(dataset["std"], np.float32),
-        OBJECTIVES[saved.objective].of(saved.config, saved.recipe),
-    )
+    with model_file.one_sentence(path):
+        return Trained(**model_file.read(path))

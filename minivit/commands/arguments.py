@@ -114,6 +114,23 @@ def words(text):
     return text
 
 
+def add_model(parser):
+    """Add the argument MODEL, which `load_model` opens."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        type=path,
+        help="a run's directory, a checkpoint, or a file that import or export made",
+    )
+
+
+def load_model(args):
+    """The `Trained` that MODEL names. Raises CheckpointError."""
+    from ..trained import load  # here: not every command needs a model
+
+    return load(args.model)
+
+
 def add_settings(group, kind, names=None, defaults=None):
     """Add one option for each field of `kind`, a `Settings` class; it is None when not given.
 

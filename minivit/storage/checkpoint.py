@@ -52,7 +52,7 @@ def save(path: str | os.PathLike, arrays: dict[str, np.ndarray], meta: dict) -> 
     meta = {**meta, "format": FORMAT, "format_version": FORMAT_VERSION, "versions": versions}
     try:
         meta = json.loads(_json(meta))  # as `load` will return it: keys are text, tuples are lists
-        meta["sha256"] = _digest(arrays, meta)
+        meta["sha256"] = _digest(sorted(arrays.items()), meta)
         text = _json(meta)
     except (TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"cannot write {path}: its meta is not JSON ({error}).") from error
@@ -65,26 +65,39 @@ def save(path: str | os.PathLike, arrays: dict[str, np.ndarray], meta: dict) -> 
 
 
 def load(
-    path: str | os.PathLike, expected: dict[str, tuple] | None = None
+    path: str | os.PathLike, expected: dict[str, tuple] | None = None, group: str = ""
 ) -> tuple[dict[str, np.ndarray], dict]:
     """Read and check a checkpoint -> (arrays, meta).
 
     expected: {name: (shape, dtype)}. If it is given, names, shapes and dtypes must be exactly
-    these; that is checked before any data is read. Raises CheckpointError, one line with the path,
-    for a file that is missing, damaged, no checkpoint, newer than this program, or of another
+    these; that is checked before any data is read. group: the start of the names that are wanted
+    ("model/"); `expected` is about these only. The hash is over the whole file, so the other arrays
+    are read too, but one at a time, and none is kept. Raises CheckpointError, one line with the
+    path, for a file that is missing, damaged, no checkpoint, newer than this program, or of another
     model, and for values that are not finite. Nothing of a refused file is returned.
     """
     with npz.reading(path) as reader:
         meta = _read_meta(reader)
-        headers = {name: header for name, header in reader.headers.items() if name != META}
+        names = [name for name in reader.headers if name != META]
+        wanted = [name for name in names if name.startswith(group)]
+        headers = {name: reader.headers[name] for name in wanted}
         problems = "" if expected is None else mismatches(headers, expected)
         if problems:
             raise reader.refuse(f"holds another model: {problems}.")
-        arrays = {name: reader.read(name) for name in headers}
+        arrays = dict.fromkeys(wanted)
+
+        def read_all():
+            for name in sorted(names):
+                array = reader.read(name)
+                if name in arrays:
+                    arrays[name] = array
+                yield name, array
+
+        digest = _digest(read_all(), meta)
         for name, array in arrays.items():
             if not _finite(array):
                 raise reader.refuse(f"holds values that are not finite in {name}; use another.")
-        if _digest(arrays, meta) != meta.pop("sha256", None):
+        if digest != meta.pop("sha256", None):
             raise reader.refuse("is damaged: its content is not what was saved; use another.")
     return arrays, meta
 
@@ -153,10 +166,9 @@ def _json(meta):
 
 
 def _digest(arrays, meta):
-    """The SHA-256 described at the top of this file, in hexadecimal."""
+    """The SHA-256 described at the top of this file. arrays: (name, array) pairs, sorted."""
     total = hashlib.sha256(_json({key: meta[key] for key in meta if key != "sha256"}))
-    for name in sorted(arrays):
-        array = arrays[name]
+    for name, array in arrays:
         total.update(json.dumps([name, array.dtype.str, array.shape]).encode())
         total.update(npz.flat_bytes(array))
     return total.hexdigest()

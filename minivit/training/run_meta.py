@@ -39,6 +39,16 @@ RUN = {  # what a checkpoint says of its run: see `describe` and `Record.save`
     },
 }
 
+WEIGHTS_FILE = {  # what a file of weights only says: see `model_file`
+    **MODEL,
+    "objective": {"name": Text()},
+    "classes": ListOf(Text()),
+    "mean": ListOf(Number()),
+    "std": ListOf(Number(low=0)),
+    "crop": Number(low=0),
+    "about": {},
+}
+
 
 def contradiction(meta, config, recipe):
     """What cannot be together in the meta of a run with this Config and Recipe; "" if it can."""
@@ -55,13 +65,14 @@ def contradiction(meta, config, recipe):
     return ""
 
 
-def weights_problem(config, headers):
+def weights_problem(config, headers, group="model/"):
     """How the weights in a file differ from those of the model `config`, in words; "" if not.
 
-    headers: {name: (shape, dtype)} of all arrays in the file. Nothing larger than the file's own
+    headers: {name: (shape, dtype)} of all arrays in the file; group: how the names of those begin
+    that are meant. Nothing larger than the file's own
     arrays is made for this, whatever sizes `config` has.
     """
-    weights = {n.removeprefix("model/"): h for n, h in headers.items() if n.startswith("model/")}
+    weights = {n.removeprefix(group): h for n, h in headers.items() if n.startswith(group)}
     if config.depth > len(weights):
         return f"{config.depth} blocks, and {len(weights)} arrays of weights"
     leaves = dict(tree.walk(ViT(config).init(None)))

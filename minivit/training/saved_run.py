@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import Config
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, RunError
 from ..storage import checkpoint
 from ..storage.compare import differences
 from ..storage.meta import problem
@@ -31,6 +31,11 @@ class SavedRun:
         if path.is_dir():
             return cls._last(path)
         meta, headers = checkpoint.inspect(path)
+        if "recipe" not in meta and "about" in meta:
+            raise CheckpointError(
+                f"{path} holds the weights of a trained model only, no run to go on with: give a "
+                "run's directory or its last.npz."
+            )
         if wrong := problem(RUN, meta):
             raise CheckpointError(f"{path} holds no run to go on with: {wrong}.")
         if other := unknown_fields(meta):
@@ -103,11 +108,9 @@ class SavedRun:
         pairs = zip(self.meta["dataset"]["classes"], classes, strict=False)
         changed = [f"{old!r} is now {new!r}" for old, new in pairs if old != new]
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        return (
-            ""
-            if not changed
-            else f"classes were renamed since {self.path}: {', '.join(changed[:5])}{more}"
-        )
+        if not changed:
+            return ""
+        return f"classes were renamed since {self.path}: {', '.join(changed[:5])}{more}"
 
     def refuse_others(self, description):
         """Raise CheckpointError if a run so described has other data, another model or recipe."""
@@ -150,19 +153,23 @@ def refuse_another_run(directory, saved):
 
     Going on from `saved` there would write over that run.
     """
+    if same_run(directory, saved) is False:
+        raise ConfigError(
+            f"{directory.path} holds another run than {saved.path}, which would write over it; "
+            "move the checkpoint to a directory of its own"
+        )
+
+
+def same_run(directory, saved):
+    """Whether config.json in `directory` describes the run `saved`; None if it cannot be read."""
     try:
         here = json.loads(read_text(directory.config))
-        same = (
+        return (
             here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
             and not unknown_fields(here)
             and Config.from_dict(here["model"])
             == saved.config  # fields newer than the run: defaults
             and Recipe.from_dict(here["recipe"]) == saved.recipe
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return  # there is no config.json, or none that can be read
-    if not same:
-        raise ConfigError(
-            f"{directory.path} holds another run than {saved.path}, which would write over it; "
-            "move the checkpoint to a directory of its own"
-        )
+    except (RunError, ValueError, KeyError, TypeError, RecursionError):
+        return None

@@ -13,7 +13,8 @@ import numpy as np
 
 import minivit
 from minivit import data
-from minivit.data.sources import cifar, folder, pickles
+from minivit.data import image_files
+from minivit.data.sources import cifar, pickles
 from minivit.errors import MinivitError
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
@@ -103,7 +104,7 @@ READERS = {  # ending: what reads such a file
     ".jsonl": _run,
     ".tar": lambda path: data.load("cifar10", path),
     ".gz": lambda path: data.load("cifar10", path),
-    **dict.fromkeys((".png", ".bmp", ".jpg", ".webp"), lambda path: folder._read_image(path, 8)),
+    **dict.fromkeys((".png", ".bmp", ".jpg", ".webp"), lambda path: image_files.read(path, 8)),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minivit import data
-from minivit.data.sources import folder
+from minivit.data import image_files
 from minivit.errors import BackendError, ConfigError, DataError
 
 Image = pytest.importorskip("PIL.Image")
@@ -107,12 +107,12 @@ def test_animations_are_counted(split):
 
 def test_an_image_that_would_take_too_much_memory_is_refused(split, monkeypatch):
     large = write_image(split / "test" / "dog" / "9.png", size=(30, 20))
-    monkeypatch.setattr(folder.limits, "PIXELS", 600)
+    monkeypatch.setattr(image_files.limits, "PIXELS", 600)
     data.load(str(split))
-    monkeypatch.setattr(folder.limits, "PIXELS", 599)
+    monkeypatch.setattr(image_files.limits, "PIXELS", 599)
     with pytest.raises(DataError, match=r"9\.png .* 30 x 20 pixels, and at most 599 are read"):
         data.load(str(split))
-    monkeypatch.setattr(folder.limits, "IMAGE_FILE", large.stat().st_size - 1)
+    monkeypatch.setattr(image_files.limits, "IMAGE_FILE", large.stat().st_size - 1)
     with pytest.raises(DataError, match=r"9\.png cannot be read .*it has more than \d+ bytes"):
         data.load(str(split))
 
@@ -171,7 +171,7 @@ def test_image_size_must_be_positive(split):
 def one(tmp_path, image, ending="png", size=4, **options):
     file = tmp_path / f"x.{ending}"
     image.save(file, **options)
-    return np.asarray(folder._read_image(file, size))
+    return image_files.read(file, size)
 
 
 @pytest.mark.parametrize(

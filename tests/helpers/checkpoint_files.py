@@ -65,6 +65,6 @@ def edit_meta(path, edit):
     arrays, meta = checkpoint.load(path)
     if isinstance(edit, dict):
         meta |= edit
-        meta["sha256"] = checkpoint._digest(arrays, meta)
+        meta["sha256"] = checkpoint._digest(sorted(arrays.items()), meta)
         edit = json.dumps(meta).encode()
     repacked(path, __meta__=npy(np.frombuffer(edit, np.uint8)))

@@ -1,6 +1,9 @@
 """The door to a trained model: what `minivit.load` gives is what was trained and tested."""
 
+import dataclasses
 import doctest
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -43,8 +46,6 @@ def test_the_example_in_its_docstring_runs(home, monkeypatch):
 @pytest.mark.parametrize("run", ["shapes-smoke-1", "shapes-smoke-2"])
 def test_it_predicts_as_well_as_the_run_said(home, test_set, run):
     """Also with the running mean of the weights, where that is what was tested."""
-    import json
-
     images, labels = test_set
     loaded = minivit.load(home / "runs" / run)
     probabilities = loaded.predict(images)
@@ -99,5 +100,120 @@ def test_what_is_no_trained_model_is_refused(home, tmp_path):
         minivit.load(tmp_path / "else.npz")
     del arrays["model/head.b"]
     checkpoint.save(tmp_path / "less.npz", arrays, meta)
-    with pytest.raises(CheckpointError, match=r"less\.npz holds another model.*missing 1: head\.b"):
+    with pytest.raises(
+        CheckpointError, match=r"less\.npz holds another model.*missing 1: model/head\.b"
+    ):
         minivit.load(tmp_path / "less.npz")
+
+
+def same(one, other):
+    """Whether two trained models are the same, bit for bit, but for where the images were."""
+    for name in ("config", "classes", "objective", "crop"):
+        assert getattr(one, name) == getattr(other, name)
+    assert {**one.about, "source": 0} == {**other.about, "source": 0}
+    for a, b in ((one.mean, other.mean), (one.std, other.std)):
+        assert a.dtype == b.dtype == np.float32 and (a == b).all()
+    ours, theirs = dict(minivit.tree.walk(one.params)), dict(minivit.tree.walk(other.params))
+    assert list(ours) == list(theirs)
+    assert all(a.tobytes() == theirs[name].tobytes() for name, a in ours.items())
+
+
+@pytest.mark.parametrize("run", ["shapes-smoke-1", "shapes-smoke-2"])
+def test_a_weights_only_file_is_the_same_model_in_a_third_of_the_size(home, tmp_path, run):
+    loaded = minivit.load(home / "runs" / run)
+    loaded = dataclasses.replace(loaded, crop=0.875)
+    loaded.save(tmp_path / "model.npz")
+    again = minivit.load(tmp_path / "model.npz")
+    same(loaded, again)
+    again.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "model.npz").read_bytes()
+    whole = (home / "runs" / run / "last.npz").stat().st_size
+    assert (tmp_path / "model.npz").stat().st_size < 0.5 * whole  # of so small a model
+    arrays, meta = checkpoint.load(tmp_path / "model.npz")
+    assert all(name.startswith("model/") for name in arrays)
+    assert str(home) not in str(meta)  # the file may be given away
+
+
+def test_what_is_known_of_a_model(home):
+    run = home / "runs/shapes-smoke-1"
+    about = minivit.load(run).about
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert about["test"] == {"loss": last["test_loss"], "accuracy": last["test_accuracy"]}
+    assert about["dataset"] == "shapes" and about["preset"] == "smoke" and about["epochs"] == 2
+    assert about["recipe"]["batch_size"] == 8 and about["weights"] == "final weights"
+    assert about["source"] == {"dataset": "shapes", "data_dir": None}
+    about = minivit.load(home / "runs/shapes-smoke-2").about
+    assert about["weights"] == "running mean of the weights"
+
+
+def test_the_test_metrics_are_of_these_weights_or_not_there(home, tmp_path):
+    """A checkpoint before the end was not tested, nor is another run's result its own."""
+    first, second = (home / f"runs/shapes-smoke-{i}" for i in (1, 2))
+    arrays, meta = checkpoint.load(first / "last.npz")
+    meta["position"]["epochs_done"] = 1
+    checkpoint.save(first / "early.npz", arrays, meta)
+    assert "test" not in minivit.load(first / "early.npz").about
+    (first / "early.npz").unlink()
+    shutil.copytree(second, tmp_path / "run")
+    shutil.copy(first / "last.npz", tmp_path / "run/last.npz")
+    assert "test" not in minivit.load(tmp_path / "run").about
+
+
+def test_only_the_weights_are_kept_but_the_hash_is_over_all(home, tmp_path):
+    run = home / "runs/shapes-smoke-1/last.npz"
+    arrays, meta = checkpoint.load(run, group="model/")
+    assert arrays and all(name.startswith("model/") for name in arrays)
+    everything, whole = checkpoint.load(run)
+    assert whole == meta and len(everything) > 2 * len(arrays)
+    shutil.copy(run, tmp_path / "last.npz")
+    damaged = np.load(run)
+    name = next(name for name in damaged.files if name.startswith("optimizer/"))
+    with open(tmp_path / "other.npz", "wb") as file:
+        np.savez(file, **{**damaged, name: damaged[name] + 1})
+    with pytest.raises(CheckpointError, match="is damaged"):
+        minivit.load(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"classes": ["a"]}, "10 classes has 1 names of"),
+        ({"classes": list(range(10))}, "10 classes has 0 names"),
+        ({"classes": 3}, "no trained model"),
+        ({"mean": [0.5]}, "mean must be 3 numbers"),
+        ({"std": [0, 1, 1]}, "std must be 3 numbers above 0"),
+        ({"mean": "fog"}, "no trained model"),
+        ({"crop": 0}, "crop must be above 0 and at most 1; got 0"),
+        ({"crop": "a"}, "no trained model"),
+        ({"about": []}, "about must be a dict"),
+        ({"objective": {"name": "fog"}}, "objective 'fog'"),
+        ({"objective": {"name": "classification", "fog": 1}}, "no trained model"),
+        ({"objective": "classification"}, "no trained model"),
+        ({"model": {}}, "holds another model"),
+        ({"model": {"depth": 10**6}}, "holds another model than it says: 1000000 blocks"),
+        ({"model": {"dim": 10**6, "heads": 1}}, "holds another model"),
+        ({"model": {"fog": 1}}, "Config has no fog"),
+        ({"model": None}, "no trained model"),
+    ],
+)
+def test_values_that_cannot_be_are_refused_in_one_sentence(home, tmp_path, change, sentence):
+    minivit.load(home / "runs/shapes-smoke-1").save(tmp_path / "model.npz")
+    arrays, meta = checkpoint.load(tmp_path / "model.npz")
+    checkpoint.save(tmp_path / "other.npz", arrays, {**meta, **change})
+    with pytest.raises(CheckpointError, match=sentence) as caught:
+        minivit.load(tmp_path / "other.npz")
+    assert str(caught.value).count("other.npz") == 1 and "\n" not in str(caught.value)
+
+
+def test_weights_that_do_not_fit_are_not_written(home, tmp_path):
+    loaded = minivit.load(home / "runs/shapes-smoke-1")
+    wide = minivit.tree.map(lambda leaf: leaf.astype(np.float64), loaded.params)
+    with pytest.raises(CheckpointError, match="the weights do not fit: different"):
+        dataclasses.replace(loaded, params=wide).save(tmp_path / "model.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_run_goes_on_from_weights_alone(home, tmp_path, capsys):
+    minivit.load(home / "runs/shapes-smoke-1").save(tmp_path / "model.npz")
+    assert exits.run(train.main, ["--resume", str(tmp_path / "model.npz")]) == 1
+    assert "weights of a trained model only, no run to go on with" in capsys.readouterr().err

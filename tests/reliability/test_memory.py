@@ -29,7 +29,8 @@ import json, os, resource, sys, time
 from pathlib import Path
 import minivit.data.sources.pickles, minivit.trained
 from minivit import limits, data
-from minivit.data.sources import archive, cifar, folder, pickles
+from minivit.data import image_files
+from minivit.data.sources import cifar, pickles
 from minivit.errors import MinivitError
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
@@ -42,7 +43,7 @@ READERS = {
     "pkl": lambda path: pickles.read(path.read_bytes(), 20, "labels", str(path)),
     "tar": lambda path: data.load("cifar10", path),
     "npz": lambda path: checkpoint.load(path),
-    "png": lambda path: folder._read_image(path, 32),
+    "png": lambda path: image_files.read(path, 32),
     "jsonl": lambda path: RunDirectory(path.parent).rows(),
 }
 

@@ -5,32 +5,27 @@
 
 For the random split, the files of each class are sorted by name and shuffled by the seed, and one
 in five (at least one) goes to the test set. The same seed gives the same test set. Classes are the
-names of the directories, sorted. PNG, JPEG, WEBP and BMP files are read. Hidden files are ignored;
-files with other endings and directories inside a class are left out and counted in `note`, as are
-animations, of which only the first frame is used.
-
-Every image becomes RGB: it is turned as its EXIF tag says, transparency is dropped, 16-bit grey
-is cut to its upper 8 bits, and of an animation the first frame is used. Its shorter side is resized
-to `image_size` pixels (bicubic), and the square in the middle is kept.
+names of the directories, sorted. Hidden files are ignored; files with other endings and directories
+inside a class are left out and counted in `note`, as are animations, of which only the first frame
+is used. `data/image_files.py` says which files are read, and how they become squares of
+`image_size` pixels, and what `crop` is.
 """
 
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ... import limits
-from ...errors import BackendError, ConfigError, DataError
+from ...errors import ConfigError, DataError
 from ...text import counted
+from .. import image_files
 from ..dataset import Dataset
+from ..image_files import ENDINGS
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
 
 
-def load(path, image_size=32, seed=0):
+def load(path, image_size=32, seed=0, crop=1.0):
     """The images in the directory `path`, `image_size` pixels square, as a Dataset.
 
     Raises DataError with the name of the directory or file if a class has no images or too few,
@@ -39,21 +34,20 @@ def load(path, image_size=32, seed=0):
     """
     if image_size < 1:
         raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        raise BackendError(
-            f"reading the images in {path} needs Pillow: pip install pillow"
-        ) from None
     root = Path(path)
-    if (root / "train").is_dir() and _directories(root / "train"):
-        train, test, seen = _given_split(root)
-    else:
-        train, test, seen = _random_split(root, seed)
-    arrays = [*_decode(train, image_size, seen), *_decode(test, image_size, seen)]
+    with image_files.reading(f"the images in {path}"):
+        if (root / "train").is_dir() and _directories(root / "train"):
+            train, test, seen = _given_split(root)
+        else:
+            train, test, seen = _random_split(root, seed)
+        images = [
+            array
+            for part in (train, test)
+            for array in _decode(part, image_size, crop, seen.animations)
+        ]
     note = f"{path}: each image is resized to {image_size} x {image_size} pixels (--image-size)."
     note = "\n".join([note, *(f"{path}: {line}" for line in seen.lines())])
-    return Dataset(root.resolve().name, tuple(train), *arrays, note=note)
+    return Dataset(root.resolve().name, tuple(train), *images, note=note)
 
 
 @dataclass
@@ -140,47 +134,11 @@ def _directories(directory):
     return [d for d in sorted(directory.iterdir()) if d.is_dir() and not d.name.startswith(".")]
 
 
-def _decode(classes, size, seen):
+def _decode(classes, size, crop, animations):
     """{class: files} as images (N, size, size, 3) uint8 and labels (N,) int64."""
     images = np.empty((sum(map(len, classes.values())), size, size, 3), np.uint8)
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     files = [file for files in classes.values() for file in files]
-    with warnings.catch_warnings():
-        from PIL import Image
-
-        # For an image between Pillow's size limit and twice that, Pillow only warns.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for index, file in enumerate(files):
-            images[index] = _read_image(file, size, seen.animations)
+    for index, file in enumerate(files):
+        images[index] = image_files.read(file, size, crop=crop, animations=animations)
     return images, labels.astype(np.int64)
-
-
-def _read_image(file, size, animations=None):
-    """The image in `file`, RGB, `size` pixels square; of an animation, which `animations` gets."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        if file.exists() and not file.is_file():  # opening a pipe would block for ever
-            raise OSError("it is not a file")
-        if file.stat().st_size > limits.IMAGE_FILE:
-            raise OSError(f"it has more than {limits.IMAGE_FILE:,} bytes")
-        with Image.open(file, formats=FORMATS) as image:
-            if image.width * image.height > limits.PIXELS:
-                raise OSError(
-                    f"it has {image.width} x {image.height} pixels, and at most "
-                    f"{limits.PIXELS:,} are read"
-                )
-            if animations is not None and getattr(image, "n_frames", 1) > 1:
-                animations.append(file)
-            ImageOps.exif_transpose(image, in_place=True)
-            if image.mode.startswith("I"):
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            image = image if image.mode == "RGB" else image.convert("RGB")
-            return ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    except Exception as error:  # a damaged image can raise nearly anything
-        reason = getattr(error, "strerror", None) or str(error)
-        if isinstance(error, UnidentifiedImageError):
-            reason = "it is none of these"
-        raise DataError(
-            f"{file} cannot be read as {', '.join(FORMATS)} ({reason}); remove or replace it."
-        ) from None
