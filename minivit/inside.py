@@ -57,7 +57,7 @@ def pool_weights(model, params, images):
 
 def _steps(model, params, images):
     """Run the model part by part; yield (name, its output, its cache). No cache is kept."""
-    model.check(images)
+    model.check(params, images)
     x = images
     for name, part in model.parts.items():
         x, cache = part.forward(params.get(name, {}), x)

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
-WORDS = {"errors", "text"}  # below all rooms
+WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
 TRAINING = {*MODEL, *DATA, "optim", "objective", "costs", "parallel", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
+    "limits": set(),
     "text": set(),
     "version": set(),
     "settings": WORDS,

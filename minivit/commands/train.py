@@ -8,7 +8,7 @@ import numpy as np
 from .. import data
 from ..arrays import gpu
 from ..config import Config
-from ..errors import BackendError, ConfigError
+from ..errors import BackendError, ConfigError, RunError
 from ..objective import OBJECTIVES, deciding_metric
 from ..parallel import blas
 from ..parallel.workers import Workers
@@ -33,9 +33,11 @@ def main(args):
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
         print(f"{plan.directory.path} is complete: {epochs} of {epochs} epochs done")
-        result = plan.directory.result()
+        objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
+        if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
+            raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
-        return conclude(plan, saved.meta["dataset"]["name"], OBJECTIVES[saved.objective], values)
+        return conclude(plan, saved.meta["dataset"]["name"], objective, values)
     if plan.xp is np and args.device == "auto" and not plan.saved and (note := gpu.note()):
         print(note)
     compare_bits(plan, args.exact)

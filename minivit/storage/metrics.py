@@ -8,6 +8,8 @@ import contextlib
 import json
 import math
 
+from .text_file import read_text
+
 
 def as_line(entry):
     """An object as a line of JSON. A number that is not finite, which JSON lacks, becomes null."""
@@ -24,10 +26,9 @@ def objects(path):
     The last line is incomplete if the process was killed while it wrote. [] if there is no file.
     """
     values = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError, RecursionError):
-                values.append(json.loads(line))
+    for line in read_text(path).splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            values.append(json.loads(line))
     return [value for value in values if isinstance(value, dict)]
 
 
@@ -41,6 +42,8 @@ def result(entries):
     results = [
         entry
         for entry in entries
-        if "epoch" not in entry and any(name.startswith("test_") for name in entry)
+        if "epoch" not in entry
+        and any(name.startswith("test_") for name in entry)
+        and all(type(entry[n]) in (int, float) for n in entry if n.startswith("test_"))
     ]
     return results[-1] if results else None

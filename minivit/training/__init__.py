@@ -9,8 +9,9 @@ recipe.py          what can be chosen about a run; presets.py: good choices, by 
 plan.py            all that is decided before a run, fresh or resumed
 run.py             epochs, validation, checkpoints, the test at the end
 record.py          what a run saves as it goes
-saved_run.py, resuming.py, arithmetic.py
-                   what a checkpoint says of its run; where that goes on, and with the same bits?
+saved_run.py, run_meta.py, resuming.py, arithmetic.py
+                   what a checkpoint says of its run, and which types and ranges that has;
+                   where the run goes on, and with the same bits?
 progress.py, curves.py
                    what a run prints and draws
 endings.py, signals.py

@@ -128,7 +128,7 @@ class Plan:
 
     def _on_its_device(self, device):
         """On the device it was begun on, unless another one is asked for."""
-        if self.dataset not in data.NAMES and not os.path.isdir(self.dataset):
+        if self.dataset not in data.NAMES and not os.path.isdir(self.dataset or ""):
             raise DataError(
                 f"{self.directory.path} was begun with the images in {self.dataset}, which is not "
                 "there: give their directory with --dataset DIR."

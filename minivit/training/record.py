@@ -61,7 +61,15 @@ class Record:
         arrays = self.trainer.arrays()
         expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
         arrays, meta = saved.load(expected)
+        if meta != saved.meta:
+            raise CheckpointError(f"{path} has changed while it was read; try again.")
         position = meta["position"]
+        steps_per_epoch = self.trainer.steps // saved.recipe.epochs
+        if not 0 <= position["step"] - position["epochs_done"] * steps_per_epoch <= steps_per_epoch:
+            raise CheckpointError(
+                f"{path} contradicts itself: it has done {position['step']} steps and "
+                f"{position['epochs_done']} epochs of {steps_per_epoch} steps."
+            )
         self.trainer.restore(arrays, position["step"])
         self.trainer.sums.reset(position["sums"], position["sums"]["count"])
         self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]

@@ -3,7 +3,8 @@
 import json
 
 from ..config import Config
-from ..errors import ConfigError
+from ..errors import ConfigError, RunError
+from ..storage.text_file import read_text
 from ..text import option
 from .recipe import Recipe
 
@@ -54,7 +55,7 @@ def refuse_another_run(directory, saved):
 def same_run(directory, saved):
     """Whether config.json in `directory` describes the run `saved`; None if it cannot be read."""
     try:
-        here = json.loads(directory.config.read_text(encoding="utf-8"))
+        here = json.loads(read_text(directory.config))
         return (
             here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
             and not unknown_fields(here)
@@ -62,7 +63,7 @@ def same_run(directory, saved):
             == saved.config  # fields newer than the run: defaults
             and Recipe.from_dict(here["recipe"]) == saved.recipe
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (RunError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -8,6 +8,7 @@ from ..errors import CheckpointError, ConfigError
 from ..storage import checkpoint
 from ..storage.compare import differences
 from ..storage.directory import RunDirectory
+from ..storage.meta import problem
 from ..text import option
 from .recipe import Recipe
 from .resuming import (
@@ -17,12 +18,7 @@ from .resuming import (
     refuse_going_back,
     unknown_fields,
 )
-
-PARTS = {  # what has to be there, besides the model and the recipe
-    "source": ("dataset", "data_dir"),
-    "dataset": ("name", "sha256"),
-    "position": ("epochs_done", "step", "sums", "elapsed_s"),
-}
+from .run_meta import RUN, contradiction, weights_problem
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class SavedRun:
         if path.is_dir():
             path = path / "last.npz"
         try:
-            meta = checkpoint.read_meta(path)
+            meta, headers = checkpoint.inspect(path)
         except CheckpointError as error:
             raise cls.with_the_best(error, path) from None
         if "recipe" not in meta and "about" in meta:
@@ -49,22 +45,23 @@ class SavedRun:
                 f"{path} holds the weights of a trained model only, no run to go on with: give a "
                 "run's directory or its last.npz."
             )
-        try:
-            if other := unknown_fields(meta):
-                raise CheckpointError(
-                    f"{path} was made by another version of minivit, one with {', '.join(other)}: "
-                    "go on with that one, or start a new run."
-                )
-            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
-            meta["preset"]
-            for part, names in PARTS.items():
-                for name in names:
-                    meta[part][name]
-            best_of(meta["position"])
-        except (KeyError, TypeError, ConfigError) as error:
+        if wrong := problem(RUN, meta):
+            raise CheckpointError(f"{path} holds no run to go on with: {wrong}.")
+        if other := unknown_fields(meta):
             raise CheckpointError(
-                f"{path} holds no run to go on with ({type(error).__name__}: {error})."
+                f"{path} was made by another version of minivit, one with {', '.join(other)}: "
+                "go on with that one, or start a new run."
+            )
+        try:
+            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
+        except ConfigError as error:
+            raise CheckpointError(
+                f"{path} holds no run to go on with: {str(error)[:300]}."
             ) from None
+        if wrong := contradiction(meta, config, recipe):
+            raise CheckpointError(f"{path} contradicts itself: {wrong}.")
+        if wrong := weights_problem(config, headers):
+            raise CheckpointError(f"{path} holds another model than it says: {wrong}.")
         return cls(path, config, recipe, meta)
 
     @classmethod
@@ -95,18 +92,17 @@ class SavedRun:
     @property
     def device(self):
         """Where it ran: "cpu" or "gpu", which round differently; "auto" where that is not known."""
-        return self.meta.get("device", "auto")
+        return self.meta.get("device") or "auto"
 
     @property
     def arithmetic(self):
         """What computed it, as `arithmetic.py` has it; {} in older checkpoints."""
-        held = self.meta.get("arithmetic")
-        return held if isinstance(held, dict) else {}
+        return self.meta.get("arithmetic") or {}
 
     @property
     def objective(self):
         """The name of its objective. Older checkpoints hold none: there was one objective."""
-        return self.meta.get("objective", "classification")
+        return self.meta.get("objective") or "classification"
 
     @property
     def position(self):
@@ -173,7 +169,7 @@ def best_of(position):
 
     Before there were objectives it was always an accuracy, and called so.
     """
-    return position["best"] if "best" in position else position["best_val_accuracy"]
+    return position.get("best", position.get("best_val_accuracy"))
 
 
 def renamed(was, now):

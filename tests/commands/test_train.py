@@ -112,6 +112,7 @@ def test_a_directory_of_pictures(capsys, here):
         (["--device", "gp"], "unknown device 'gp'; did you mean 'gpu'?"),
         (["--dataset", ""], "--dataset: must not be empty"),
         (["--out", ""], "--out: must not be empty"),
+        (["--out=--"], "--out: a value is missing"),
         (["--resume", ""], "--resume: must not be empty"),
         (["--device", "cuda"], "unknown device 'cuda'; did you mean 'gpu'?"),
         (["--pool", "men"], "unknown pool 'men'; did you mean 'mean'?"),
@@ -219,7 +220,13 @@ def test_resuming_what_cannot_be_resumed(capsys, done, here):
     refused(capsys, 1, "weights.npz holds no run to go on with", "--resume", "weights.npz")
     meta["model"]["depth"] = 2
     checkpoint.save(here / "other.npz", arrays, meta)
-    refused(capsys, 1, "other.npz holds another model: missing", "--resume", "other.npz")
+    refused(
+        capsys,
+        1,
+        "other.npz holds another model than it says: missing 12: block1",
+        "--resume",
+        "other.npz",
+    )
 
 
 def test_a_run_of_another_version_is_neither_gone_on_with_nor_written_over(capsys, done, here):

@@ -100,9 +100,7 @@ def test_what_is_no_trained_model_is_refused(home, tmp_path):
         minivit.load(tmp_path / "else.npz")
     del arrays["model/head.b"]
     checkpoint.save(tmp_path / "less.npz", arrays, meta)
-    with pytest.raises(
-        CheckpointError, match=r"less\.npz holds another model.*missing 1: model/head\.b"
-    ):
+    with pytest.raises(CheckpointError, match=r"less\.npz holds another model.*missing 1: head\.b"):
         minivit.load(tmp_path / "less.npz")
 
 
@@ -208,14 +206,14 @@ def test_only_the_weights_are_kept_but_the_hash_is_over_all(home, tmp_path):
     ("change", "sentence"),
     [
         ({"classes": ["a"]}, "10 classes has 1 names of"),
-        ({"classes": list(range(10))}, "10 classes has 0 names"),
+        ({"classes": list(range(10))}, "classes is a list; it has a value that must be text"),
         ({"classes": 3}, "no trained model"),
         ({"mean": [0.5]}, "mean must be 3 numbers"),
         ({"std": [0, 1, 1]}, "std must be 3 numbers above 0"),
         ({"mean": "fog"}, "no trained model"),
         ({"crop": 0}, "crop must be above 0 and at most 1; got 0"),
         ({"crop": "a"}, "no trained model"),
-        ({"about": []}, "about must be a dict"),
+        ({"about": []}, "about is a list; it must be an object"),
         ({"objective": {"name": "fog"}}, "objective 'fog'"),
         ({"objective": {"name": "classification", "fog": 1}}, "no trained model"),
         ({"objective": "classification"}, "no trained model"),

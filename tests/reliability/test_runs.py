@@ -10,21 +10,27 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from program import ROOT, few_shapes, train
 from small_runs import CONFIG, RECIPE, after, make_run, pictures
 
+import minivit
 from minivit import data
 from minivit.commands import exits
+from minivit.data import Dataset
 from minivit.errors import CheckpointError, ConfigError, DataError, RunError
 from minivit.parallel import blas
+from minivit.parallel.workers import Workers
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 from minivit.storage.lock import locked
 from minivit.training import arithmetic
 from minivit.training.plan import MOST_NAMES, Plan
+from minivit.training.run import Run
 from minivit.training.signals import Interrupted
 
+OLD = Path(__file__).with_name("fixtures") / "format-1.npz"  # by the first version
 SMALL = """--dataset shapes --preset smoke --epochs 2 --batch-size 20 --val-fraction 0.1
     --device cpu --patch-size 16 --dim 8 --depth 1 --heads 2 --mlp-dim 8 --threads 1""".split()
 needs_locks = pytest.mark.skipif(os.name == "nt", reason="directories cannot be locked there")
@@ -444,3 +450,55 @@ def test_C03_a_number_of_workers_that_no_machine_has(words, here):
     )
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "--threads: must be a whole number of at most 1024; got '100000'" in done.stderr
+
+
+# Checkpoints of older versions, and what is refused
+
+
+def noise():
+    """The data of the checkpoint in fixtures/."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (29, 8, 8, 3), dtype=np.uint8), rng.integers(0, 3, 29)
+    return Dataset("noise", ("a", "b", "c"), images[:22], labels[:22], images[22:], labels[22:])
+
+
+def test_K16_a_checkpoint_that_the_first_version_wrote_is_read_and_goes_on(here):
+    predicted = minivit.load(OLD).predict(noise().test_images)
+    wanted = [[0.3167, 0.2829, 0.4004], [0.3141, 0.2925, 0.3933]]
+    np.testing.assert_allclose(predicted[:2], wanted, atol=2e-4)
+    shutil.copy(OLD, here / "last.npz")
+    with Workers(1) as workers:
+        again = Run(Plan.resumed(here, {"device": "cpu", "dataset": "shapes"}), noise(), workers)
+        assert (again.record.epochs_done, again.trainer.step) == (1, 4)
+        again.train()
+    assert checkpoint.load(here / "last.npz")[1]["position"]["epochs_done"] == 2
+
+
+def test_S04_more_epochs_are_refused_with_both_numbers(capsys, here):
+    assert run(capsys, *SMALL, "--out", "run")[0] == 0
+    before = (here / "run/last.npz").read_bytes()
+    status, _, err = run(capsys, "--resume", "run", "--epochs", 3)
+    assert status == 2 and "epochs is 2, not 3. Leave the option out, or start a new run" in err
+    assert run(capsys, "--resume", "run", "--epochs", 2)[1].startswith("run is complete")
+    assert (here / "run/last.npz").read_bytes() == before
+
+
+def test_S07_auto_is_no_word_for_resume(capsys, here):
+    status, _, err = run(capsys, "--resume", "auto")
+    assert status == 1 and err == "error: there is no checkpoint auto.\n"
+
+
+def test_D23_a_read_only_directory_of_images_is_not_written_to(here):
+    image = pytest.importorskip("PIL.Image", reason="image folders need it: pip install pillow")
+    for name in ("a", "b"):
+        (here / "set" / name).mkdir(parents=True)
+        for number in range(3):
+            image.new("RGB", (8, 8), (number, 0, 0)).save(here / f"set/{name}/{number}.png")
+    places = [*(here / "set").rglob("*"), here / "set"]
+    before = sorted((place, place.stat().st_mtime_ns) for place in places)
+    for place in places:
+        place.chmod(0o555 if place.is_dir() else 0o444)
+    data.load(str(here / "set"), image_size=8)
+    assert sorted((place, place.stat().st_mtime_ns) for place in places) == before
+    for place in places:
+        place.chmod(0o755)
