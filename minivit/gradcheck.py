@@ -23,6 +23,7 @@ import numpy as np
 
 from .arrays import tree
 from .arrays.backend import array_module, to_device, to_host
+from .arrays.doors import check_changeable
 from .arrays.keys import Key
 
 STEP = 1e-5
@@ -47,8 +48,10 @@ def check_layer(layer, x, params: dict | None = None, key=Key(0), seed: int = 0)
     `x` is a float64 array, `params` a float64 tree of arrays of the same library (by default drawn
     at random in the shapes of `layer.init`). Both are changed in place and restored. `key` makes
     every forward use the same dropout masks; with None they are off. Raises AssertionError if the
-    gradients' names or shapes are not those of the parameters.
+    gradients' names or shapes are not those of the parameters, ConfigError for arrays of another
+    dtype or that may not be changed.
     """
+    _check_changeable(params or {}, x=x)
     rng, xp = np.random.default_rng(seed), array_module(x)
     if params is None:
         params = redraw(layer.init(None), rng, xp)
@@ -71,6 +74,7 @@ def check_loss(loss_layer, logits, targets, dloss: float = 0.7) -> Check:
 
     The loss is multiplied by `dloss`, which is not 1, to detect a backward that ignores it.
     """
+    _check_changeable(logits=logits)
     _, cache = loss_layer.forward(logits, targets)
     dlogits = loss_layer.backward(dloss, cache)
     return check_leaf(
@@ -86,6 +90,7 @@ def check_model(
     A model has too many elements to change one at a time; a direction changes all elements of a
     leaf at once. The arrays are changed in place and restored.
     """
+    _check_changeable(params, images=images)
     rng, xp = np.random.default_rng(seed), array_module(images)
     logits, cache = model.forward(params, images, key)
     _, loss_cache = loss_layer.forward(logits, targets)
@@ -127,6 +132,12 @@ def check_directions(name, loss, value, gradient, rng, xp, directions=3):
         numeric[i] = (up - down) / (2 * STEP)
     value[...] = start
     return _compare(name, analytic, numeric)
+
+
+def _check_changeable(params=None, **arrays):
+    """Raise ConfigError unless all of these are float64 arrays that may be changed in place."""
+    for name, array in [*arrays.items(), *tree.walk(params or {})]:
+        check_changeable(name, array)
 
 
 def redraw(params, rng, xp=np):

@@ -15,6 +15,11 @@ def shell(path):
     return subprocess.list2cmdline([path])
 
 
+def option(name, path):
+    """An option and its path for a shell: "--out runs/a", "--out=-a", "--out 'my run'"."""
+    return f"{name}{'=' if str(path).startswith('-') else ' '}{shell(path)}"
+
+
 def counted(number, noun):
     """1, "step" -> "1 step"; 1000, "step" -> "1,000 steps"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

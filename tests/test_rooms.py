@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
-WORDS = {"errors", "text"}  # below all rooms
+WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
 TRAINING = {*MODEL, *DATA, "optim", "objective", "costs", "parallel", "storage"}
+GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
+    "limits": set(),
     "text": set(),
     "version": set(),
     "settings": WORDS,
@@ -33,19 +35,13 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "parallel": {"arrays", *WORDS},
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
+    "inside": WORDS,
     "model_file": {*TRAINING, "training"},
-    "trained": {*TRAINING, "model_file"},
+    "trained": {*TRAINING, "inside", "model_file"},
     "evaluation": {*TRAINING, "training", "trained"},
     "bench": {*TRAINING, "training"},
-    "commands": {
-        *TRAINING,
-        "training",
-        "trained",
-        "bench",
-        "gradcheck",
-        "gradcheck_cases",
-        "evaluation",
-    },
+    "figures": {*TRAINING, "training", "inside"},
+    "commands": {*TRAINING, "training", "trained", "bench", "evaluation", "figures", *GRADCHECK},
     "__main__": {*WORDS, "commands"},
     "__init__": {*MODEL, "gradcheck", "trained", "version"},  # the public names
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import limits
 from ..errors import BackendError, ConfigError, DataError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -44,10 +45,11 @@ def reading(what, channels=3):
         yield
 
 
-def read(file, size, channels=3, crop=1.0):
+def read(file, size, channels=3, crop=1.0, animations=None):
     """The image in `file` -> (size, size, channels) uint8. Call it inside `reading`.
 
-    Raises DataError, one sentence with the file's name, if it cannot be read.
+    animations: a list that gets `file` if it is an animation. Raises DataError, one sentence with
+    the file's name, if it cannot be read or is larger than `limits` says.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -55,11 +57,21 @@ def read(file, size, channels=3, crop=1.0):
     try:
         if file.exists() and not file.is_file():  # opening a pipe would block for ever
             raise OSError("it is not a file")
+        if file.stat().st_size > limits.IMAGE_FILE:
+            raise OSError(f"it has more than {limits.IMAGE_FILE:,} bytes")
         with Image.open(file, formats=FORMATS) as image:
-            image = ImageOps.exif_transpose(image)
+            if image.width * image.height > limits.PIXELS:
+                raise OSError(
+                    f"it has {image.width} x {image.height} pixels, and at most "
+                    f"{limits.PIXELS:,} are read"
+                )
+            if animations is not None and getattr(image, "n_frames", 1) > 1:
+                animations.append(file)
+            ImageOps.exif_transpose(image, in_place=True)  # copies take memory: see `limits`
             if image.mode.startswith("I"):
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            image = image.convert(MODES[channels])
+            if image.mode != MODES[channels]:
+                image = image.convert(MODES[channels])
             bicubic, margin = Image.Resampling.BICUBIC, (1 - kept) / 2
             pixels = np.asarray(ImageOps.fit(image, (size, size), bicubic, margin))
             return pixels.reshape(size, size, channels)

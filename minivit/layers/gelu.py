@@ -83,11 +83,11 @@ def output_and_slope(x):
     y, slope = (xp.empty(x.shape, dtype=x.dtype) for _ in range(2))
     for x_piece, y_piece, slope_piece in pieces(x, y, slope):
         u = xp.empty(x_piece.shape, dtype=x.dtype)
-        u, s = gate(x_piece, u, y_piece)  # s is in the memory of y, which is written last
-        # beyond 20, s * (1 - s) is 0 to the last bit; with an infinite u the slope would be NaN
-        xp.clip(u, -20.0, 20.0, out=u)
+        # beyond 100, s * (1 - s) is 0 to the last bit; an infinite x * u' would make that NaN
+        near = xp.clip(x_piece, -100.0, 100.0, out=slope_piece)
+        u, s = gate(near, u, y_piece)  # s is in the memory of y, which is written last
         two_x_slope_u = xp.multiply(u, 6.0, out=u)
-        two_x_slope_u -= xp.multiply(x_piece, 4 * ROOT, out=slope_piece)  # 2 x u'
+        two_x_slope_u -= xp.multiply(near, 4 * ROOT, out=near)  # 2 x u'
         x_slope_s = xp.subtract(1.0, s, out=slope_piece)
         x_slope_s *= s
         x_slope_s *= two_x_slope_u  # x s'

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays.doors import described, is_array
 from ..data.normalise import normalise
+from ..errors import ConfigError
 from ..parallel.ordered_sum import in_order
 from ..parallel.workers import Workers
 from ..vit import ViT
@@ -35,7 +37,11 @@ class Evaluator:
     see: Callable | None = None
 
     def evaluate(self, images, targets, batch_size=500):
-        """The objective's metrics on images uint8 and targets (B, ...) -> {name: value}."""
+        """The objective's metrics on images uint8 and targets (B, ...) -> {name: value}.
+
+        Raises ConfigError for images of another size or type, and without a target for each.
+        """
+        check_batch(self.model.config, images, targets)
         totals = dict.fromkeys(self.objective.sums, 0)
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size], targets[start : start + batch_size]
@@ -60,3 +66,17 @@ class Evaluator:
             if self.see:
                 self.see(first + start, output)
         return results
+
+
+def check_batch(config, images, targets):
+    """Raise ConfigError unless these are images of the model's size as bytes, a target for each."""
+    size = config.image_size, config.image_size, config.channels
+    if not is_array(images) or images.dtype != np.uint8 or images.shape[1:] != size:
+        raise ConfigError(
+            f"images must be uint8 (B, {', '.join(map(str, size))}); got {described(images)}"
+        )
+    if not len(images) or not is_array(targets) or targets.shape[:1] != images.shape[:1]:
+        raise ConfigError(
+            "there must be at least one image, and an array with a target for each; got "
+            f"{len(images)} images and {described(targets)}"
+        )

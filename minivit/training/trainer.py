@@ -12,12 +12,14 @@ from ..arrays.backend import to_device, to_host
 from ..arrays.keys import Key, generator
 from ..costs import flops
 from ..data.normalise import normalise
+from ..errors import ConfigError
 from ..objective import Classification
 from ..optim import warmup_cosine
 from ..parallel.ordered_sum import OrderedSum
+from ..start.whitening import patch_whitening
 from ..vit import ViT
 from .early_steps import early_model
-from .evaluator import Evaluator
+from .evaluator import Evaluator, check_batch
 from .micro_batches import micro_batches
 from .running_sums import RunningSums
 from .update import Update
@@ -35,6 +37,13 @@ class Trainer:
     def __init__(
         self, config, recipe, steps, mean, std, workers, xp=np, objective=None, model=None
     ):
+        if type(steps) is not int or steps < 1:
+            raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
+        if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
+            raise ConfigError(
+                f"mean and std must be of {config.channels} channels; got shapes {np.shape(mean)} "
+                f"and {np.shape(std)}"
+            )
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.objective = objective or Classification.of(config, recipe)
@@ -96,11 +105,24 @@ class Trainer:
         warmup = math.ceil(self.recipe.warmup * self.steps)
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
+    def whiten(self, images):
+        """Start the patch embedding as a whitening of the patches of images (B, H, W, C) floats."""
+        w = patch_whitening(self.model, images)
+        for params in (self.params, self.evaluated):
+            params["patch"]["w"][...] = to_device(w.astype(np.float32), self.xp)
+
+    @property
+    def bad(self):
+        """Whether a step was not finite. On a GPU always False: only `read_sums` waits for it."""
+        return self.xp is np and self.sums.first_bad <= self.step
+
     def train_step(self, images, targets):
         """One step on images (B, H, W, C) uint8 and the objective's targets (B, ...).
 
-        Adds to the running sums, and reads nothing back from a GPU.
+        Adds to the running sums, and reads nothing back from a GPU. Raises ConfigError for images
+        of another size or type, and unless there is a target for each.
         """
+        check_batch(self.config, images, targets)
         self.step += 1
         tasks = len(self.micro_batches(len(images), self.model_at(self.step).config))
         results = self.workers.run_tasks(tasks, self.train_share, self.step, images, targets)

@@ -72,9 +72,15 @@ class Update:
                 yield region._replace(slice=slice(first, min(first + step, stop)))
 
     def step(self, number, lr):
-        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before that."""
+        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before that.
+
+        A gradient that is not finite leaves the weights as they were, except on a GPU, where
+        asking would make every step wait.
+        """
         results = self.workers.run_tasks(len(self.tasks), self.squares_share)
         norm = self.xp.sqrt(sum(in_order(results)))
+        if self.xp is np and not np.isfinite(norm):
+            return norm
         scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
         self.workers.run_tasks(len(self.tasks), self.apply_share, number, lr, scale)
         return norm
