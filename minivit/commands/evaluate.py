@@ -17,8 +17,8 @@ from .train_options import data_name
 
 EPILOG = """\
 By default the images are the test set of the model's own run, and the accuracy
-is the number that the run printed. --split val: the images that the run held
-out for its decisions; --split train: those it learned from, not augmented.
+is the one that the run printed. --split val: the images that the run held out
+for its decisions; --split train: those it learned from, not augmented.
 
 examples:
   {prog} runs/shapes-smoke-1
@@ -82,11 +82,12 @@ def main(args):
             micro_batch=recipe.micro_batch if recipe else 0,
             done=progress.update,
         )
-    values = {"model": described(args.model, trained.about, recipe), **as_json(found, part)}
+    which = {"model": args.model, **weights_of(trained.about, recipe)}
+    values = {**which, **as_json(found, part)}
     if args.json:
         print(json.dumps(values, indent=2, allow_nan=False))
     else:
-        print(f"{values['model']}\n{report(found, part)}")
+        print(f"{', '.join(map(str, which.values()))}\n{report(found, part)}")
     if args.out:
         written = write(Path(args.out), values, found, part)
         say(f"written to {args.out}: {', '.join(written)}")
@@ -98,11 +99,14 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
-def described(path, about, recipe):
-    """Which weights these are."""
+def weights_of(about, recipe):
+    """Which weights of its run these are; {} where the file does not say."""
     if recipe is None:
-        return path
-    return f"{path}: epoch {about.get('epochs')} of {recipe.epochs}, {about.get('weights')}"
+        return {}
+    return {
+        "epoch": f"epoch {about.get('epochs')} of {recipe.epochs}",
+        "weights": about.get("weights"),
+    }
 
 
 def write(directory, values, evaluation, part):
