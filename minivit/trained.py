@@ -11,7 +11,7 @@ from .config import Config
 from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
-from .parallel.ordered_sum import in_order
+from .parallel.tree_sum import in_order
 from .parallel.workers import Workers, cut
 from .vit import ViT
 

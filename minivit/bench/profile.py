@@ -15,6 +15,7 @@ import numpy as np
 from .. import layers
 from ..arrays import tree
 from ..costs import flops
+from ..training import gradient_sums
 from ..training import trainer as training
 from .step import Bench
 from .stopwatch import Stopwatch, Total, watching
@@ -122,7 +123,8 @@ def watching_layers(trainer, watch):
                 stack.enter_context(watching(kind, direction, label(direction), watch))
         for owner, function, name in (
             (training, "normalise", "normalise"),
-            (training.OrderedSum, "_add", "gradient sums"),
+            (gradient_sums, "keep", "gradient sums"),
+            (gradient_sums, "add", "gradient sums"),
             (trainer.update, "step", "clip, optimizer"),
         ):
             stack.enter_context(watching(owner, function, always(name), watch))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data import batches
 from ..data.augment.prepare import Preparation
-from ..parallel.ordered_sum import OrderedSum
+from ..training import gradient_sums
 from ..training.recipe import Recipe
 from ..training.trainer import Trainer
 from .stopwatch import Stopwatch, watching
@@ -103,7 +103,8 @@ class Bench:
         watch, trainer = Stopwatch(self.wait), self.trainer
         with (
             watching(trainer.update, "step", lambda *_: "update", watch),
-            watching(OrderedSum, "_add", lambda *_: "add", watch),
+            watching(gradient_sums, "keep", lambda *_: "add", watch),
+            watching(gradient_sums, "add", lambda *_: "add", watch),
             watching(trainer, "train_step", lambda *_: "step", watch),
         ):
             for _ in range(steps):

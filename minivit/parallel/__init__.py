@@ -1,7 +1,8 @@
 """A step on all cores, with the same bits for any number of workers.
 
 workers.py       start here: numbered tasks for a few workers, which are processes or threads
-ordered_sum.py   gradients are added in the order of their numbers, whoever is faster
+tree_sum.py      the order in which gradients are added, whoever computes them
+counter.py       gives each task to one worker
 processes.py     worker processes: they share memory and are called through pipes
 arguments.py     arrays among a call's arguments, in shared memory
 fork.py          what these need from the system: a forked process, a lock, shared memory

@@ -5,7 +5,7 @@ import traceback
 from typing import NamedTuple
 
 from ..errors import WorkerError
-from .ordered_sum import Aborted
+from .counter import Aborted
 
 
 class Outcome(NamedTuple):

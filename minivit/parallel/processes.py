@@ -10,7 +10,6 @@ when memory runs out. No process relies on another one being alive:
 
     its pipe       the system closes it, so the reader at the other end gets an EOFError
     its lock       is a file lock; the system releases it
-    its turn       a process that waits for a counter also checks whether the others still run
 
 The call then raises a WorkerError. After any call that does not end normally, all processes are
 ended, and the next call forks new ones. So an answer that comes late cannot be taken for the answer
@@ -27,8 +26,8 @@ import numpy as np
 
 from ..errors import WorkerError
 from . import arguments
+from .counter import Counter
 from .fork import Lock, Process, shared_memory, shared_zeros
-from .ordered_sum import Counter
 from .outcome import from_bytes, outcome_of, to_bytes
 
 # Size of the buffer for arguments at first. Pages that are never written use no memory.
@@ -53,7 +52,7 @@ class WorkerProcesses:
         self.count, self.run_share, self.parent = count, run_share, os.getpid()
         self.methods, self.children = [], []  # children: (process, this end of its pipe)
         self.buffer, self.buffer_bytes, self.lock = None, BUFFER_BYTES, Lock()
-        self.counters = []
+        self.counter = Counter(self.lock, shared_zeros(1, np.int64), self.check)  # the next task
         self.idle = False  # all processes run, and each has answered its last request
 
     @property
@@ -65,11 +64,6 @@ class WorkerProcesses:
         """An array of `size` zeros in memory that all processes share."""
         self.stop()  # processes forked earlier do not have this memory; the next call forks anew
         return shared_zeros(size, dtype)
-
-    def counter(self):
-        """A Counter that all processes share; each call starts it at 0."""
-        self.counters.append(Counter(self.lock, self.shared_zeros(1, np.int64), self.check))
-        return self.counters[-1]
 
     def register(self, methods):
         """Add to the methods that can be called. Processes forked earlier do not know them."""
@@ -116,8 +110,7 @@ class WorkerProcesses:
             if method not in self.methods:
                 self.register([method])
             request = pickle.dumps((self.methods.index(method), count, self._to_buffer(args)))
-            for counter in self.counters:
-                counter.value = 0
+            self.counter.set(0)
             self.idle = False
             for _, pipe in self.children:
                 pipe.send_bytes(request)

@@ -2,9 +2,10 @@
 
 A batch is cut into micro-batches, the same ones for any number of workers. Each worker takes the
 next micro-batch, and computes its forward and backward pass. The rounding of a floating-point sum
-depends on the order of its terms, so gradients are added in the order of the micro-batches, not in
-the order in which workers finish (`ordered_sum.py`). Meanwhile the matrix library (BLAS) may use
-one thread only, so that its threads do not compete with the workers for the cores.
+depends on the order of its terms, so gradients are added in the order of a fixed tree over the
+micro-batches (`tree_sum.py`), not in the order in which workers finish. Meanwhile the matrix
+library (BLAS) may use one thread only, so that its threads do not compete with the workers for the
+cores.
 
 Why processes: NumPy releases Python's global lock while it computes, but needs it again between any
 two operations, and threads then wait for each other. So workers are processes, each with its own
@@ -24,7 +25,7 @@ from numpy.typing import DTypeLike
 
 from ..errors import WorkerError
 from .allocator import keep_freed_memory
-from .ordered_sum import ABORTED, thread_counter
+from .counter import ABORTED, thread_counter
 from .outcome import outcome_of, results_of
 
 MOST_WORKERS = 1024  # few machines have more cores; a mistyped 100000 starts no processes
@@ -48,7 +49,6 @@ class Workers:
 
         processes     the other workers, a `WorkerProcesses`; None if they are threads or none
         next_task     a Counter: the task that the next worker to ask gets
-        next_to_add   a Counter: the micro-batch whose gradients are added next (`OrderedSum`)
     """
 
     def __init__(self, count: int | None = None, processes: bool | None = None):
@@ -70,8 +70,7 @@ class Workers:
                 from .processes import WorkerProcesses
 
                 self.processes = WorkerProcesses(self.count - 1, self._run_share)
-        counter = self.processes.counter if self.processes else thread_counter
-        self.next_task, self.next_to_add = counter(), counter()
+        self.next_task = self.processes.counter if self.processes else thread_counter()
 
     def __enter__(self):
         if self._ready:
@@ -129,14 +128,14 @@ class Workers:
 
     def _call_threads(self, *share):
         """Run every worker's share, with threads -> Outcomes."""
-        self.next_task.value = self.next_to_add.value = 0
+        self.next_task.set(0)
         others = []
         try:
             for _ in range(self.count - 1):
                 others.append(self._start_thread(share))
             return [outcome_of(self._run_share, *share), *(other.result() for other in others)]
         except BaseException:  # Ctrl-C: return only when no worker is at work any more
-            self.next_task.value = self.next_to_add.value = ABORTED
+            self.next_task.set(ABORTED)
             wait(others)
             raise
 
@@ -155,7 +154,7 @@ class Workers:
             with np.errstate(over="ignore", invalid="ignore"):
                 return method(self._task_numbers(count), *args)
         except BaseException:
-            self.next_task.value = self.next_to_add.value = ABORTED
+            self.next_task.set(ABORTED)
             raise
 
     def _task_numbers(self, count) -> Iterator[int]:
@@ -170,6 +169,10 @@ def cut(batch: int, size: int) -> list[tuple[int, int]]:
     finish together.
     """
     count = -(-batch // size)
-    count = min(batch, -(-count // 4) * 4) if count > 1 else 1
-    edges = [batch * i // count for i in range(count + 1)]
+    return cut_into(batch, min(batch, -(-count // 4) * 4) if count > 1 else 1)
+
+
+def cut_into(total: int, count: int) -> list[tuple[int, int]]:
+    """Cut 0..total-1 into `count` parts of nearly one size -> [(start, stop), ...]."""
+    edges = [total * i // count for i in range(count + 1)]
     return list(itertools.pairwise(edges))

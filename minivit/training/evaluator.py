@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays.doors import described, is_array
 from ..data.normalise import normalise
 from ..errors import ConfigError
-from ..parallel.ordered_sum import in_order
+from ..parallel.tree_sum import in_order
 from ..parallel.workers import Workers
 from ..vit import ViT
 

@@ -1,6 +1,6 @@
 """Running sums: what an epoch has come to so far, and the first step that was not finite."""
 
-from ..parallel.ordered_sum import in_order
+from ..parallel.tree_sum import in_order
 
 NEVER = 2**62  # a step that no run reaches
 

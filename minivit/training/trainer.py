@@ -15,11 +15,11 @@ from ..data.normalise import normalise
 from ..errors import ConfigError
 from ..objective import Classification
 from ..optim import warmup_cosine
-from ..parallel.ordered_sum import OrderedSum
 from ..start.whitening import patch_whitening
 from ..vit import ViT
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
+from .gradient_sums import GradientSums
 from .micro_batches import micro_batches
 from .running_sums import RunningSums
 from .update import Update
@@ -53,12 +53,12 @@ class Trainer:
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
         self.places = tree.layout(start)
-        vector, gradient = (workers.shared_zeros(tree.count(start), np.float32) for _ in range(2))
+        vector = workers.shared_zeros(tree.count(start), np.float32)
         tree.map(np.copyto, tree.views(vector, self.places), start)
-        self.vector, self.gradient = to_device(vector, xp), to_device(gradient, xp)
+        self.vector = to_device(vector, xp)
         self.params = tree.views(self.vector, self.places)
-        self.gradients = tree.views(self.gradient, self.places)
-        self.update = Update(recipe, self.places, self.vector, self.gradient, workers, xp)
+        self.gradient_sums = GradientSums(self.places, len(vector), workers, xp)
+        self.update = Update(recipe, self.places, self.vector, self.gradient_sums, workers, xp)
         # what is evaluated: the running mean of the parameters where there is one
         evaluated = self.update.state.get("ema", self.vector)
         self.evaluated = tree.views(evaluated, self.places)
@@ -73,7 +73,18 @@ class Trainer:
         )
         self.step = 0
         self.sums = RunningSums(self.objective, xp)
-        workers.register(self.train_share, self.evaluator.share, *self.update.shares)
+        for model in (self.early_model, self.model):
+            self.gradient_sums.prepare(len(self.micro_batches(recipe.batch_size, model.config)))
+        self._register()
+
+    def _register(self):
+        """Tell the workers what they will do: processes have all arrays that were made so far."""
+        self.workers.register(self.train_share, self.evaluator.share, *self.update.shares)
+
+    @property
+    def gradients(self):
+        """The gradient of the last step's batch, clipped, as a tree like `params`."""
+        return self.gradient_sums.views[0]
 
     def model_at(self, step):
         """The model that learns in a step: the early one, with fewer tokens, then the whole one."""
@@ -124,30 +135,35 @@ class Trainer:
         """
         check_batch(self.config, images, targets)
         self.step += 1
-        tasks = len(self.micro_batches(len(images), self.model_at(self.step).config))
+        count = len(self.micro_batches(len(images), self.model_at(self.step).config))
+        if self.gradient_sums.prepare(count):  # a larger batch than before
+            self._register()
+        tasks = len(self.gradient_sums.tasks(count))
         results = self.workers.run_tasks(tasks, self.train_share, self.step, images, targets)
-        norm = self.update.step(self.step, self.lr())
+        norm = self.update.step(self.step, self.lr(), count)
         self.sums.add(results, len(images), self.step, norm)
 
-    def train_share(self, indices, step, images, targets):
+    def train_share(self, tasks, step, images, targets):
         """One worker's share of a step: micro-batches through the model and back.
 
-        Adds their gradients to `self.gradients` -> [(index of the micro-batch, its sums), ...].
+        Adds their gradients up -> [(index of the micro-batch, its sums), ...].
         """
-        total, results = OrderedSum(self.gradients, self.workers.next_to_add), []
-        model = self.model_at(step)
+        model, results = self.model_at(step), []
         cuts = self.micro_batches(len(images), model.config)
-        for index in indices:
+
+        def gradients(index):
+            """Of one micro-batch."""
             start, stop = cuts[index]
             x = normalise(images[start:stop], self.mean, self.std)
             output, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
             # the micro-batch's share of the mean loss: the gradients add up to the batch's own
             share = (stop - start) / len(images)
             doutput, sums = self.objective.train(output, targets[start:stop], share)
-            _, gradients = model.backward(doutput, cache)
-            total.add(index, gradients)
             results.append((index, sums))
-        total.finish()
+            return model.backward(doutput, cache)[1]
+
+        for task in tasks:
+            self.gradient_sums.compute(task, len(cuts), gradients)
         return results
 
     def evaluate(self, images, targets, batch_size=500):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays import tree
 from ..optim import SGD, AdamW, Muon, average, clip_scale, sum_of_squares
-from ..parallel.ordered_sum import in_order
+from ..parallel.tree_sum import in_order
 
 SLICE_SIZE = 1 << 16  # numbers that a task updates at once: its arrays then stay in the cache
 
@@ -30,13 +30,13 @@ class Task(NamedTuple):
 class Update:
     """The optimizer of all parameters: of `vector`, one flat array laid out as `places` says.
 
-    Its memory is `state`, arrays like `vector`. The workers share out the tasks: slices that fit
-    the cache for the rules that treat each number separately, whole matrices for Muon. On a GPU a
-    slice is as large as its rule allows.
+    gradients: a `GradientSums`. The optimizer's memory is `state`, arrays like `vector`. The
+    workers share out the tasks: slices that fit the cache for the rules that treat each number
+    separately, whole matrices for Muon. On a GPU a slice is as large as its rule allows.
     """
 
-    def __init__(self, recipe, places, vector, gradient, workers, xp=np):
-        self.vector, self.gradient, self.workers, self.xp = vector, gradient, workers, xp
+    def __init__(self, recipe, places, vector, gradients, workers, xp=np):
+        self.vector, self.gradients, self.workers, self.xp = vector, gradients, workers, xp
         self.recipe, (self.matrix_rule, self.rule) = recipe, OPTIMIZERS[recipe.optimizer]
         self.state = self.rule.init(vector)
         if recipe.ema:
@@ -71,13 +71,14 @@ class Update:
             for first in range(start, stop, step):
                 yield region._replace(slice=slice(first, min(first + step, stop)))
 
-    def step(self, number, lr):
+    def step(self, number, lr, count):
         """Clip the gradient and take step `number` (from 1) -> the gradient's norm before that.
 
+        count: how many micro-batches the batch was cut into.
         A gradient that is not finite leaves the weights as they were, except on a GPU, where
         asking would make every step wait.
         """
-        results = self.workers.run_tasks(len(self.tasks), self.squares_share)
+        results = self.workers.run_tasks(len(self.tasks), self.squares_share, count)
         norm = self.xp.sqrt(sum(in_order(results)))
         if self.xp is np and not np.isfinite(norm):
             return norm
@@ -85,15 +86,20 @@ class Update:
         self.workers.run_tasks(len(self.tasks), self.apply_share, number, lr, scale)
         return norm
 
-    def squares_share(self, indices):
-        """One worker's share of the norm -> [(index of the task, its sum of squares), ...]."""
-        return [(i, sum_of_squares(self.gradient[self.tasks[i].slice])) for i in indices]
+    def squares_share(self, indices, count):
+        """One worker's share of the norm -> [(index of the task, its sum of squares), ...].
+
+        It adds up the gradient first, slice by slice.
+        """
+        add_up, tasks = self.gradients.add_up, self.tasks
+        return [(i, sum_of_squares(add_up(tasks[i].slice, count))) for i in indices]
 
     def apply_share(self, indices, step, lr, scale):
         """One worker's share of the new weights."""
         for index in indices:
             rule, part, shape, decayed = self.tasks[index]
-            vector, gradient = (x[part].reshape(shape) for x in (self.vector, self.gradient))
+            vector = self.vector[part].reshape(shape)
+            gradient = self.gradients.vectors[0][part].reshape(shape)
             state = {name: value[part].reshape(shape) for name, value in self.state.items()}
             gradient *= scale
             decay = self.recipe.weight_decay if decayed else 0.0

@@ -17,6 +17,7 @@ from minivit.config import GELUS, POOLS
 from minivit.data import batches
 from minivit.data.normalise import normalise
 from minivit.parallel.workers import Workers
+from minivit.training.gradient_sums import GradientSums
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
 from minivit.training.update import OPTIMIZERS, Update
@@ -104,7 +105,9 @@ def steps_in_float64(xp, optimizer, workers):
     params, leaves = (tree.views(x, places) for x in (vector, gradient))
     # the factor of clipping is a float32, whose rounding may differ between host and GPU
     recipe = Recipe(optimizer=optimizer, clip=1e9)
-    update = Update(recipe, places, vector, gradient, workers, xp)
+    sums = GradientSums(places, len(vector), workers, xp)
+    sums.vectors.append(gradient)
+    update = Update(recipe, places, vector, sums, workers, xp)
     mean, std, seen = to_device(np.array(MEAN), xp), to_device(np.array(STD), xp), []
     for step, (images, labels) in enumerate(prepared(xp), 1):
         x = normalise(images, mean, std)
@@ -113,7 +116,7 @@ def steps_in_float64(xp, optimizer, workers):
         grads = dict(tree.walk(model.backward(loss_layer.backward(1.0, loss_cache), cache)[1]))
         for name, leaf in tree.walk(leaves):
             leaf[...] = grads[name]
-        seen.append((loss, gradient.copy(), update.step(step, 3e-3)))
+        seen.append((loss, gradient.copy(), update.step(step, 3e-3, 1)))
     return tuple(seen)
 
 
@@ -133,7 +136,9 @@ def steps_of_the_trainer(xp, optimizer, **recipe):
         for images, labels in prepared(xp):
             before = trained.sums.totals["loss"]
             trained.train_step(images, labels)
-            seen.append((trained.sums.totals["loss"] - before, trained.gradient.copy()))
+            seen.append(
+                (trained.sums.totals["loss"] - before, trained.gradient_sums.vectors[0].copy())
+            )
         return tuple(seen), (trained.vector, trained.update.state["ema"]), trained.read_sums()
 
 

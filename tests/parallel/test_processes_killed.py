@@ -9,12 +9,10 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from worker_processes import ME, NEED, is_one_sentence, running, wait_until, works
 
 from minivit.errors import WorkerError
-from minivit.parallel.ordered_sum import OrderedSum
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = NEED
@@ -32,36 +30,9 @@ def killed_at_work(workers, task_numbers):
         time.sleep(0.001)
 
 
-def killed_before_its_turn(workers, task_numbers):
-    """The caller and one worker wait for the number of another, which is killed."""
-    added = OrderedSum({"w": np.zeros(1)}, workers.next_to_add)
-    while workers.next_task.value == 0 and os.getpid() == ME:
-        time.sleep(0.001)  # a worker process takes task 0
-    for number in task_numbers:
-        if number == 0:
-            wait_until(lambda: workers.next_task.value == 3)
-            die()
-        added.add(number, {"w": np.ones(1)})
-        added.finish()
-
-
-def killed_while_waiting(workers, task_numbers):
-    """A worker is killed while it waits for the caller's number, which the caller then finishes."""
-    if os.getpid() == ME:
-        number = next(task_numbers)
-        wait_until(lambda: workers.next_task.value == 3)
-        os.kill(workers.processes.pids[0], signal.SIGKILL)
-        workers.next_to_add.value = number + 1
-        workers.next_to_add.wait_for(3)  # no worker will count that far
-    while workers.next_task.value == 0:
-        time.sleep(0.001)
-    next(task_numbers)
-    workers.next_to_add.wait_for(3)
-
-
 def killed_with_the_lock(workers, task_numbers):
     """A worker is killed while it holds the lock that all others need."""
-    while workers.next_task.value == 0 and os.getpid() == ME:
+    while workers.next_task.array[0] == 0 and os.getpid() == ME:
         time.sleep(0.001)  # a worker process takes task 0
     if next(task_numbers) == 0:
         with workers.next_task.lock:
@@ -71,23 +42,21 @@ def killed_with_the_lock(workers, task_numbers):
 
 
 def killed_while_the_caller_waits_for_answers(workers, task_numbers):
-    """One worker waits for another, which is killed; the caller has done its share."""
+    """One worker is killed while another is at work; the caller has done its share."""
     if os.getpid() == ME:
         return
-    number = next(task_numbers)
-    if number == 0:
-        wait_until(lambda: workers.next_task.value == 2)
+    if next(task_numbers) == 0:
+        wait_until(lambda: workers.next_task.array[0] >= 2)
         time.sleep(0.02)
         die()
-    workers.next_to_add.wait_for(number)
+    for _ in task_numbers:
+        time.sleep(0.001)
 
 
 @pytest.mark.parametrize(
     "share",
     [
         killed_at_work,
-        killed_before_its_turn,
-        killed_while_waiting,
         killed_with_the_lock,
         killed_while_the_caller_waits_for_answers,
     ],
@@ -173,8 +142,6 @@ PRELUDE = """
         for number in task_numbers:
             time.sleep(0.005)
 
-    def waiting(task_numbers):
-        workers.next_to_add.wait_for(-7)
 """
 
 
@@ -192,14 +159,14 @@ def pids_in(line):
 
 
 @pytest.mark.parametrize("seconds", [0.2, 60])
-@pytest.mark.parametrize("at", ["idle", "busy", "waiting"])
+@pytest.mark.parametrize("at", ["idle", "busy"])
 def test_processes_end_by_themselves_when_their_parent_is_killed(at, seconds):
     """They notice that their pipe is closed. If another child of the parent keeps it open, they
     notice at their next look that the parent is gone."""
     body = f"""
     processes.CHECK_SECONDS = {seconds}
     with Workers(3, processes=True) as workers:
-        workers.register(busy, waiting)
+        workers.register(busy)
         print_pids(workers)
         other_child = os.fork() if processes.CHECK_SECONDS < 1 else 1
         if other_child == 0:

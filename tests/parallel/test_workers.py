@@ -13,7 +13,6 @@ import pytest
 
 from minivit import Config
 from minivit.errors import WorkerError
-from minivit.parallel.ordered_sum import OrderedSum, thread_counter
 from minivit.parallel.workers import Workers, available_cores, cut
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
@@ -90,7 +89,7 @@ def test_all_workers_take_part_at_once_the_caller_too(processes):
 
         def meet(task_numbers, limit):
             next(task_numbers)
-            while workers.next_task.value < 3:  # until each of the three has a task
+            while workers.next_task.array[0] < 3:  # until each of the three has a task
                 assert time.monotonic() < limit
                 time.sleep(0.001)
             return whoami()
@@ -117,27 +116,6 @@ def test_an_error_comes_out_stops_all_and_leaves_them_usable(processes, fails):
             with pytest.raises(ZeroDivisionError, match=r"^at \d+$"):
                 workers.run_tasks(10**9, share)  # a worker that is not stopped goes on for days
             assert all_given_out(workers, 50)
-
-
-@several
-@kinds
-def test_a_worker_stops_waiting_for_one_that_failed(processes):
-    with Workers(3, processes) as workers:
-        total = {"w": workers.shared_zeros(2, np.float32)}
-
-        def share(task_numbers):
-            added = OrderedSum(total, workers.next_to_add)
-            for number in task_numbers:
-                if number == 0:
-                    while workers.next_task.value < 3:  # the others have their tasks and wait
-                        time.sleep(0.001)
-                    raise KeyError("first")
-                added.add(number, {"w": np.ones(2, np.float32)})
-                added.finish()
-
-        with pytest.raises(KeyError, match="first"):
-            workers.run_tasks(3, share)
-        assert not total["w"].any()
 
 
 @several
@@ -259,51 +237,6 @@ def test_processes_on_linux_threads_elsewhere(monkeypatch):
     assert bool(Workers(2).processes) == (sys.platform == "linux")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not Workers(2).processes
-
-
-@pytest.mark.parametrize(
-    "story", ["a0 b1 a2 b3", "a1 b0 a2 b3", "b3 a0 a1 a2 b.", "a1 a2 b0 a. b3", "a1 b0 a. b2 a3"]
-)
-def test_sum_is_in_the_order_of_the_numbers(story):
-    """Two workers, a and b, add the trees of these numbers, or finish (a dot). The values differ so
-    much in size that another order rounds to other bits."""
-    parts = [np.float32(x) for x in (1e8, 1.5, -1e8, 0.3)]
-    total = {"a": np.full(2, 77, np.float32), "b": {"w": np.full(1, 77, np.float32)}}
-    next_to_add = thread_counter()
-    sums = {name: OrderedSum(total, next_to_add) for name in "ab"}
-    for name, number in story.split():
-        if number == ".":
-            sums[name].finish()
-        else:
-            part = parts[int(number)]
-            sums[name].add(int(number), {"b": {"w": part[None]}, "a": np.full(2, part)})
-    expected = ((parts[0] + parts[1]) + parts[2]) + parts[3]
-    assert (total["a"] == expected).all() and (total["b"]["w"] == expected).all()
-    assert next_to_add.value == 4 and not sums["a"].waiting and not sums["b"].waiting
-
-
-@several
-@kinds
-def test_sum_of_many_workers_at_once(processes):
-    rng = np.random.default_rng(0)
-    parts = rng.standard_normal((200, 5)).astype(np.float32) * 10.0 ** rng.integers(-4, 5, (200, 1))
-    parts = parts.astype(np.float32)
-    expected = parts[0].copy()
-    for part in parts[1:]:
-        expected += part
-    with Workers(4, processes) as workers:
-        total = {"w": workers.shared_zeros(5, np.float32)}
-
-        def share(task_numbers):
-            added = OrderedSum(total, workers.next_to_add)
-            for number in task_numbers:
-                added.add(number, {"w": parts[number]})
-            added.finish()
-
-        for _ in range(5):
-            total["w"][...] = 77  # number 0 overwrites it
-            workers.run_tasks(200, share)
-            assert total["w"].tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 17, 100, 128])

@@ -64,7 +64,7 @@ def stepped(workers, images, labels, xp=np, **options):
     trained = trainer(workers, xp, **options)
     trained.train_step(to_device(images, xp), to_device(labels, xp))
     sums = trained.read_sums()
-    return np.copy(to_host(trained.gradient)), sums["loss"], sums["correct"]
+    return np.copy(to_host(trained.gradient_sums.vectors[0])), sums["loss"], sums["correct"]
 
 
 @pytest.mark.parametrize("size", [1, 3, 7])
