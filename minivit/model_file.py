@@ -28,6 +28,7 @@ from .storage import checkpoint
 from .storage.compare import mismatches
 from .storage.directory import RunDirectory
 from .storage.meta import problem
+from .text import quoted
 from .training.resuming import same_run
 from .training.run_meta import WEIGHTS_FILE, weights_problem
 from .training.saved_run import SavedRun
@@ -154,7 +155,7 @@ def _kind(path, name):
     """The objective's class. Raises CheckpointError for one that this program does not know."""
     if name not in OBJECTIVES:
         raise CheckpointError(
-            f"{path} was trained for the objective {name!r}, which is not one of "
+            f"{path} was trained for the objective {quoted(name)}, which is not one of "
             f"minivit's own ({', '.join(OBJECTIVES)}); add it to minivit.objective.OBJECTIVES."
         )
     return OBJECTIVES[name]
