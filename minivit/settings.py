@@ -74,7 +74,9 @@ class Setting:
         if self.choices:
             return "" if value in self.choices else unknown(name, value, self.choices)
         if self.kind is bool:
-            return "" if type(value) is bool else f"{name} must be True or False; got {quoted(value)}"
+            return (
+                "" if type(value) is bool else f"{name} must be True or False; got {quoted(value)}"
+            )
         kinds = int if self.kind is int else (int, float)
         number = isinstance(value, kinds) and not isinstance(value, bool)
         if number and value in self.range:

@@ -1,8 +1,8 @@
 """How every command ends: its exit status, and errors as one line on stderr.
 
 Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted (143 terminated, 129 the terminal
-was closed), 141 the reader of the output pipe has closed it. An error that is a bug in minivit keeps its traceback;
-MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
+was closed), 141 the reader of the output pipe has closed it. An error that is a bug in minivit
+keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 """
 
 import io
@@ -14,53 +14,19 @@ from contextlib import contextmanager, suppress
 
 from ..errors import ConfigError, MinivitError
 
-
-def run(main, argv=None):
-    """Call main(argv) -> exit status. Errors become one line. argv: sys.argv[1:] if None."""
-    with _signals():
-        return _run(main, sys.argv[1:] if argv is None else argv)
-
-
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
 ENDING = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
 
 
-@contextmanager
-def _signals():
-    """Within this, a signal that ends programs raises KeyboardInterrupt: files are tidied up.
-
-    A second one ends the program at once. One that was ignored (nohup) stays so.
-    """
-    numbers = {getattr(signal, name): said for name, said in ENDING.items() if hasattr(signal, name)}
-
-    def arrived(number, frame):
-        for name in before:
-            signal.signal(name, signal.SIG_DFL)
-        stop = KeyboardInterrupt(numbers[number])
-        stop.status = 128 + number
-        raise stop
-
-    # SIGINT is SIG_DFL as train.py sets it while modules load; only the main thread has handlers
-    usual, before = (signal.SIG_DFL, signal.default_int_handler), {}
-    if threading.current_thread() is threading.main_thread():
-        before = {n: h for n in numbers if (h := signal.getsignal(n)) in usual}
-    for number in before:
-        signal.signal(number, arrived)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _run(main, argv):
-    """main(argv) -> exit status; what it raises is one line."""
+def run(main, argv=None):
+    """Call main(argv) -> exit status. Errors become one line. argv: sys.argv[1:] if None."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # print characters it cannot encode as \x..
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            status = main(argv)
+            with _signals():
+                status = main(sys.argv[1:] if argv is None else argv)
         except SystemExit as stop:  # argparse has printed help, or has refused an option
             status = stop.code
         if sys.stdout:  # None if it was closed before the program started
@@ -85,6 +51,36 @@ def _run(main, argv):
             raise
         advice = "try a lower --batch-size; `nvidia-smi` shows what else runs there"
         return _end(f"error: the GPU failed ({type(error).__name__}: {error}); {advice}", 1)
+
+
+@contextmanager
+def _signals():
+    """Within this, a signal that ends programs raises KeyboardInterrupt: files are tidied up.
+
+    A second one ends the program at once. One that was ignored (nohup) stays so.
+    """
+    numbers = {
+        getattr(signal, name): said for name, said in ENDING.items() if hasattr(signal, name)
+    }
+
+    def arrived(number, frame):
+        for name in before:
+            signal.signal(name, signal.SIG_DFL)
+        stop = KeyboardInterrupt(numbers[number])
+        stop.status = 128 + number
+        raise stop
+
+    # SIGINT is SIG_DFL as train.py sets it while modules load; only the main thread has handlers
+    usual, before = (signal.SIG_DFL, signal.default_int_handler), {}
+    if threading.current_thread() is threading.main_thread():
+        before = {n: h for n in numbers if (h := signal.getsignal(n)) in usual}
+    try:
+        for number in before:
+            signal.signal(number, arrived)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _from_cupy(error):

@@ -4,6 +4,8 @@ The process may take `limits.MEMORY` more than it has after starting. The number
 is being tried stands in KIND-number beside PLACE, for the parent to see if the process dies.
 """
 
+import ctypes
+import gc
 import json
 import os
 import random
@@ -13,6 +15,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +33,14 @@ def in_use(name):
     except OSError:
         return 0
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name + ":"))
+
+
+def kept():
+    """Bytes of memory that are in use and not only kept by the allocator for later."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    return in_use("VmRSS")
 
 
 def main(kind, seed, seconds, place):
@@ -61,8 +72,8 @@ def main(kind, seed, seconds, place):
         outcomes[outcome] += 1
         slowest, number = max(slowest, took), number + 1
         if at_half is None and started > half:
-            at_half = in_use("VmRSS")
-    leaked = max(0, in_use("VmRSS") - (at_half or sys.maxsize))
+            at_half = kept()
+    leaked = max(0, kept() - (at_half or sys.maxsize))
     peak = in_use("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     result = {"outcomes": outcomes, "broken": broken, "slowest": slowest}
     print(json.dumps({**result, "grown": max(0, peak - before), "leaked": leaked}))

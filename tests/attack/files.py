@@ -92,7 +92,9 @@ def begin(place):
     def attack(chance):
         name = chance.choice(names)
         path = place / name
-        change = repaired if chance.random() < BELOW else lambda chance, name, *c: mutated(chance, *c)
+        change = (
+            repaired if chance.random() < BELOW else lambda chance, name, *c: mutated(chance, *c)
+        )
         path.write_bytes(change(chance, name, files[name], contents))
         try:
             return "equal" if reader(name)(path) is EQUAL else "accepted"

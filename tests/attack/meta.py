@@ -40,7 +40,9 @@ def begin(place):
     """Prepare a turn -> a function that makes one attack, given a `random.Random`."""
     run = sound.small_run(place)
     minivit.load(run).save(place / "weights.npz")
-    sounds = [checkpoint.load(path) for path in (sound.OLD, run / "last.npz", place / "weights.npz")]
+    sounds = [
+        checkpoint.load(path) for path in (sound.OLD, run / "last.npz", place / "weights.npz")
+    ]
     # a run on a data set that is there: its images are others, which is the last thing refused
     sounds[0][1]["source"]["dataset"] = "shapes"
     os.chdir(place)

@@ -29,7 +29,7 @@ def commands(run):
     yield save, [run, "model.npz"], ["model.npz"]
     yield program, ["predict", run, "image.png", "--csv", "table.csv"], ["table.csv"]
     try:
-        import matplotlib.backends.backend_agg  # noqa: F401  so that no process imports it again
+        import matplotlib.backends.backend_agg  # so that no process imports it again
         import matplotlib.figure  # noqa: F401
     except ImportError:
         return

@@ -59,7 +59,7 @@ def forked(main, argv, after=None, strike=None, most_bytes=None):
     if pid == 0:
         status = 70
         try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # as train.py has it at first
             for (read, write), number in ((out, 1), (err, 2)):
                 os.close(read), os.dup2(write, number), os.close(write)
             sys.stdout, sys.stderr = (

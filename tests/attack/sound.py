@@ -15,8 +15,8 @@ from minivit.storage import checkpoint
 
 OLD = Path(__file__).resolve().parents[1] / "reliability" / "fixtures" / "format-1.npz"
 IMAGES = 2  # in each of CIFAR's files here
-SMALL = ("train --patch-size 16 --dim 4 --depth 1 --heads 1 --mlp-dim 4 --preset smoke --device cpu"
-         " --dataset shapes --epochs 2 --batch-size 20 --optimizer sgd --threads 1").split()  # fmt: skip
+SMALL = """train --patch-size 16 --dim 4 --depth 1 --heads 1 --mlp-dim 4 --preset smoke
+    --device cpu --dataset shapes --epochs 2 --batch-size 20 --optimizer sgd --threads 1""".split()
 
 
 def small_run(place):

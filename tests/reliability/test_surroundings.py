@@ -12,7 +12,7 @@ from program import ROOT
 from small_runs import make_run
 
 from minivit.commands import exits
-from minivit.commands.train import require_tqdm
+from minivit.commands.progress import require_tqdm
 from minivit.data.batches import prefetch
 from minivit.errors import BackendError, WorkerError
 from minivit.parallel.workers import Workers
@@ -208,7 +208,7 @@ with Workers(2) as workers:
 
 
 @linux
-@pytest.mark.parametrize("module", ["_ctypes", "fcntl", "mmap", "_multiprocessing"])
+@pytest.mark.parametrize("module", ["_ctypes", "fcntl", "mmap", "_multiprocessing", "zlib"])
 def test_modules_that_a_python_may_lack(tmp_path, module):
     """Then the workers are threads, or one."""
     process = started(tmp_path, module, source=WITHOUT)
