@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TURN = 60.0  # seconds of a turn, where there is time for more than one of each kind
-SHARES = {"files": 34, "meta": 16, "lines": 14, "kills": 18, "disks": 8, "outputs": 10}  # of time
+SHARES = {"files": 30, "meta": 14, "lines": 12, "kills": 26, "disks": 8, "outputs": 10}  # of time
 MOST_SHOWN = 200  # lines about what is broken
 
 
