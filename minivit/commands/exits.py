@@ -63,11 +63,12 @@ def _signals():
         getattr(signal, name): said for name, said in ENDING.items() if hasattr(signal, name)
     }
 
+    stop = KeyboardInterrupt()
+
     def arrived(number, frame):
         for name in before:
             signal.signal(name, signal.SIG_DFL)
-        stop = KeyboardInterrupt(numbers[number])
-        stop.status = 128 + number
+        stop.args, stop.status = (numbers[number],), 128 + number
         raise stop
 
     # SIGINT is SIG_DFL as train.py sets it while modules load; only the main thread has handlers
@@ -78,6 +79,10 @@ def _signals():
         for number in before:
             signal.signal(number, arrived)
         yield
+    except Exception:
+        if not stop.args:
+            raise
+        raise stop from None  # Python turns an interruption into other errors at some places
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -73,6 +73,11 @@ def compare_bits(plan, exact):
         raise ConfigError(
             f"--exact: {changed}; undo that, or leave out --exact to go on with other bits"
         )
+    if exact and (unknown := plan.unknown_arithmetic):
+        raise ConfigError(
+            f"--exact: {unknown} cannot be found out here (pip install threadpoolctl); do that, or "
+            "leave out --exact"
+        )
     if changed:
         print(f"note: {changed}: the run ends with other bits than without a break")
 

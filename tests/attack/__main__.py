@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TURN = 60.0  # seconds of a turn, where there is time for more than one of each kind
-SHARES = {"files": 30, "meta": 14, "lines": 12, "kills": 26, "disks": 8, "outputs": 10}  # of time
+SHARES = {"files": 46, "meta": 10, "lines": 8, "kills": 22, "disks": 5, "outputs": 9}  # of time
 MOST_SHOWN = 200  # lines about what is broken
 
 
