@@ -15,14 +15,14 @@ The meta data of a weights-only file:
 
 import dataclasses
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from .arrays import tree
 from .config import Config
-from .errors import CheckpointError, ConfigError
+from .errors import CheckpointError, ConfigError, RunError
 from .objective import OBJECTIVES
 from .storage import checkpoint
 from .storage.compare import mismatches
@@ -38,7 +38,8 @@ WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays beg
 
 
 def write(path, trained):
-    """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError.
+    """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError, and RunError
+    where it would write over the checkpoint of a run, with which the run goes on.
 
     Where the images of its run were on this machine (`about["source"]`) is left out.
     """
@@ -46,6 +47,10 @@ def write(path, trained):
     headers = {name: (leaf.shape, leaf.dtype) for name, leaf in leaves.items()}
     if problems := mismatches(headers, _expected(trained.config, WEIGHTS)):
         raise CheckpointError(f"{path} is not written: the weights do not fit: {problems}.")
+    with suppress(CheckpointError):
+        if "recipe" in checkpoint.read_meta(path):
+            refuse = f"{path} is the checkpoint of a run, which goes on with it: name another file."
+            raise RunError(refuse)
     objective = trained.objective
     if not dataclasses.is_dataclass(objective):
         raise CheckpointError(f"{path} is not written: {objective!r} is not a dataclass.")

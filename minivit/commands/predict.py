@@ -15,7 +15,7 @@ from ..data import image_files
 from ..errors import CheckpointError, ConfigError, DataError, RunError
 from ..objective import Classification
 from ..parallel.workers import available_cores
-from ..storage import atomic
+from ..storage import atomic, own_files
 from ..text import counted, printable
 from .arguments import add_model, load_model, path, whole
 from .bars import line, name_columns
@@ -62,6 +62,8 @@ def main(args):
     for name in args.images:
         if URL.match(name):
             raise ConfigError(f"{name} is a URL; download the image and give its file.")
+    if args.csv:  # `--csv *.png` names an image
+        own_files.refuse_others(args.csv, start=b"file,class_1")
     trained = load_model(args)
     if trained.objective.name != Classification.name:
         raise ConfigError(
