@@ -4,6 +4,7 @@ They are loaded, used, judged and gone on with.
 """
 
 import copy
+import json
 import os
 
 import numpy as np
@@ -20,11 +21,12 @@ from .files import sentence
 from .lines import quiet
 
 VALUES = [
-    None, True, False, 0, 1, 2, 3, -1, 7, 2**31, 2**53, 2**63, 2**70, 10**300, 0.0, 0.5, -0.5,
+    None, True, False, 0, 1, 2, 3, -1, 7, 2**31, 2**53, 2**63, 2**70, 10**300, 10**400, 0.0, 0.5, -0.5,
     1e-300, 1e300, "", "a", "\0", "\n", "a" * 5000, "../../x", "\ud800", "cpu", "gpu", "shapes",
     [], [1], [[]], ["a"] * 3, [0.5] * 3, [1e300] * 3, {}, {"a": 1}, {"count": 1},
 ]  # fmt: skip
 RUN_SHARE = 0.15  # of the attacks that also train, or judge; the others only load
+USED = 0.03  # of them that go to another command
 
 
 def leaves(values, place=()):
@@ -50,6 +52,22 @@ def begin(place):
     # a new checkpoint takes the place of the old one without a look at its directory
     (place / "config.json").write_bytes((run / "config.json").read_bytes())
 
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    commands = [["predict", str(path), "image.png"], ["evaluate", str(path)],
+                ["figures", str(path), "--kind", "positions", "--dpi", "30"],
+                ["figures", "--runs", "rows.jsonl", "--dpi", "30"]]  # fmt: skip
+    for name, content in sound.images(np.random.default_rng(0)).items():
+        (place / name).write_bytes(content)
+
+    def used(chance):
+        """The file, or rows of a run that were edited too, given to another command."""
+        edited = copy.deepcopy(rows)
+        for _ in range(3):
+            _edit(chance, edited)
+        text = "".join(json.dumps(row) + "\n" for row in edited)
+        (place / "rows.jsonl").write_text(text)
+        return quiet(program, chance.choice(commands))
+
     def attack(chance):
         which = chance.choice((0, 1, 1, 2))
         arrays, meta = sounds[which]
@@ -67,6 +85,8 @@ def begin(place):
             trained.predict(np.zeros((1, side, side, trained.config.channels), np.uint8), workers=1)
             if chance.random() < RUN_SHARE:
                 load_part(trained, "val", say=lambda line: None)
+            if chance.random() < USED:
+                return used(chance)
             if which == 2:
                 return "accepted"
             saved = SavedRun.read(path)

@@ -15,6 +15,11 @@ from minivit.__main__ import main as program
 from . import process, sound
 from .kills import SIGNALS
 
+OURS = {  # how files begin that a command may write over; other files are the user's
+    "predict": b"file,class_1",
+    "figures": b"PNG minivit",
+    "evaluate": b'{\n  "model": ',
+}
 KILLED = 0.7  # of the attacks; the others have a limit on the size of files
 
 
@@ -54,11 +59,11 @@ def begin(place):
             raise AssertionError(f"{words}: {end.err}")
         known.append((main, words, {n: Path(n).read_bytes() for n in names}, end.seconds))
     weights = [1 / seconds for *_, seconds in known]
-    olds = (b"", b"the user's own", b"x" * 100_000)
 
     def attack(chance):
         ((main, words, wanted, seconds),) = chance.choices(known, weights)
-        before = {name: chance.choice((None, *olds)) for name in wanted}
+        olds = (None, b"", OURS.get(words[0], b"") + b"x" * 100_000, b"the user's own")
+        before = {name: chance.choice(olds) for name in wanted}
         for name, content in before.items():
             for stale in Path(name).parent.glob(".minivit-*.tmp"):
                 stale.unlink()
@@ -84,6 +89,8 @@ def begin(place):
         if left and end.status != -signal.SIGKILL:
             raise AssertionError(f"after {blow}: status {end.status} and {left[0]} is left")
         if end.status == 0:
+            if b"the user's own" in before.values() and words[0] in OURS:
+                raise AssertionError(f"{words[0]} wrote over the user's own")
             return "equal"
         return "sentence" if end.err else "killed"
 

@@ -12,6 +12,7 @@ from program import ROOT
 from small_runs import make_run
 
 from minivit.commands import exits
+from minivit.commands import progress as commands_progress
 from minivit.commands.progress import require_tqdm
 from minivit.data.batches import prefetch
 from minivit.errors import BackendError, WorkerError
@@ -125,6 +126,30 @@ def test_a_setting_that_breaks_tqdm_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(BackendError, match="pip install tqdm"):
         require_tqdm()
+
+
+def test_a_setting_that_breaks_tqdm_is_named_by_the_other_commands(tmp_path):
+    source = """import sys
+from minivit.commands import exits, progress
+sys.exit(exits.run(lambda argv: progress.Progress(9, " images") and 0))"""
+    process = started(tmp_path, source=source, TQDM_MININTERVAL="foo")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "") and err.endswith("unset TQDM_MININTERVAL\n")
+
+
+def test_a_bar_that_fails_later_is_left_out(monkeypatch, capsys):
+    """As with TQDM_BAR_FORMAT='{foo}', where tqdm fails when it draws."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+
+    def broken(*_, **__):
+        raise KeyError("foo")
+
+    monkeypatch.setattr("tqdm.tqdm", broken)
+    with commands_progress.Progress(3, " images") as bar:
+        bar.update()
+        bar.print("a line", sys.stdout)
+    out, err = capsys.readouterr()
+    assert out == "a line\n" and err == "no progress bar: tqdm failed (KeyError: 'foo')\n"
 
 
 # Threads, processes and memory that the system refuses
