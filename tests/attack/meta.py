@@ -21,9 +21,9 @@ from .files import sentence
 from .lines import quiet
 
 VALUES = [
-    None, True, False, 0, 1, 2, 3, -1, 7, 2**31, 2**53, 2**63, 2**70, 10**300, 10**400, 0.0, 0.5, -0.5,
-    1e-300, 1e300, "", "a", "\0", "\n", "a" * 5000, "../../x", "\ud800", "cpu", "gpu", "shapes",
-    [], [1], [[]], ["a"] * 3, [0.5] * 3, [1e300] * 3, {}, {"a": 1}, {"count": 1},
+    None, True, False, 0, 1, 2, 3, -1, 7, 2**31, 2**53, 2**63, 2**70, 10**300, 10**400, 0.0, 0.5,
+    -0.5, 1e-300, 1e300, "", "a", "\0", "\n", "a" * 5000, "../../x", "\ud800", "cpu", "gpu",
+    "shapes", [], [1], [[]], ["a"] * 3, [0.5] * 3, [1e300] * 3, {}, {"a": 1}, {"count": 1},
 ]  # fmt: skip
 RUN_SHARE = 0.15  # of the attacks that also train, or judge; the others only load
 USED = 0.03  # of them that go to another command
