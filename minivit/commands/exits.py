@@ -5,6 +5,7 @@ was closed), 141 the reader of the output pipe has closed it. An error that is a
 keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 """
 
+import _thread
 import io
 import os
 import signal
@@ -71,7 +72,19 @@ def _signals():
         stop.args, stop.status = (numbers[number],), 128 + number
         raise stop
 
+    def lost(seen):
+        """Python cannot raise in a weak reference's callback, say: raise soon after it."""
+        if seen.exc_value is not stop:
+            return hook(seen)
+        for name in before:
+            signal.signal(name, arrived)
+        with suppress(RuntimeError):  # no thread left: the next signal ends the program
+            again = threading.Timer(0.01, _thread.interrupt_main, [stop.status - 128])
+            again.daemon = True
+            again.start()
+
     # SIGINT is SIG_DFL as train.py sets it while modules load; only the main thread has handlers
+    hook, sys.unraisablehook = sys.unraisablehook, lost
     usual, before = (signal.SIG_DFL, signal.default_int_handler), {}
     if threading.current_thread() is threading.main_thread():
         before = {n: h for n in numbers if (h := signal.getsignal(n)) in usual}
@@ -84,6 +97,7 @@ def _signals():
             raise
         raise stop from None  # Python turns an interruption into other errors at some places
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -162,7 +162,10 @@ def predictions(trained, files, top):
     with ThreadPoolExecutor(cores) as pool:
         for start in range(0, len(files), chunk):
             some = files[start : start + chunk]
-            images = list(pool.map(read, some))
+            try:
+                images = list(pool.map(read, some))
+            except RuntimeError:  # the system has no thread left
+                images = list(map(read, some))
             good = [image for image in images if not isinstance(image, str)]
             probabilities = iter(trained.predict(np.stack(good)) if good else ())
             for file, image in zip(some, images, strict=True):

@@ -1,10 +1,12 @@
 """What surrounds a run may fail: libraries' settings, threads, modules that a Python lacks."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -189,11 +191,24 @@ def test_S14_without_a_thread_a_run_ends_with_the_same_bits(tmp_path, monkeypatc
     assert (with_thread.trainer.vector == without.trainer.vector).all()
 
 
-def test_S15_worker_threads_that_are_refused(no_threads):
+@pytest.mark.parametrize("first", [0, 1])
+def test_S15_where_threads_are_refused_fewer_workers_do_it_all(monkeypatch, first):
+    """`first`: how many threads there are still. What was meant for the others is forgotten."""
     pytest.importorskip("threadpoolctl", reason="several workers need it")
+    start, living = threading.Thread.start, []
+
+    def refuse(thread):
+        if len([t for t in living if t.is_alive()]) >= first:
+            raise RuntimeError("can't start new thread")
+        living.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
     with Workers(3, processes=False) as workers:
-        with pytest.raises(WorkerError, match=r"cannot start a worker thread .*--threads 1 needs"):
-            workers.run_tasks(3, list)
+        for count in (2000, 9):
+            done = workers.run_tasks(count, lambda numbers: list(numbers))
+            assert sorted(itertools.chain(*done)) == list(range(count))
+            assert workers.count <= 1 + first + (count == 2000)  # one may end and start again
 
 
 @linux
@@ -302,6 +317,26 @@ def test_S11_an_interruption_that_becomes_another_error_is_one_still(capsys):
             raise RuntimeError("Error calling __set_name__") from None
 
     assert stopped(capsys, body) == (143, "terminated\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_S11_an_interruption_where_nothing_can_be_raised_comes_after_it(capsys):
+    """Python only prints what a `__del__` or a weak reference's callback raises."""
+
+    class Last:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    reached = []
+
+    def body(arrive):
+        last = [Last()]
+        last.clear()
+        for _ in range(1000):
+            time.sleep(0.01)
+            reached.append(1)
+
+    assert stopped(capsys, body) == (143, "terminated\n") and len(reached) < 1000
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
