@@ -55,11 +55,13 @@ def forked(main, argv, after=None, strike=None, most_bytes=None):
     """
     out, err = os.pipe(), os.pipe()
     began = time.monotonic()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pid = os.fork()
     if pid == 0:
         status = 70
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # as train.py has it at first
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for (read, write), number in ((out, 1), (err, 2)):
                 os.close(read), os.dup2(write, number), os.close(write)
             sys.stdout, sys.stderr = (
@@ -73,6 +75,7 @@ def forked(main, argv, after=None, strike=None, most_bytes=None):
             traceback.print_exc()
         finally:
             os._exit(status)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.close(out[1]), os.close(err[1])
     return _ended(pid, out[0], err[0], after, strike, began)
 
