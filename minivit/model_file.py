@@ -15,19 +15,20 @@ The meta data of a weights-only file:
 
 import dataclasses
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from .arrays import tree
 from .config import Config
-from .errors import CheckpointError, ConfigError
+from .errors import CheckpointError, ConfigError, RunError
 from .objective import OBJECTIVES
 from .storage import checkpoint
 from .storage.compare import mismatches
 from .storage.directory import RunDirectory
 from .storage.meta import problem
+from .text import quoted
 from .training.resuming import same_run
 from .training.run_meta import WEIGHTS_FILE, weights_problem
 from .training.saved_run import SavedRun
@@ -37,7 +38,8 @@ WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays beg
 
 
 def write(path, trained):
-    """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError.
+    """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError, and RunError
+    where it would write over the checkpoint of a run, with which the run goes on.
 
     Where the images of its run were on this machine (`about["source"]`) is left out.
     """
@@ -45,6 +47,10 @@ def write(path, trained):
     headers = {name: (leaf.shape, leaf.dtype) for name, leaf in leaves.items()}
     if problems := mismatches(headers, _expected(trained.config, WEIGHTS)):
         raise CheckpointError(f"{path} is not written: the weights do not fit: {problems}.")
+    with suppress(CheckpointError):
+        if "recipe" in checkpoint.read_meta(path):
+            refuse = f"{path} is the checkpoint of a run, which goes on with it: name another file."
+            raise RunError(refuse)
     objective = trained.objective
     if not dataclasses.is_dataclass(objective):
         raise CheckpointError(f"{path} is not written: {objective!r} is not a dataclass.")
@@ -154,7 +160,7 @@ def _kind(path, name):
     """The objective's class. Raises CheckpointError for one that this program does not know."""
     if name not in OBJECTIVES:
         raise CheckpointError(
-            f"{path} was trained for the objective {name!r}, which is not one of "
+            f"{path} was trained for the objective {quoted(name)}, which is not one of "
             f"minivit's own ({', '.join(OBJECTIVES)}); add it to minivit.objective.OBJECTIVES."
         )
     return OBJECTIVES[name]

@@ -77,7 +77,7 @@ class Trained:
         For another objective than classification: what its `predict` makes of the outputs. Runs on
         `workers` threads, by default one a core. Raises ConfigError for images of another size.
         """
-        outputs = self.outputs(np.asarray(images), workers)
+        outputs = self.outputs(images, workers)
         return self.objective.predict(outputs)
 
     def outputs(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
@@ -128,6 +128,8 @@ class Trained:
 
         A worker takes MICRO_BATCH images at once.
         """
+        if isinstance(images, np.ma.MaskedArray):  # whose mask would be ignored
+            raise ConfigError("the model takes plain arrays; got a masked array")
         images = np.asarray(images)
         if images.dtype != np.uint8:
             if images.dtype.kind != "f":
@@ -166,7 +168,8 @@ class Trained:
     def save(self, path: str | os.PathLike) -> None:
         """Write the model to one file that `load` opens: its weights and all the rest, but for
         `about["source"]`, a path on this machine. `path` is the old file or the new one, never a
-        part of one. Raises CheckpointError if it cannot be written.
+        part of one. Raises CheckpointError if it cannot be written, and RunError rather than write
+        over the checkpoint of a run.
         """
         model_file.write(path, self)
 

@@ -43,6 +43,8 @@ class Workers:
     count: how many, by default one for each available core. The caller is one of them; the others
     are processes or threads. processes: which of the two, by default processes on Linux.
 
+    Where the system has no thread left, there are fewer workers than asked for.
+
     Without threadpoolctl the matrix library cannot be limited to one thread. Then there is one
     worker, and the library uses all cores; `blas.note` says so.
 
@@ -128,25 +130,28 @@ class Workers:
             self._ready = True
 
     def _call_threads(self, *share):
-        """Run every worker's share, with threads -> Outcomes."""
+        """Run every worker's share, with threads -> Outcomes.
+
+        Where the system has no thread left, fewer workers do all the tasks, now and later.
+        """
         self.next_task.value = self.next_to_add.value = 0
-        others = []
+        others, refused = [], False
         try:
-            for _ in range(self.count - 1):
-                others.append(self._start_thread(share))
+            while len(others) < self.count - 1 and not refused:
+                try:
+                    others.append(self._threads.submit(outcome_of, self._run_share, *share))
+                except RuntimeError:
+                    refused = True
             return [outcome_of(self._run_share, *share), *(other.result() for other in others)]
         except BaseException:  # Ctrl-C: return only when no worker is at work any more
             self.next_task.value = self.next_to_add.value = ABORTED
             wait(others)
             raise
-
-    def _start_thread(self, share):
-        try:
-            return self._threads.submit(outcome_of, self._run_share, *share)
-        except RuntimeError as error:  # the system has no thread left for this user
-            raise WorkerError(
-                f"cannot start a worker thread ({error}); --threads 1 needs none"
-            ) from None
+        finally:
+            if refused:  # its share is queued all the same, and must not meet a later call
+                self._threads.shutdown()
+                self.count = 1 + len(others)
+                self._threads = ThreadPoolExecutor(max(1, len(others)), "worker")
 
     def _run_share(self, count, method, args):
         """One worker's share of a call. NumPy's warnings are off: the trainer checks for NaN."""

@@ -6,6 +6,7 @@ meta.py         a typed description of a checkpoint's plain values, and what dif
 compare.py      a checkpoint's content against what is expected, in words
 text_file.py    small text files, of any content
 atomic.py       a file is written under another name, then renamed
+own_files.py    what a command may write over, and what is the user's
 directory.py    a run's directory: checkpoints, metrics.jsonl, config.json, curves.png
 metrics.py      the lines of metrics.jsonl
 lock.py         only one process at a time trains in a directory

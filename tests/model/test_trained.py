@@ -10,7 +10,7 @@ import pytest
 from program import few_shapes, train
 
 import minivit
-from minivit import CheckpointError, ConfigError, trained
+from minivit import CheckpointError, ConfigError, RunError, trained
 from minivit.commands import exits
 from minivit.data.sources import shapes
 from minivit.storage import checkpoint
@@ -83,6 +83,7 @@ def test_any_number_of_images_on_any_number_of_workers(home, workers):
     [
         (np.zeros((2, 8, 8, 3), np.uint8), r"takes images \(B, 32, 32, 3\); got \(2, 8, 8, 3\)"),
         (np.zeros((32, 32, 3), np.uint8), r"got \(32, 32, 3\)"),
+        (np.ma.zeros((2, 32, 32, 3), np.uint8), "plain arrays; got a masked array"),
         (np.zeros((2, 32, 32, 3), int), "must be uint8 in 0..255 or floats in 0..1; got int64"),
     ],
 )
@@ -239,6 +240,18 @@ def test_weights_that_do_not_fit_are_not_written(home, tmp_path):
     with pytest.raises(CheckpointError, match="the weights do not fit: different"):
         dataclasses.replace(loaded, params=wide).save(tmp_path / "model.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_runs_checkpoint_is_not_written_over(home, tmp_path):
+    """With it the run goes on; a file of weights alone would end that."""
+    shutil.copy(home / "runs/shapes-smoke-1/last.npz", tmp_path)
+    content = (tmp_path / "last.npz").read_bytes()
+    loaded = minivit.load(tmp_path / "last.npz")
+    with pytest.raises(RunError, match=r"last\.npz is the checkpoint of a run.*name another file"):
+        loaded.save(tmp_path / "last.npz")
+    assert (tmp_path / "last.npz").read_bytes() == content
+    for _ in range(2):  # over a file of weights it is
+        loaded.save(tmp_path / "weights.npz")
 
 
 def test_no_run_goes_on_from_weights_alone(home, tmp_path, capsys):
