@@ -16,7 +16,7 @@ from .parallel.workers import Workers, cut
 from .vit import ViT
 
 MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
-FEW_TOKENS = 512  # fewer tokens at once make matrix products slow
+FEW_TOKENS = 800  # fewer tokens at once make matrix products slow
 
 
 @dataclass(frozen=True)
