@@ -16,7 +16,8 @@ from .parallel.workers import Workers, cut
 from .vit import ViT
 
 MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
-FEW_TOKENS = 800  # fewer tokens at once make matrix products slow
+FEW_TOKENS = 850  # fewer tokens at once make matrix products slow
+FEWEST_TOKENS = 150  # and so slow that even few images are not divided further
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class Trained:
     def _map(self, function, images, workers):
         """function(params, normalised images (b, H, W, C)) -> (b, ...), for all images, (B, ...).
 
-        A worker takes MICRO_BATCH images at once.
+        A worker takes a micro-batch of images at once, with one thread of the matrix library. (For
+        one image, more of its threads would be faster on idle cores, but wait long on busy ones.)
         """
         images = np.asarray(images)
         if images.dtype != np.uint8:
@@ -141,14 +143,22 @@ class Trained:
                               f"got {images.shape}")  # fmt: skip
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *side), np.uint8), 1)[:0]
-        least = max(1, FEW_TOKENS // self.config.tokens)  # so that few images are work for all
-        cuts = cut(len(images), min(MICRO_BATCH, max(least, len(images) // 64)))
+        cuts = self._cuts(len(images))
 
         def share(indices):
             return [(i, self._apply(function, images[slice(*cuts[i])])) for i in indices]
 
+        if len(cuts) == 1:
+            workers = 1
         with Workers(workers, processes=False) as threads:  # a library does not fork its user
             return np.concatenate(in_order(threads.run_tasks(len(cuts), share)))
+
+    def _cuts(self, count):
+        """Where `count` images are cut into micro-batches, for any number of workers."""
+        tokens = self.config.tokens
+        size = min(MICRO_BATCH, max(1, FEW_TOKENS // tokens, count // 64))
+        quarter = -(-count // 4)  # so that few images are work for all
+        return cut(count, min(size, max(quarter, -(-FEWEST_TOKENS // tokens))))
 
     def _apply(self, function, images):
         return function(self.params, normalise(images, self.mean, self.std))

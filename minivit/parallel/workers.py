@@ -13,6 +13,7 @@ threads.
 """
 
 import contextlib
+import functools
 import itertools
 import os
 import sys
@@ -37,6 +38,18 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+@functools.lru_cache(maxsize=1)
+def blas_libraries(modules: int):
+    """The matrix libraries of this process, as threadpoolctl has them.
+
+    modules: how many modules have been imported. While these are the same, no library is new, and
+    none is looked for: that takes a quarter of the time in which a small model sees an image.
+    """
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
 class Workers:
     """A few workers that share numbered tasks; a context manager.
 
@@ -56,12 +69,11 @@ class Workers:
         if not 1 <= self.count <= MOST_WORKERS:
             raise WorkerError(f"workers must be 1 to {MOST_WORKERS}; got {count!r}")
         try:
-            import threadpoolctl
+            import threadpoolctl  # noqa: F401
         except ImportError:
             self.count, self._one_blas_thread = 1, contextlib.nullcontext
         else:
-            blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
-            self._one_blas_thread = lambda: blas.limit(limits=1)
+            self._one_blas_thread = lambda: blas_libraries(len(sys.modules)).limit(limits=1)
         self.processes, self._threads = None, None
         self._ready = False  # inside the `with`, and not in a call
         if self.count > 1 and (sys.platform == "linux" if processes is None else processes):
