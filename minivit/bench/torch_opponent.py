@@ -154,7 +154,7 @@ def build(torch, config):
         def __init__(self):
             super().__init__()
             self.patch = nn.Linear(c.patch_dim, c.dim)
-            self.token = nn.Parameter(torch.zeros(1, c.tokens - c.patches, c.dim))
+            self.token = nn.Parameter(torch.zeros(1, c.prefix_tokens, c.dim))
             self.position = nn.Parameter(0.02 * torch.randn(1, c.tokens, c.dim))
             self.blocks = nn.Sequential(*(Block() for _ in range(c.depth)))
             self.norm, self.head = nn.LayerNorm(c.dim, 1e-6), nn.Linear(c.dim, c.classes)
