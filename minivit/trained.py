@@ -8,6 +8,7 @@ import numpy as np
 
 from . import inside, model_file
 from .config import Config
+from .costs import flops
 from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
@@ -17,6 +18,7 @@ from .vit import ViT
 
 MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
 FEW_TOKENS = 850  # fewer tokens at once make matrix products slow
+MANY_FLOPS = 1e9  # 10 ms of a core: with less, threads of the matrix library wait too long
 FEWEST_TOKENS = 150  # and so slow that even few images are not divided further
 
 
@@ -127,8 +129,9 @@ class Trained:
     def _map(self, function, images, workers):
         """function(params, normalised images (b, H, W, C)) -> (b, ...), for all images, (B, ...).
 
-        A worker takes a micro-batch of images at once, with one thread of the matrix library. (For
-        one image, more of its threads would be faster on idle cores, but wait long on busy ones.)
+        A worker takes a micro-batch of images at once, with one thread of the matrix library. What
+        cannot be divided among workers is left to all of the library's threads, if it is work
+        enough for them; their number may then change the last bits.
         """
         images = np.asarray(images)
         if images.dtype != np.uint8:
@@ -148,9 +151,10 @@ class Trained:
         def share(indices):
             return [(i, self._apply(function, images[slice(*cuts[i])])) for i in indices]
 
-        if len(cuts) == 1:
-            workers = 1
-        with Workers(workers, processes=False) as threads:  # a library does not fork its user
+        alone = len(cuts) == 1
+        many = alone and workers is None and len(images) * flops(self.config) > MANY_FLOPS
+        # no processes: a library does not fork its user
+        with Workers(1 if alone else workers, processes=False, one_blas_thread=not many) as threads:
             return np.concatenate(in_order(threads.run_tasks(len(cuts), share)))
 
     def _cuts(self, count):

@@ -55,6 +55,7 @@ class Workers:
 
     count: how many, by default one for each available core. The caller is one of them; the others
     are processes or threads. processes: which of the two, by default processes on Linux.
+    one_blas_thread: False, for one worker, leaves the matrix library all threads that it has.
 
     Without threadpoolctl the matrix library cannot be limited to one thread. Then there is one
     worker, and the library uses all cores; `blas.note` says so.
@@ -64,7 +65,12 @@ class Workers:
         next_to_add   a Counter: the micro-batch whose gradients are added next (`OrderedSum`)
     """
 
-    def __init__(self, count: int | None = None, processes: bool | None = None):
+    def __init__(
+        self,
+        count: int | None = None,
+        processes: bool | None = None,
+        one_blas_thread: bool = True,
+    ):
         self.count = min(available_cores(), MOST_WORKERS) if count is None else count
         if not 1 <= self.count <= MOST_WORKERS:
             raise WorkerError(f"workers must be 1 to {MOST_WORKERS}; got {count!r}")
@@ -74,6 +80,8 @@ class Workers:
             self.count, self._one_blas_thread = 1, contextlib.nullcontext
         else:
             self._one_blas_thread = lambda: blas_libraries(len(sys.modules)).limit(limits=1)
+        if not one_blas_thread:
+            self._one_blas_thread = contextlib.nullcontext
         self.processes, self._threads = None, None
         self._ready = False  # inside the `with`, and not in a call
         if self.count > 1 and (sys.platform == "linux" if processes is None else processes):
