@@ -98,9 +98,14 @@ class Config(Settings):
         return (self.patch_size + 2 * self.patch_overlap) ** 2 * self.channels
 
     @property
+    def prefix_tokens(self):
+        """The number of tokens before the patches: 1, the class token, or 0 without one."""
+        return int(self.pool == "class")
+
+    @property
     def tokens(self):
-        """T, the number of tokens: the patches, plus the class token if there is one."""
-        return self.patches + (self.pool == "class")
+        """T, the number of tokens: the patches and what comes before them."""
+        return self.prefix_tokens + self.patches
 
 
 def _check_divides(small_name, small, large_name, large):

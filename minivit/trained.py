@@ -8,6 +8,7 @@ import numpy as np
 
 from . import inside, model_file
 from .config import Config
+from .costs import flops
 from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
@@ -16,7 +17,9 @@ from .parallel.workers import Workers, cut
 from .vit import ViT
 
 MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
-FEW_TOKENS = 512  # fewer tokens at once make matrix products slow
+FEW_TOKENS = 850  # fewer tokens at once make matrix products slow
+MANY_FLOPS = 1e9  # 10 ms of a core: with less, threads of the matrix library wait too long
+FEWEST_TOKENS = 150  # and so slow that even few images are not divided further
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,9 @@ class Trained:
     def _map(self, function, images, workers):
         """function(params, normalised images (b, H, W, C)) -> (b, ...), for all images, (B, ...).
 
-        A worker takes MICRO_BATCH images at once.
+        A worker takes a micro-batch of images at once, with one thread of the matrix library. What
+        cannot be divided among workers is left to all of the library's threads, if it is work
+        enough for them; their number may then change the last bits.
         """
         if isinstance(images, np.ma.MaskedArray):  # whose mask would be ignored
             raise ConfigError("the model takes plain arrays; got a masked array")
@@ -143,14 +148,23 @@ class Trained:
                               f"got {images.shape}")  # fmt: skip
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *side), np.uint8), 1)[:0]
-        least = max(1, FEW_TOKENS // self.config.tokens)  # so that few images are work for all
-        cuts = cut(len(images), min(MICRO_BATCH, max(least, len(images) // 64)))
+        cuts = self._cuts(len(images))
 
         def share(indices):
             return [(i, self._apply(function, images[slice(*cuts[i])])) for i in indices]
 
-        with Workers(workers, processes=False) as threads:  # a library does not fork its user
+        alone = len(cuts) == 1
+        many = alone and workers is None and len(images) * flops(self.config) > MANY_FLOPS
+        # no processes: a library does not fork its user
+        with Workers(1 if alone else workers, processes=False, one_blas_thread=not many) as threads:
             return np.concatenate(in_order(threads.run_tasks(len(cuts), share)))
+
+    def _cuts(self, count):
+        """Where `count` images are cut into micro-batches, for any number of workers."""
+        tokens = self.config.tokens
+        size = min(MICRO_BATCH, max(1, FEW_TOKENS // tokens, count // 64))
+        quarter = -(-count // 4)  # so that few images are work for all
+        return cut(count, min(size, max(quarter, -(-FEWEST_TOKENS // tokens))))
 
     def _apply(self, function, images):
         return function(self.params, normalise(images, self.mean, self.std))

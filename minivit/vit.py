@@ -63,8 +63,7 @@ class ViT:
             parts["class_token"] = ClassToken(c.dim)
         parts["position"] = PositionEmbedding(c.tokens, c.dim)
         if c.patch_dropout:
-            prefix_tokens = c.tokens - c.patches  # 1 with a class token, else 0
-            parts["patch_dropout"] = PatchDropout(c.patch_dropout, prefix_tokens)
+            parts["patch_dropout"] = PatchDropout(c.patch_dropout, c.prefix_tokens)
         parts["dropout"] = Dropout(c.dropout)
         gelu = Gelu() if c.gelu == "tanh" else GeluErf()
         for i in range(c.depth):

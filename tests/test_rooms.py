@@ -39,7 +39,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "model_file": {*TRAINING, "training"},
     "trained": {*TRAINING, "inside", "model_file"},
     "evaluation": {*TRAINING, "training", "trained"},
-    "bench": {*TRAINING, "training"},
+    "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
     "commands": {*TRAINING, "training", "trained", "bench", "evaluation", "figures", *GRADCHECK},
     "__main__": {*WORDS, "commands"},

@@ -21,5 +21,5 @@ COMMANDS = {  # name of the module here: what it does
     "figures": "draw what a model attends to and has learned, and how runs went",
     "gradcheck": "compare every gradient with finite differences",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
-    "bench": "measure how fast a training step is, alone or against PyTorch",
+    "bench": "measure the speed of training or prediction, also of PyTorch",
 }

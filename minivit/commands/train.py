@@ -50,6 +50,7 @@ def main(args):
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())
         workers = held.enter_context(Workers(args.threads if plan.xp is np else 1))
+        plan.directory.program = args.program
         run = Run(plan, dataset, workers)
         introduce(run, counted(workers.count, "CPU worker") if plan.xp is np else "GPU")
         values = run.train()

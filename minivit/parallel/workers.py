@@ -13,6 +13,7 @@ threads.
 """
 
 import contextlib
+import functools
 import itertools
 import os
 import sys
@@ -37,11 +38,24 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+@functools.lru_cache(maxsize=1)
+def blas_libraries(modules: int):
+    """The matrix libraries of this process, as threadpoolctl has them.
+
+    modules: how many modules have been imported. While these are the same, no library is new, and
+    none is looked for: that takes a quarter of the time in which a small model sees an image.
+    """
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
 class Workers:
     """A few workers that share numbered tasks; a context manager.
 
     count: how many, by default one for each available core. The caller is one of them; the others
     are processes or threads. processes: which of the two, by default processes on Linux.
+    one_blas_thread: False, for one worker, leaves the matrix library all threads that it has.
 
     Where the system has no thread left, there are fewer workers than asked for.
 
@@ -53,17 +67,23 @@ class Workers:
         next_to_add   a Counter: the micro-batch whose gradients are added next (`OrderedSum`)
     """
 
-    def __init__(self, count: int | None = None, processes: bool | None = None):
+    def __init__(
+        self,
+        count: int | None = None,
+        processes: bool | None = None,
+        one_blas_thread: bool = True,
+    ):
         self.count = min(available_cores(), MOST_WORKERS) if count is None else count
         if not 1 <= self.count <= MOST_WORKERS:
             raise WorkerError(f"workers must be 1 to {MOST_WORKERS}; got {count!r}")
         try:
-            import threadpoolctl
+            import threadpoolctl  # noqa: F401
         except ImportError:
             self.count, self._one_blas_thread = 1, contextlib.nullcontext
         else:
-            blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
-            self._one_blas_thread = lambda: blas.limit(limits=1)
+            self._one_blas_thread = lambda: blas_libraries(len(sys.modules)).limit(limits=1)
+        if not one_blas_thread:
+            self._one_blas_thread = contextlib.nullcontext
         self.processes, self._threads = None, None
         self._ready = False  # inside the `with`, and not in a call
         if self.count > 1 and (sys.platform == "linux" if processes is None else processes):

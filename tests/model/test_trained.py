@@ -10,7 +10,7 @@ import pytest
 from program import few_shapes, train
 
 import minivit
-from minivit import CheckpointError, ConfigError, RunError, trained
+from minivit import CheckpointError, Config, ConfigError, RunError, trained
 from minivit.commands import exits
 from minivit.data.sources import shapes
 from minivit.storage import checkpoint
@@ -105,7 +105,8 @@ def test_what_is_no_trained_model_is_refused(home, tmp_path):
         minivit.load(tmp_path / "less.npz")
 
 
-IMAGES = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
+RNG = np.random.default_rng(1)
+IMAGES = RNG.integers(0, 256, (3, 32, 32, 3), np.uint8)
 
 
 def test_features_lead_to_the_outputs(home):
@@ -258,3 +259,39 @@ def test_no_run_goes_on_from_weights_alone(home, tmp_path, capsys):
     minivit.load(home / "runs/shapes-smoke-1").save(tmp_path / "model.npz")
     assert exits.run(train.main, ["--resume", str(tmp_path / "model.npz")]) == 1
     assert "weights of a trained model only, no run to go on with" in capsys.readouterr().err
+
+
+def test_images_are_cut_for_fast_products_and_few_of_them_for_all_workers():
+    def cuts(count, **sizes):
+        one = trained.Trained(Config(**sizes), {}, (), *2 * [np.ones(3)], None)
+        edges = one._cuts(count)
+        assert edges[0][0] == 0 and edges[-1][1] == count
+        return sorted({stop - start for start, stop in edges}), len(edges)
+
+    small, large = {}, {"image_size": 224, "patch_size": 16}  # 65 and 197 tokens
+    assert cuts(1, **small) == cuts(1, **large) == ([1], 1)
+    assert cuts(3, **small) == ([3], 1) and cuts(8, **small) == ([2], 4)
+    assert cuts(2, **large) == ([1], 2) and cuts(4, **large) == ([1], 4)
+    assert cuts(16, **large) == ([4], 4) and cuts(64, **large) == ([4], 16)
+    assert cuts(128, **small) == ([10, 11], 12)
+    assert cuts(10_000, **small)[0] == [31, 32]
+    assert cuts(5, image_size=224, patch_size=4) == ([1], 5)  # 3137 tokens
+
+
+def test_the_matrix_library_has_its_threads_for_one_large_image_alone(monkeypatch):
+    made = []
+
+    class Watched(trained.Workers):
+        def __init__(self, count, **options):
+            made.append((count, options["one_blas_thread"]))
+            super().__init__(1, **options)
+
+    monkeypatch.setattr(trained, "Workers", Watched)
+    for images, workers, depth in ((1, None, 2), (1, 1, 2), (1, None, 1), (8, None, 2)):
+        config = Config(dim=768, heads=12, mlp_dim=3072, depth=depth)  # 0.9 GFLOP a block
+        params = minivit.tree.map(
+            lambda leaf: leaf.astype(np.float32), minivit.ViT(config).init(RNG)
+        )
+        one = trained.Trained(config, params, (), *2 * [np.ones(3, np.float32)], None)
+        one.outputs(IMAGES[[0] * images], workers)
+    assert made == [(1, False), (1, True), (1, True), (None, True)]

@@ -17,6 +17,8 @@ from small_runs import CONFIG, RECIPE, after, make_run, pictures
 
 import minivit
 from minivit import data
+from minivit.__main__ import main as minivit_main
+from minivit.__main__ import script
 from minivit.commands import exits
 from minivit.data import Dataset
 from minivit.errors import CheckpointError, ConfigError, DataError, RunError
@@ -439,6 +441,25 @@ def test_S15_the_command_line_prints_how_to_go_on(capsys, monkeypatch):
     assert status == 1 and err.count("\n") == 1
     assert err.startswith("error: out of memory: Unable to allocate 3 GiB; try smaller sizes")
     assert err.endswith("What was saved is good; continue with: python train.py --resume=-x\n")
+
+
+@pytest.mark.parametrize("program", ["python train.py", "python -m minivit train", "minivit train"])
+def test_S15_the_way_on_is_the_way_the_program_was_started(program, capsys, monkeypatch, tmp_path):
+    """By train.py, by the package, and by the console script of an installed one."""
+
+    def full(*step):
+        raise MemoryError("Unable to allocate 3 GiB")
+
+    monkeypatch.setattr("minivit.training.trainer.Trainer.train_step", full)
+    words = [str(word) for word in (*SMALL, "--out", tmp_path / "x")]
+    if program == "python train.py":
+        assert exits.run(train.main, words) == 1
+    elif program == "python -m minivit train":
+        assert exits.run(minivit_main, ["train", *words]) == 1
+    else:
+        monkeypatch.setattr("sys.argv", ["minivit", "train", *words])
+        assert script() == 1
+    assert capsys.readouterr().err.endswith(f"continue with: {program} --resume {tmp_path / 'x'}\n")
 
 
 def test_C15_a_name_that_begins_with_a_dash_can_be_given_again(capsys, here, monkeypatch):
