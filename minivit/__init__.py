@@ -27,7 +27,9 @@ Read the files in this order:
                              random numbers that can be repeated
     start/                   first values of the weights
     optim/                   from gradients to steps
-    training/                the training loop and what belongs to a run
+    training/plain.py        the training loop on one page
+
+and then what you need: each room has a map in its `__init__`.
 
 Letters: B images of H x W x C pixels and channels, P the side of a patch, N patches, T tokens (N,
 or N + 1 with a class token), D the width of a token, `heads` of K = D / heads numbers, M the MLP's

@@ -1,8 +1,12 @@
 """python -m minivit COMMAND: all commands. An installed package calls this `minivit` as well."""
 
 import importlib
+import signal
 import sys
 from functools import partial
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load ends without a word
 
 from .commands import COMMANDS
 from .commands.arguments import Parser

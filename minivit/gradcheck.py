@@ -16,12 +16,14 @@ forward with a slow, plain computation.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from .arrays import tree
 from .arrays.backend import array_module, to_device, to_host
+from .arrays.doors import check_changeable
 from .arrays.keys import Key
 
 STEP = 1e-5
@@ -40,14 +42,16 @@ class Check:
     numeric: float
 
 
-def check_layer(layer, x, params=None, key=Key(0), seed=0):
+def check_layer(layer, x, params: dict | None = None, key=Key(0), seed: int = 0) -> list[Check]:
     """Check dx and the gradient of every parameter, element by element -> list of `Check`.
 
     `x` is a float64 array, `params` a float64 tree of arrays of the same library (by default drawn
     at random in the shapes of `layer.init`). Both are changed in place and restored. `key` makes
     every forward use the same dropout masks; with None they are off. Raises AssertionError if the
-    gradients' names or shapes are not those of the parameters.
+    gradients' names or shapes are not those of the parameters, ConfigError for arrays of another
+    dtype or that may not be changed.
     """
+    _check_changeable(params or {}, x=x)
     rng, xp = np.random.default_rng(seed), array_module(x)
     if params is None:
         params = redraw(layer.init(None), rng, xp)
@@ -65,11 +69,12 @@ def check_layer(layer, x, params=None, key=Key(0), seed=0):
     return checks
 
 
-def check_loss(loss_layer, logits, targets, dloss=0.7):
+def check_loss(loss_layer, logits, targets, dloss: float = 0.7) -> Check:
     """Check the gradient of a loss by its logits, element by element -> `Check`.
 
     The loss is multiplied by `dloss`, which is not 1, to detect a backward that ignores it.
     """
+    _check_changeable(logits=logits)
     _, cache = loss_layer.forward(logits, targets)
     dlogits = loss_layer.backward(dloss, cache)
     return check_leaf(
@@ -77,12 +82,15 @@ def check_loss(loss_layer, logits, targets, dloss=0.7):
     )
 
 
-def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
+def check_model(
+    model, loss_layer, params: dict, images, targets, key=Key(0), seed: int = 0
+) -> list[Check]:
     """Check the whole chain from loss to images, in random directions -> list of `Check`.
 
     A model has too many elements to change one at a time; a direction changes all elements of a
     leaf at once. The arrays are changed in place and restored.
     """
+    _check_changeable(params, images=images)
     rng, xp = np.random.default_rng(seed), array_module(images)
     logits, cache = model.forward(params, images, key)
     _, loss_cache = loss_layer.forward(logits, targets)
@@ -98,7 +106,7 @@ def check_model(model, loss_layer, params, images, targets, key=Key(0), seed=0):
     return checks
 
 
-def check_leaf(name, loss, value, gradient):
+def check_leaf(name: str, loss: Callable[[], float], value, gradient) -> Check:
     """Change each element of `value` by +STEP and -STEP, and restore it -> `Check`."""
     numeric = np.empty(value.shape)
     for index in np.ndindex(value.shape):
@@ -126,12 +134,18 @@ def check_directions(name, loss, value, gradient, rng, xp, directions=3):
     return _compare(name, analytic, numeric)
 
 
+def _check_changeable(params=None, **arrays):
+    """Raise ConfigError unless all of these are float64 arrays that may be changed in place."""
+    for name, array in [*arrays.items(), *tree.walk(params or {})]:
+        check_changeable(name, array)
+
+
 def redraw(params, rng, xp=np):
     """A tree of the same shapes with standard normal numbers: no gamma is 1, no head is 0."""
     return tree.map(lambda p: to_device(rng.standard_normal(p.shape), xp), params)
 
 
-def compare_names(params, grads):
+def compare_names(params: dict, grads: dict) -> None:
     """Raise AssertionError unless the gradients have the parameters' names and shapes."""
     want = {name: leaf.shape for name, leaf in tree.walk(params)}
     got = {name: leaf.shape for name, leaf in tree.walk(grads)}

@@ -24,10 +24,13 @@ from .arrays import tree
 from .config import Config
 from .errors import CheckpointError, ConfigError
 from .objective import OBJECTIVES
-from .storage import checkpoint, npz
+from .storage import checkpoint
 from .storage.compare import mismatches
 from .storage.directory import RunDirectory
-from .training.saved_run import SavedRun, same_run
+from .storage.meta import problem
+from .training.resuming import same_run
+from .training.run_meta import WEIGHTS_FILE, weights_problem
+from .training.saved_run import SavedRun
 from .vit import ViT
 
 WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays begin
@@ -43,6 +46,8 @@ def write(path, trained):
     if problems := mismatches(headers, _expected(trained.config, WEIGHTS)):
         raise CheckpointError(f"{path} is not written: the weights do not fit: {problems}.")
     objective = trained.objective
+    if not dataclasses.is_dataclass(objective):
+        raise CheckpointError(f"{path} is not written: {objective!r} is not a dataclass.")
     own = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.init}
     meta = {
         "model": trained.config.to_dict(),
@@ -64,24 +69,29 @@ def read(path):
     """
     path = Path(path)
     if not path.is_dir() and "about" in (meta := checkpoint.read_meta(path)):
+        if wrong := problem(WEIGHTS_FILE, meta):
+            raise CheckpointError(f"{path} holds no trained model: {wrong}.")
         with one_sentence(path):
             config, objective = Config.from_dict(meta["model"]), dict(meta["objective"])
             objective = _kind(path, objective.pop("name"))(**objective)
             own = {"objective": objective, "crop": meta["crop"], "about": meta["about"]}
-            return {**_fields(path, config, WEIGHTS, meta), **own}
+            return {**_fields(path, config, WEIGHTS, meta, meta), **own}
     saved = SavedRun.read(path)
     with one_sentence(saved.path):
         group = AVERAGE if saved.recipe.ema else WEIGHTS
         objective = _kind(saved.path, saved.objective).of(saved.config, saved.recipe)
         own = {"objective": objective, "about": about_run(saved)}
-        return {**_fields(saved.path, saved.config, group, saved.meta["dataset"]), **own}
+        return {
+            **_fields(saved.path, saved.config, group, saved.meta, saved.meta["dataset"]),
+            **own,
+        }
 
 
-def _fields(path, config, group, values):
+def _fields(path, config, group, meta, values):
     """What both kinds of files have."""
     return {
         "config": config,
-        "params": _weights(path, config, group),
+        "params": _weights(path, config, group, meta),
         "classes": tuple(values["classes"]),
         "mean": np.asarray(values["mean"], np.float32),
         "std": np.asarray(values["std"], np.float32),
@@ -98,6 +108,7 @@ def about_run(saved):
     test                       its metrics on the test set, {"accuracy": 0.8166, "loss": ...},
                                where the run has measured these very weights
     """
+    final = "final weights" if saved.complete else "weights after the epochs done"
     dataset, epochs = saved.meta["dataset"], saved.meta["position"]["epochs_done"]
     about = {
         "preset": saved.meta["preset"],
@@ -106,7 +117,7 @@ def about_run(saved):
         "dataset": dataset["name"],
         "dataset_sha256": dataset["sha256"],
         "source": saved.meta["source"],
-        "weights": "running mean of the weights" if saved.recipe.ema else "final weights",
+        "weights": "running mean of the weights" if saved.recipe.ema else final,
     }
     directory = RunDirectory(saved.path.parent)
     if saved.complete and same_run(directory, saved) and (result := directory.result()):
@@ -118,12 +129,18 @@ def about_run(saved):
     return about
 
 
-def _weights(path, config, group):
-    """The tree of float32 arrays whose names in the file begin with `group`."""
-    if config.depth > npz.MAX_MEMBERS:  # no file holds so many blocks: do not even build them
-        raise CheckpointError(f"{path} holds another model than it says: {config.depth} blocks.")
+def _weights(path, config, group, meta):
+    """The tree of float32 arrays whose names in the file begin with `group`.
+
+    meta: what the file said, by which the model was chosen; it must still say the same.
+    """
+    _, headers = checkpoint.inspect(path)
+    if wrong := weights_problem(config, headers, group):
+        raise CheckpointError(f"{path} holds another model than it says: {wrong}.")
     expected = _expected(config, group)
-    arrays, _ = checkpoint.load(path, expected, group)
+    arrays, now = checkpoint.load(path, expected, group)
+    if now != meta:
+        raise CheckpointError(f"{path} has changed while it was read; try again.")
     return tree.unwalk((name.removeprefix(group), arrays[name]) for name in expected)
 
 

@@ -15,6 +15,9 @@ To add one, write a class with these members and give it to `Run(..., objective=
     predict(output)                -> what a user is given: probabilities, numbers, ...
     of(config, recipe)             -> the objective of such a run: a class method, to load its model
 
+It is a dataclass, and the fields that its constructor takes are plain values: the file of a trained
+model holds them (`model_file.py`), and the constructor makes the objective from them again.
+
 `output` (B, outputs) is what the model returns; `doutput` is the gradient of the batch's mean loss
 with respect to it. `share` is the micro-batch's part of the batch: its number of images over the
 batch's (see `layers/cross_entropy.py`). Sums are 0-d arrays: on a GPU nothing here waits for the

@@ -3,6 +3,7 @@
 import difflib
 import os
 import shlex
+import unicodedata
 
 
 def shell(path):
@@ -14,9 +15,36 @@ def shell(path):
     return subprocess.list2cmdline([path])
 
 
+def option(name, path):
+    """An option and its path for a shell: "--out runs/a", "--out=-a", "--out 'my run'"."""
+    return f"{name}{'=' if str(path).startswith('-') else ' '}{shell(path)}"
+
+
 def counted(number, noun):
     """1, "step" -> "1 step"; 1000, "step" -> "1,000 steps"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def printable(text):
+    """The text with ? for what could move the cursor: file and class names may hold anything."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def columns_of(text):
+    """How many columns of a terminal the text takes: two for a wide character, as in Chinese."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def fitted(text, columns):
+    """The text in exactly so many columns: cut with "..." or filled with spaces."""
+    if columns_of(text) > columns:
+        while columns_of(text) > columns - 3:
+            text = text[:-1]
+        text += "..."
+    return text + " " * (columns - columns_of(text))
 
 
 def unknown(kind, name, valid, meant=None):

@@ -2,19 +2,21 @@
 
 import os
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from . import model_file
+from . import inside, model_file
 from .config import Config
+from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
 from .parallel.ordered_sum import in_order
 from .parallel.workers import Workers, cut
 from .vit import ViT
 
-MICRO_BATCH = 32  # images that one worker takes through the model at once
+MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
+FEW_TOKENS = 512  # fewer tokens at once make matrix products slow
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,53 @@ class Trained:
 
     def outputs(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
         """The same, as the model gives them: logits (B, classes) float32."""
+        return self._map(self.model.predict, images, workers)
+
+    def features(
+        self, images: np.ndarray, block: int | None = None, workers: int | None = None
+    ) -> np.ndarray:
+        """What the head reads, (B, D) float32; or the tokens after a block, (B, T, D).
+
+        block=None: the class token or the mean of the tokens, as the model pools, after the last
+        norm. block=i: all tokens after block i, counted from 0 (-1: the last), before the last
+        norm; with a class token it is tokens[:, 0]. Raises ConfigError for a block that is not
+        there, and as `predict` does.
+
+        >>> import minivit
+        >>> trained = minivit.load("runs/shapes-smoke-1")
+        >>> images = minivit.data.load("shapes").test_images[:5]
+        >>> trained.features(images).shape == (5, trained.config.dim)
+        True
+        >>> tokens = trained.features(images, block=0)
+        >>> tokens.shape == (5, trained.config.tokens, trained.config.dim)
+        True
+        """
+        return self._map(partial(inside.features, self.model, block=block), images, workers)
+
+    def attention(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
+        """The weights of all attention, (B, depth, heads, T queries, T keys) float32.
+
+        [b, i, h, q, k] is how much token q takes from token k in head h of block i of image b: rows
+        sum to 1. With a class token, token 0 is that; then come the patches, row by row. An image
+        takes 4 * depth * heads * T * T bytes. Raises ConfigError as `predict` does.
+
+        >>> import minivit
+        >>> trained = minivit.load("runs/shapes-smoke-1")
+        >>> images = minivit.data.load("shapes").test_images[:5]
+        >>> weights = trained.attention(images)
+        >>> weights.shape == (5, trained.config.depth, trained.config.heads, 64, 64)
+        True
+        >>> bool(abs(weights.sum(axis=-1) - 1).max() < 1e-5)
+        True
+        """
+        return self._map(partial(inside.attention, self.model), images, workers)
+
+    def _map(self, function, images, workers):
+        """function(params, normalised images (b, H, W, C)) -> (b, ...), for all images, (B, ...).
+
+        A worker takes MICRO_BATCH images at once.
+        """
+        images = np.asarray(images)
         if images.dtype != np.uint8:
             if images.dtype.kind != "f":
                 raise ConfigError(
@@ -90,18 +139,29 @@ class Trained:
         if images.ndim != 4 or images.shape[1:] != side:
             raise ConfigError(f"the model takes images (B, {side[0]}, {side[1]}, {side[2]}); "
                               f"got {images.shape}")  # fmt: skip
-        if not len(images):
-            return np.empty((0, self.config.classes), np.float32)
-        cuts = cut(len(images), MICRO_BATCH)
+        if not len(images):  # as for one image, without that image
+            return self._map(function, np.zeros((1, *side), np.uint8), 1)[:0]
+        least = max(1, FEW_TOKENS // self.config.tokens)  # so that few images are work for all
+        cuts = cut(len(images), min(MICRO_BATCH, max(least, len(images) // 64)))
 
         def share(indices):
-            return [(i, self._outputs(images[slice(*cuts[i])])) for i in indices]
+            return [(i, self._apply(function, images[slice(*cuts[i])])) for i in indices]
 
         with Workers(workers, processes=False) as threads:  # a library does not fork its user
             return np.concatenate(in_order(threads.run_tasks(len(cuts), share)))
 
-    def _outputs(self, images):
-        return self.model.predict(self.params, normalise(images, self.mean, self.std))
+    def _apply(self, function, images):
+        return function(self.params, normalise(images, self.mean, self.std))
+
+    def read(self, *files: str | os.PathLike) -> np.ndarray:
+        """Image files -> (B, H, W, C) uint8, resized as the model was trained, for `predict`.
+
+        Raises DataError for a file that cannot be read, BackendError without Pillow.
+        """
+        c = self.config
+        with image_files.reading("image files", c.channels):
+            images = [image_files.read(f, c.image_size, c.channels, self.crop) for f in files]
+        return np.stack(images)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the model to one file that `load` opens: its weights and all the rest, but for

@@ -18,6 +18,7 @@ Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words", arXiv:2010.119
 
 from functools import cached_property
 
+from .arrays.doors import described, explained, is_array
 from .arrays.keys import at
 from .config import Config
 from .errors import ConfigError
@@ -93,10 +94,11 @@ class ViT:
 
     def forward(self, params, images, key=None):
         """images (B, H, W, C), floats -> logits (B, classes), cache. key: a `Key`, or None."""
-        self.check(images)
+        self.check(params, images)
         x, cache = images, {}
-        for name, part in self.parts.items():
-            x, cache[name] = part.forward(params.get(name, {}), x, at(key, name))
+        with explained(params, lambda: self.init(None)):
+            for name, part in self.parts.items():
+                x, cache[name] = part.forward(params.get(name, {}), x, at(key, name))
         return x, cache
 
     def backward(self, dlogits, cache):
@@ -108,18 +110,41 @@ class ViT:
 
     def predict(self, params, images):
         """images (B, H, W, C) -> logits (B, classes). Drops the cache of each part at once."""
-        self.check(images)
+        self.check(params, images)
         x = images
-        for name, part in self.parts.items():
-            x, _ = part.forward(params.get(name, {}), x)
+        with explained(params, lambda: self.init(None)):
+            for name, part in self.parts.items():
+                x, _ = part.forward(params.get(name, {}), x)
         return x
 
-    def check(self, images):
-        """Raise ConfigError unless `images` are floats of this model's size."""
+    def check(self, params, images):
+        """Raise ConfigError unless `images` are floats of this model's size, and at least one.
+
+        And unless `params` has this model's parts; the shapes of leaves are left to the layers.
+        """
         c = self.config
         want = (c.image_size, c.image_size, c.channels)
-        if images.shape[1:] != want or images.dtype.kind != "f":
+        if not is_array(images) or images.shape[1:] != want or images.dtype.kind != "f":
             raise ConfigError(
                 f"the model takes floating-point images (B, {', '.join(map(str, want))}); "
-                f"got {images.dtype} {tuple(images.shape)}"
+                f"got {described(images)}"
             )
+        if not images.shape[0]:
+            raise ConfigError("the model takes at least one image; got an empty batch")
+        if not isinstance(params, dict) or not self._learning <= params.keys() <= self._names:
+            given = params.keys() if isinstance(params, dict) else set()
+            wrong = sorted(self._learning - given) or sorted(given - self._names)
+            what = "lack" if self._learning - given else "have"
+            raise ConfigError(
+                f"these parameters are not of this model: they {what} {', '.join(wrong[:5])}"
+            )
+
+    @cached_property
+    def _names(self):
+        """The names of all parts."""
+        return self.parts.keys()
+
+    @cached_property
+    def _learning(self):
+        """The names of the parts that have parameters."""
+        return {name for name, params in self.init(None).items() if params}

@@ -3,7 +3,11 @@
 And `workers`, where one worker will do.
 """
 
+import os
 import signal
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # every core has its own tests; said before NumPy starts
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -1,6 +1,5 @@
 """Can CuPy compute on a GPU, and if not, what is missing and what to install?"""
 
-import ctypes
 import importlib.util
 import re
 import sys
@@ -75,11 +74,13 @@ def _reason(error):
 
 def driver_cuda():
     """The newest CUDA that the NVIDIA driver supports, (major, minor); None without a driver."""
-    version = ctypes.c_int(0)
     try:
+        import ctypes  # here, because a Python may be built without it
+
+        version = ctypes.c_int(0)
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         driver.cuDriverGetVersion(ctypes.byref(version))
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return None
     return divmod(version.value // 10, 100) if version.value else None  # 12040 is 12.4
 

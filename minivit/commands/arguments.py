@@ -38,6 +38,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         """As argparse does. An error about an unknown option suggests the nearest valid one."""
+        for word in args or ():  # argparse takes the value in --out=-- for an empty list
+            if word.startswith("--") and word.endswith("=--"):
+                self.error(f"{word.removesuffix('=--')}: a value is missing")
         namespace, extra = self.parse_known_args(args, namespace)
         if extra:
             self.error(self.unknown_argument(extra))
@@ -117,7 +120,7 @@ def add_model(parser):
         "model",
         metavar="MODEL",
         type=path,
-        help="a run's directory, a checkpoint, or a weights-only file",
+        help="a run's directory, a checkpoint, or a file that import or export made",
     )
 
 

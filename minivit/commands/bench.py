@@ -9,7 +9,7 @@ from ..bench.profile import profile_step
 from ..bench.sizes import SIZES
 from ..bench.timing import SECONDS
 from ..errors import ConfigError
-from ..parallel.workers import Workers
+from ..parallel.workers import MOST_WORKERS, Workers
 from .arguments import choice, whole
 
 
@@ -31,7 +31,7 @@ def add_arguments(parser):
     parser.add_argument("--runs", type=whole(), default=7, metavar="N", help="turns of each side")
     parser.add_argument(
         "--threads",
-        type=whole(),
+        type=whole(1, MOST_WORKERS),
         metavar="N",
         help="number of workers, one per core (default: the cores this process may use)",
     )

@@ -7,6 +7,7 @@ MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -15,6 +16,8 @@ from ..errors import ConfigError, MinivitError
 
 def run(main, argv=None):
     """Call main(argv) -> exit status. Errors become one line. argv: sys.argv[1:] if None."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as train.py sets it while modules load
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # print characters it cannot encode as \x..
             stream.reconfigure(errors="backslashreplace")
@@ -64,6 +67,8 @@ def _end(sentence, status):
     """Print one line on stderr -> status. Call it only while an exception is being handled."""
     if os.environ.get("MINIVIT_DEBUG") == "1":
         raise
+    if notes := getattr(sys.exception(), "__notes__", ()):  # such as: how to go on with the run
+        sentence = ". ".join([sentence.rstrip("."), *notes])
     with suppress(OSError):  # the terminal may be closed
         print(" ".join(sentence.splitlines()), file=sys.stderr, flush=True)
     return status

@@ -1,15 +1,17 @@
 """python -m minivit train, and train.py: train a model, or go on with a run."""
 
+import os
+from contextlib import ExitStack
+
 import numpy as np
 
 from .. import data
 from ..arrays import gpu
 from ..config import Config
-from ..errors import BackendError
+from ..errors import BackendError, ConfigError, RunError
 from ..objective import OBJECTIVES, deciding_metric
 from ..parallel import blas
 from ..parallel.workers import Workers
-from ..storage.lock import locked
 from ..text import counted
 from ..training.plan import Plan
 from ..training.recipe import Recipe
@@ -31,15 +33,22 @@ def main(args):
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
         print(f"{plan.directory.path} is complete: {epochs} of {epochs} epochs done")
-        result = plan.directory.result()
+        objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
+        if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
+            raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
-        return conclude(plan, saved.meta["dataset"]["name"], OBJECTIVES[saved.objective], values)
+        return conclude(plan, saved.meta["dataset"]["name"], objective, values)
     if plan.xp is np and args.device == "auto" and not plan.saved and (note := gpu.note()):
         print(note)
-    dataset = data.load(plan.dataset, plan.data_dir, image_size=plan.config.image_size)
-    plan = plan.for_data(dataset, options)
-    count = args.threads if plan.xp is np else 1
-    with locked(plan.directory.path), Workers(count) as workers:
+    compare_bits(plan, args.exact)
+    with ExitStack() as held:
+        if plan.directory:  # before the data is loaded, which may take long
+            held.enter_context(plan.directory.claimed())
+        dataset = data.load(plan.dataset, plan.data_dir, image_size=plan.config.image_size)
+        plan = plan.for_data(dataset, options)
+        if not plan.directory.claim:
+            held.enter_context(plan.directory.claimed())
+        workers = held.enter_context(Workers(args.threads if plan.xp is np else 1))
         run = Run(plan, dataset, workers)
         introduce(run, counted(workers.count, "CPU worker") if plan.xp is np else "GPU")
         values = run.train()
@@ -50,14 +59,42 @@ def require_tqdm():
     """Raise BackendError without tqdm: now, not when a download or a progress bar needs it."""
     try:
         import tqdm  # noqa: F401
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name not in (None, "tqdm"):
+            raise BackendError(f"tqdm, for progress bars, cannot be imported: {error}") from None
         raise BackendError("training needs tqdm for progress bars: pip install tqdm") from None
+    except Exception as error:  # it reads its settings from the environment when it is imported
+        names = " ".join(name for name in os.environ if name.startswith("TQDM_"))
+        advice = f"unset {names}" if names else "pip install -U tqdm"
+        raise BackendError(f"tqdm, for progress bars, fails ({error}): {advice}") from None
+
+
+def compare_bits(plan, exact):
+    """Say what computes a resumed run otherwise than before. Raises ConfigError if it is `exact`.
+
+    Then its bits will not be those of a run without a break.
+    """
+    if exact and not plan.saved:
+        raise ConfigError("--exact is for a run that goes on, with --resume")
+    if exact and not plan.saved.arithmetic:
+        raise ConfigError(
+            f"--exact: {plan.saved.path} does not say what computed it, as it is of an older "
+            "version; leave out --exact to go on all the same"
+        )
+    changed = plan.changed_arithmetic
+    if exact and changed:
+        raise ConfigError(
+            f"--exact: {changed}; undo that, or leave out --exact to go on with other bits"
+        )
+    if changed:
+        print(f"note: {changed}: the run ends with other bits than without a break")
 
 
 def introduce(run, device):
     """Say what is about to happen, and on which device."""
     dataset, plan, c = run.dataset, run.plan, run.plan.config
-    for note in (dataset.note, "" if device == "GPU" else blas.note(threads=False)):
+    blas_note = "" if device == "GPU" else blas.note(threads=False)
+    for note in (dataset.note, blas_note, *run.record.notes):
         if note:
             print(note)
     print(

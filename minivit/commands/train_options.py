@@ -5,6 +5,7 @@ None stands for an option that was not given: then the preset's value holds, or 
 
 from .. import data
 from ..config import Config
+from ..parallel.workers import MOST_WORKERS
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
@@ -84,7 +85,7 @@ def _add_places(group):
     )
     group.add_argument(
         "--threads",
-        type=whole(),
+        type=whole(1, MOST_WORKERS),
         metavar="N",
         help="number of workers, one per core (default: the cores this process may use)",
     )
@@ -92,13 +93,19 @@ def _add_places(group):
         "--out",
         type=path,
         metavar="DIR",
-        help="run directory (default: runs/DATASET-PRESET-1, -2, ...)",
+        help="run directory, new or empty (default: runs/DATASET-PRESET-1, -2, ...); with "
+        "--resume: go on there, and leave the old one as it is",
     )
     group.add_argument(
         "--resume",
         type=path,
         metavar="DIR|FILE",
         help="go on with a run, from its last.npz or the checkpoint given",
+    )
+    group.add_argument(
+        "--exact",
+        action="store_true",
+        help="with --resume: go on only where it ends with the same bits as without a break",
     )
 
 

@@ -1,6 +1,7 @@
 """Images to train on.
 
 sources/       where images come from: CIFAR, the built-in shapes, a directory of image files
+image_files.py from an image file to an array; for training and for prediction
 dataset.py     what every source returns
 augment/       random changes of the training images
 batches.py     which images make a batch, and preparing batches in advance
@@ -30,6 +31,7 @@ class Request(NamedTuple):
     say: Callable[[str], object]
     seed: int
     image_size: int
+    crop: float
 
 
 class Source(NamedTuple):
@@ -67,13 +69,15 @@ def load(
     say: Callable[[str], object] = print,
     seed: int = 0,
     image_size: int = 32,
+    crop: float = 1.0,
 ) -> Dataset:
     """The data set `name` as a Dataset.
 
     name        "cifar10" | "cifar100": from `data_dir`; downloaded to it if it is not there
                 "shapes": the built-in set, drawn from `seed`
                 "auto": CIFAR-10 if it is in `data_dir` or can be downloaded, else shapes
-                a directory: its images, `image_size` pixels square (see sources/folder.py)
+                a directory: its images, `image_size` pixels square (see sources/folder.py); with
+                `crop` below 1 a margin is cut off (see image_files.py)
     data_dir    a directory that contains a CIFAR folder or archive, or such a folder or archive
                 itself; by default the environment variable MINIVIT_DATA, or else "data"
     say         called with each line of text for the user
@@ -82,7 +86,7 @@ def load(
     ConfigError if `name` is neither a known name nor a directory, BackendError if a library that
     the source needs is not installed.
     """
-    request = Request(directory(data_dir), say, seed, image_size)
+    request = Request(directory(data_dir), say, seed, image_size, crop)
     if name in SOURCES:
         return SOURCES[name].load(request)
     return _load_folder(name, request)
@@ -108,4 +112,4 @@ def _load_folder(name, request):
         raise DataError(
             f"{path} contains {TITLES[dataset]}: use --dataset {dataset} --data-dir {path}."
         )
-    return _source("folder").load(path, request.image_size, request.seed)
+    return _source("folder").load(path, request.image_size, request.seed, request.crop)

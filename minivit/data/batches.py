@@ -55,7 +55,8 @@ def epoch(
 def prefetch(iterable: Iterable, depth: int = 2) -> Iterator:
     """Yield the items of `iterable`; a thread computes up to `depth` of them in advance.
 
-    An error in the thread is raised here. Closing this generator stops the thread.
+    An error in the thread is raised here. Closing this generator stops the thread. Where the system
+    has no thread left, each item is computed when it is asked for.
     """
     items, stopped, end = queue.Queue(depth), threading.Event(), object()
 
@@ -77,7 +78,11 @@ def prefetch(iterable: Iterable, depth: int = 2) -> Iterator:
             put((end, error))
 
     thread = threading.Thread(target=produce, daemon=True, name="batches")
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        yield from iterable
+        return
     try:
         while True:
             item, error = items.get()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays.backend import array_module
+from ..arrays.doors import described, is_array
 from ..errors import ConfigError, DataError
 
 
@@ -24,7 +25,8 @@ class CrossEntropy:
     gradient is also right for targets that do not add up to 1.
 
     The maximum of the logits is subtracted first; it cancels, exp cannot overflow, and the log of a
-    p that was rounded to 0 is never taken. Label smoothing moves a little of the target to all
+    p that was rounded to 0 is never taken. A class with q = 0 adds nothing, even if its logit is so
+    far below the maximum that logp is -inf. Label smoothing moves a little of the target to all
     classes, so that the logits need not grow without bound. Equal logits give a loss of ln C, about
     what a first step prints.
 
@@ -42,10 +44,14 @@ class CrossEntropy:
     def forward(self, logits, targets):
         """logits (B, C), targets integers (B,) or probabilities (B, C) -> loss (0-d), cache.
 
-        Raises ConfigError for targets of another shape or type, DataError for a label outside
-        0..C-1. Labels on a GPU are not checked, because reading them would wait for the GPU; data
-        sets are checked when they are loaded.
+        Raises ConfigError for logits or targets of another shape or type, DataError for a label
+        outside 0..C-1. Labels on a GPU are not checked, because reading them would wait for the
+        GPU; data sets are checked when they are loaded.
         """
+        if not is_array(logits) or logits.ndim != 2 or not logits.size or logits.dtype.kind != "f":
+            raise ConfigError(
+                f"logits must be floats (B, C) of at least one image; got {described(logits)}"
+            )
         xp, classes = array_module(logits), logits.shape[1]
         target = self.soft_targets(targets, logits)
         q = (1 - self.smoothing) * target + self.smoothing / classes
@@ -54,6 +60,7 @@ class CrossEntropy:
         total = exp_shifted.sum(axis=1, keepdims=True)
         logp = shifted - xp.log(total)
         p = exp_shifted / total
+        logp = xp.where(q > 0, logp, xp.zeros_like(logp))  # 0 * log 0 is 0, not NaN
         return -(q * logp).sum() / logits.shape[0], (p, q)
 
     def backward(self, dloss, cache):
@@ -70,6 +77,11 @@ class CrossEntropy:
     def soft_targets(self, targets, logits):
         """The targets as probabilities (B, C), in the dtype of the logits."""
         batch, classes = logits.shape
+        if not is_array(targets):
+            raise ConfigError(
+                f"targets must be an array of integers ({batch},) or probabilities ({batch}, "
+                f"{classes}); got {described(targets)}"
+            )
         if targets.shape == (batch, classes) and targets.dtype.kind == "f":
             return targets.astype(logits.dtype)
         if targets.shape != (batch,) or targets.dtype.kind not in "iu":

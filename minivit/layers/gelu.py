@@ -64,7 +64,7 @@ class Gelu:
 def gate(x, u, s):
     """Compute u and s = (1 + tanh(u)) / 2 in the memory of the arrays `u` and `s` -> u, s.
 
-    Without need of u, `u` and `s` may be one array.
+    `u` and `s` may be one array if the caller needs only s.
     """
     xp = array_module(x)
     factor = xp.multiply(x, x, out=u)
@@ -83,14 +83,14 @@ def output_and_slope(x):
     y, slope = (xp.empty(x.shape, dtype=x.dtype) for _ in range(2))
     for x_piece, y_piece, slope_piece in pieces(x, y, slope):
         u = xp.empty(x_piece.shape, dtype=x.dtype)
-        u, s = gate(x_piece, u, y_piece)  # s is in the memory of y, which is written last
-        # beyond 20, s * (1 - s) is 0 to the last bit; with an infinite u the slope would be NaN
-        xp.clip(u, -20.0, 20.0, out=u)
+        # beyond 100, s * (1 - s) is 0 to the last bit; an infinite x * u' would make that NaN
+        near = xp.clip(x_piece, -100.0, 100.0, out=slope_piece)
+        u, s = gate(near, u, y_piece)  # s is in the memory of y, which is written last
         two_x_slope_u = xp.multiply(u, 6.0, out=u)
-        two_x_slope_u -= xp.multiply(x_piece, 4 * ROOT, out=slope_piece)
+        two_x_slope_u -= xp.multiply(near, 4 * ROOT, out=near)  # 2 x u'
         x_slope_s = xp.subtract(1.0, s, out=slope_piece)
         x_slope_s *= s
-        x_slope_s *= two_x_slope_u
+        x_slope_s *= two_x_slope_u  # x s'
         xp.add(s, x_slope_s, out=slope_piece)
         xp.multiply(x_piece, s, out=y_piece)
     return y, slope

@@ -53,12 +53,12 @@ class LayerNorm:
     def backward(self, dy, cache):
         """dy (..., D) -> dx (..., D), grads."""
         xhat, rstd, gamma = cache
-        products = dy * xhat
-        dgamma = token_sum(products)
+        dgamma = token_sum(dy * xhat)
         dbeta = token_sum(dy)
-        stretch = feature_mean(products, gamma)  # mean(dxhat * xhat)
-        dx = dy * gamma  # dxhat, until the last line
-        dx -= feature_mean(dy, gamma)  # mean(dxhat)
-        dx -= array_module(dy).multiply(xhat, stretch, out=products)
+        dxhat = dy * gamma
+        mean_dxhat = feature_mean(dxhat)  # (..., 1)
+        mean_dxhat_xhat = feature_mean(dxhat * xhat)  # (..., 1)
+        dx = dxhat - mean_dxhat
+        dx -= xhat * mean_dxhat_xhat
         dx *= rstd
         return dx, {"gamma": dgamma, "beta": dbeta}

@@ -6,7 +6,6 @@ next step: a small model spends half of its time on that. With these settings th
 the blocks and uses the same pages again.
 """
 
-import ctypes
 import sys
 
 # From glibc's malloc.h: names of settings for mallopt(3).
@@ -23,8 +22,10 @@ def keep_freed_memory():
     if not sys.platform.startswith("linux"):
         return False
     try:
+        import ctypes  # here, because a Python may be built without it
+
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return False
     settings = ((MMAP_THRESHOLD, 1 << 30), (TRIM_THRESHOLD, 2**31 - 1), (ARENA_MAX, 1))
     return all([mallopt(name, value) for name, value in settings])

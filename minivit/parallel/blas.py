@@ -1,5 +1,6 @@
 """NumPy's matrix library (BLAS): which one it is, and whether a setting slows it down."""
 
+import itertools
 import os
 
 import numpy as np
@@ -90,6 +91,21 @@ def library():
     entries = [entry for entry in threadpoolctl.threadpool_info() if entry["user_api"] == "blas"]
     entries.sort(key=lambda entry: "numpy" not in entry["filepath"])  # SciPy has a BLAS of its own
     return entries[0] if entries else None
+
+
+def threads():
+    """How many threads of the library compute one product, here among workers.
+
+    1, except without threadpoolctl: then what the environment says, or all cores.
+    """
+    try:
+        import threadpoolctl  # noqa: F401
+
+        return 1
+    except ImportError:
+        names = dict.fromkeys(itertools.chain(*THREAD_VARIABLES.values()))
+        texts = (os.environ.get(name, "").strip() for name in names)
+        return next((int(text) for text in texts if text.isdecimal()), available_cores())
 
 
 def built_with():

@@ -12,6 +12,7 @@ import weakref
 import numpy as np
 
 from ..errors import WorkerError
+from ..text import binary
 
 
 class Process:
@@ -72,4 +73,14 @@ class Lock:
 
 def shared_zeros(size, dtype):
     """An array of `size` zeros in memory that this process shares with those it forks later."""
-    return np.ndarray(size, dtype, mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize)))
+    return np.ndarray(size, dtype, shared_memory(size * np.dtype(dtype).itemsize))
+
+
+def shared_memory(size):
+    """`size` bytes, at least 1, in such memory. Raises MemoryError if the system has none."""
+    try:
+        return mmap.mmap(-1, max(1, size))
+    except OSError as error:
+        raise MemoryError(
+            f"cannot share {binary(size)} with worker processes ({error.strerror})"
+        ) from None

@@ -18,7 +18,6 @@ to the next call. If the parent is killed, the worker processes notice it and en
 """
 
 import gc
-import mmap
 import os
 import pickle
 import signal
@@ -28,7 +27,7 @@ import numpy as np
 
 from ..errors import WorkerError
 from . import arguments
-from .fork import Lock, Process, shared_zeros
+from .fork import Lock, Process, shared_memory, shared_zeros
 from .ordered_sum import Counter
 from .outcome import from_bytes, outcome_of, to_bytes
 
@@ -83,7 +82,7 @@ class WorkerProcesses:
         Raises WorkerError if the system refuses.
         """
         self.stop()
-        self.parent, self.buffer = os.getpid(), mmap.mmap(-1, self.buffer_bytes)
+        self.parent, self.buffer = os.getpid(), shared_memory(self.buffer_bytes)
         # the processes inherit the mask and keep it
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
         try:

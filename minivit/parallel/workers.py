@@ -27,6 +27,8 @@ from .allocator import keep_freed_memory
 from .ordered_sum import ABORTED, thread_counter
 from .outcome import outcome_of, results_of
 
+MOST_WORKERS = 1024  # few machines have more cores; a mistyped 100000 starts no processes
+
 
 def available_cores() -> int:
     """The number of cores this process may use."""
@@ -50,7 +52,9 @@ class Workers:
     """
 
     def __init__(self, count: int | None = None, processes: bool | None = None):
-        self.count = count or available_cores()
+        self.count = min(available_cores(), MOST_WORKERS) if count is None else count
+        if not 1 <= self.count <= MOST_WORKERS:
+            raise WorkerError(f"workers must be 1 to {MOST_WORKERS}; got {count!r}")
         try:
             import threadpoolctl
         except ImportError:
@@ -61,9 +65,11 @@ class Workers:
         self.processes, self._threads = None, None
         self._ready = False  # inside the `with`, and not in a call
         if self.count > 1 and (sys.platform == "linux" if processes is None else processes):
-            from .processes import WorkerProcesses  # here, because Windows has no fork
+            # here, because Windows has no fork, and some Pythons lack what this needs (fcntl)
+            with contextlib.suppress(ImportError):
+                from .processes import WorkerProcesses
 
-            self.processes = WorkerProcesses(self.count - 1, self._run_share)
+                self.processes = WorkerProcesses(self.count - 1, self._run_share)
         counter = self.processes.counter if self.processes else thread_counter
         self.next_task, self.next_to_add = counter(), counter()
 
@@ -124,15 +130,23 @@ class Workers:
     def _call_threads(self, *share):
         """Run every worker's share, with threads -> Outcomes."""
         self.next_task.value = self.next_to_add.value = 0
-        others = [
-            self._threads.submit(outcome_of, self._run_share, *share) for _ in range(self.count - 1)
-        ]
+        others = []
         try:
+            for _ in range(self.count - 1):
+                others.append(self._start_thread(share))
             return [outcome_of(self._run_share, *share), *(other.result() for other in others)]
         except BaseException:  # Ctrl-C: return only when no worker is at work any more
             self.next_task.value = self.next_to_add.value = ABORTED
             wait(others)
             raise
+
+    def _start_thread(self, share):
+        try:
+            return self._threads.submit(outcome_of, self._run_share, *share)
+        except RuntimeError as error:  # the system has no thread left for this user
+            raise WorkerError(
+                f"cannot start a worker thread ({error}); --threads 1 needs none"
+            ) from None
 
     def _run_share(self, count, method, args):
         """One worker's share of a call. NumPy's warnings are off: the trainer checks for NaN."""

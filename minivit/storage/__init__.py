@@ -2,8 +2,11 @@
 
 npz.py          named arrays in one file; reading trusts nothing in it
 checkpoint.py   everything a run has to remember, in one npz file
+meta.py         a typed description of a checkpoint's plain values, and what differs from it
 compare.py      a checkpoint's content against what is expected, in words
+text_file.py    small text files, of any content
 atomic.py       a file is written under another name, then renamed
 directory.py    a run's directory: checkpoints, metrics.jsonl, config.json, curves.png
+metrics.py      the lines of metrics.jsonl
 lock.py         only one process at a time trains in a directory
 """

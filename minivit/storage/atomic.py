@@ -47,9 +47,7 @@ def replacing(path, error_class=CheckpointError):
             f"{advice}."
         ) from error
     finally:
-        # After the rename there is nothing to remove. But if temporary and `path` are two names of
-        # the same file (`link_or_copy`), `os.replace` does nothing, and the temporary name is left.
-        with suppress(OSError):
+        with suppress(OSError):  # after the rename there is nothing to remove
             temporary.unlink()
 
 
@@ -61,12 +59,9 @@ def remove_temporary_files(directory, name=None):
             stale.unlink()
 
 
-def link_or_copy(source, target):
-    """Make `target` a second name (hard link) of the file `source`, or else a copy of it."""
-    try:
-        os.link(source, target)
-    except OSError:
-        with open(source, "rb") as old, open(target, "xb") as new:
-            shutil.copyfileobj(old, new, 1 << 20)
-            new.flush()
-            os.fsync(new.fileno())
+def copy(source, target):
+    """Copy the file `source` to the new file `target`, and wait until it is on disk."""
+    with open(source, "rb") as old, open(target, "xb") as new:
+        shutil.copyfileobj(old, new, 1 << 20)
+        new.flush()
+        os.fsync(new.fileno())

@@ -27,7 +27,7 @@ from ..version import VERSION
 from . import atomic, npz
 from .compare import mismatches
 
-__all__ = ["copy", "load", "read_meta", "save"]
+__all__ = ["copy", "inspect", "load", "read_meta", "save"]
 
 FORMAT, FORMAT_VERSION = "minivit checkpoint", 1
 META = "__meta__"  # the member that holds the plain values
@@ -107,31 +107,36 @@ def read_meta(path: str | os.PathLike) -> dict:
 
     The hash is not checked, because it is over the arrays too. Raises CheckpointError.
     """
+    return inspect(path)[0]
+
+
+def inspect(path: str | os.PathLike) -> tuple[dict, dict[str, npz.Header]]:
+    """The plain values, and {name: (shape, dtype)} of the arrays, which are not read.
+
+    As with `read_meta`, the hash is not checked. Raises CheckpointError.
+    """
     with npz.reading(path) as reader:
         meta = _read_meta(reader)
+        headers = {name: header for name, header in reader.headers.items() if name != META}
     meta.pop("sha256", None)
-    return meta
+    return meta, headers
 
 
 def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """Make `target` the same checkpoint as `source`, atomically.
+    """Make `target` a copy of the checkpoint `source`, atomically.
 
-    If the file system has hard links, `target` becomes a second name of the same bytes, else a
-    copy. Either way the next save to `source` does not change `target`, as `save` never writes into
-    an existing file. Raises CheckpointError, and leaves `target` as it was.
+    Not a hard link: what damages one of the files leaves the other. Raises CheckpointError, and
+    leaves `target` as it was.
     """
     source = os.path.realpath(source)
     if not os.path.isfile(source):
         raise CheckpointError(f"cannot copy {source} to {target}: there is no such checkpoint.")
     with atomic.replacing(target) as temporary:
-        atomic.link_or_copy(source, temporary)
+        atomic.copy(source, temporary)
 
 
 def _portable(path, name, array):
-    """The array little-endian and C-contiguous; without a copy if it already is.
-
-    Raises CheckpointError if it cannot be stored.
-    """
+    """The array little-endian and C-contiguous, copied if need be; or CheckpointError."""
     if not isinstance(name, str) or not npz.NAME.fullmatch(name) or name == META:
         raise CheckpointError(f"cannot write {path}: {name!r} cannot be the name of an array.")
     if not isinstance(array, np.ndarray):
@@ -140,10 +145,8 @@ def _portable(path, name, array):
     if not npz.storable(dtype):
         raise CheckpointError(f"cannot write {path}: {name} has dtype {array.dtype}.")
     if not _finite(array):
-        raise CheckpointError(
-            f"{name} holds values that are not finite; {path} is not written, so what was "
-            "saved there before is kept."
-        )
+        said = f"{name} holds values that are not finite; {path} is not written, so what was saved "
+        raise CheckpointError(said + "there before is kept.")
     return np.asarray(array, dtype, order="C")
 
 

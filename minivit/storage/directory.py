@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Self
 
-from ..errors import ConfigError, RunError
-from ..text import shell
-from . import atomic
+from ..errors import ConfigError, MinivitError, RunError
+from ..text import counted, option
+from . import atomic, metrics
+from .lock import locked
 
 
 class RunDirectory:
@@ -17,15 +18,16 @@ class RunDirectory:
 
         last, best   checkpoints: of the last epoch, and of the best one
         config       config.json: what the run is
-        metrics      metrics.jsonl: one JSON object a line, a row for every epoch, then the result
+        metrics      metrics.jsonl: a row for every epoch, then the result (see `metrics.py`)
         curves       curves.png
 
-    A row is an object with the integers "epoch" and "step"; what else it holds is the run's own
-    business. The result is the object with the measurements on the test set ("test_loss", ...).
+    fresh: whether it is for a new run, so that it must be empty; made: whether it was made for it.
+    claim: the `Claim` on the directory, inside of `claimed()`; else None. While there is one, every
+    method that writes raises RunError if the directory has been removed or replaced.
     """
 
-    def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike, fresh: bool = False, made: bool = False):
+        self.path, self.fresh, self.made, self.claim = Path(path), fresh, made, None
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"
         self.config, self.metrics = self.path / "config.json", self.path / "metrics.jsonl"
         self.curves = self.path / "curves.png"
@@ -33,23 +35,19 @@ class RunDirectory:
     @property
     def how_to_resume(self) -> str:
         """The words that say how to go on with the run."""
-        return f"continue with: python train.py --resume {shell(self.path)}"
+        if self.lost:
+            return f"it cannot be continued, because {self.path} was removed or replaced"
+        return f"continue with: python train.py {option('--resume', self.path)}"
 
     @classmethod
     def new(cls, path: str | os.PathLike) -> Self:
         """The directory `path`, for a new run; it is not made yet.
 
-        Raises ConfigError if `path` is a file or already holds a run.
+        Raises ConfigError if `path` is a file, or holds a run or other files. Hidden files do not
+        count: a run has none.
         """
-        run = cls(path)
-        if run.path.exists() and not run.path.is_dir():
-            raise ConfigError(f"--out {path} is a file; name a new directory")
-        taken = [f.name for f in (run.config, run.metrics, run.last, run.best) if f.exists()]
-        if taken:
-            raise ConfigError(
-                f"--out {path} already holds a run ({taken[0]}); name another directory, or "
-                f"continue it with --resume {shell(path)}"
-            )
+        run = cls(path, fresh=True)
+        run.refuse_taken()
         return run
 
     @classmethod
@@ -66,66 +64,107 @@ class RunDirectory:
                 path = Path(root) / f"{name}-{number}"
                 with contextlib.suppress(FileExistsError):
                     path.mkdir()
-                    return cls(path)
+                    return cls(path, fresh=True, made=True)
         except OSError as error:
             raise RunError(
                 f"cannot make {path}: {error.strerror}; name another place with --out."
             ) from error
 
+    def refuse_taken(self) -> None:
+        """Raise ConfigError unless the directory can be that of a new run: empty, or not there."""
+        out = f"--out {self.path}"
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"{out} is a file; name a new directory")
+        own = (self.config, self.metrics, self.last, self.best)
+        if taken := [file.name for file in own if file.exists()]:
+            raise ConfigError(
+                f"{out} already holds a run ({taken[0]}); name another directory, or "
+                f"continue it with {option('--resume', self.path)}"
+            )
+        try:
+            others = [name for name in sorted(os.listdir(self.path)) if not name.startswith(".")]
+        except OSError:  # it is not there, or cannot be read: `claimed` says so
+            return
+        if others:
+            more = f" and {counted(len(others) - 1, 'other')}" if len(others) > 1 else ""
+            raise ConfigError(
+                f"{out} holds files that are no run ({others[0]}{more}); name a new directory, "
+                f"such as {option('--out', self.path / 'run')}"
+            )
+
+    @contextlib.contextmanager
+    def claimed(self):
+        """Keep the directory for this run alone while inside the `with`; see `lock.locked`.
+
+        Enter it before anything slow: what was looked at before is looked at again, as another run
+        may have come first. Raises RunError, and ConfigError if the directory of a new run is
+        taken.
+        """
+        with locked(self.path, self.made) as claim:
+            if self.fresh:
+                self.refuse_taken()
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise RunError(f"cannot write to {self.path}: Permission denied.")
+            self.claim = claim
+            try:
+                yield self
+            finally:
+                self.claim = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was claimed, and is gone or another's since."""
+        return self.claim is not None and not self.claim.holds()
+
+    @contextlib.contextmanager
+    def writing(self):
+        """Around all that writes here: raise RunError if the directory is no longer this run's."""
+        try:
+            self._check()
+            yield
+        except MinivitError:
+            self._check()  # a better reason than "no such file"
+            raise
+
+    def _check(self):
+        if self.lost:
+            raise RunError(
+                f"{self.path} was removed or replaced while the run wrote to it, and nothing more "
+                "is written; start the run again."
+            )
+
     def tidy(self) -> None:
         """Remove the temporary files that a killed run left."""
-        atomic.remove_temporary_files(self.path)
+        with self.writing():
+            atomic.remove_temporary_files(self.path)
 
     def write_config(self, values: dict) -> None:
         """Write config.json atomically. Raises RunError if it cannot be written."""
-        with atomic.replacing(self.config, RunError) as temporary:
+        with self.writing(), atomic.replacing(self.config, RunError) as temporary:
             Path(temporary).write_text(json.dumps(values, indent=2) + "\n")
 
-    def append(self, row: dict) -> None:
+    def append(self, entry: dict) -> None:
         """Add one object to metrics.jsonl. Raises RunError if it cannot be written."""
-        try:
-            with open(self.metrics, "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise RunError(
-                f"cannot write {self.metrics}: {error.strerror or error}; mend that, and "
-                f"continue with --resume {shell(self.path)}"
-            ) from error
+        line = metrics.as_line(entry)
+        with self.writing():
+            try:
+                with open(self.metrics, "a", encoding="utf-8") as file:
+                    file.write(line)
+            except OSError as error:
+                raise RunError(
+                    f"cannot write {self.metrics}: {error.strerror or error}; mend that, and "
+                    f"continue with {option('--resume', self.path)}"
+                ) from error
 
     def rows(self) -> list[dict]:
         """The rows of metrics.jsonl, one for each epoch."""
-        names = ("epoch", "step")
-        return [row for row in self._objects() if all(type(row.get(n)) is int for n in names)]
+        return metrics.rows(metrics.objects(self.metrics))
 
     def result(self) -> dict | None:
-        """The result in metrics.jsonl: the last object that is no row and has a "test_..." key.
+        """The result in metrics.jsonl; None if the run has not been tested yet."""
+        return metrics.result(metrics.objects(self.metrics))
 
-        None if the run has not been tested yet.
-        """
-        results = [
-            entry
-            for entry in self._objects()
-            if "epoch" not in entry and any(name.startswith("test_") for name in entry)
-        ]
-        return results[-1] if results else None
-
-    def keep_rows(self, epochs: int) -> None:
-        """Write metrics.jsonl anew with only the rows of the first `epochs` epochs.
-
-        Raises RunError if it cannot be written.
-        """
-        rows = [row for row in self.rows() if row["epoch"] <= epochs]
-        with atomic.replacing(self.metrics, RunError) as temporary:
-            Path(temporary).write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-    def _objects(self):
-        """All JSON objects in metrics.jsonl, without lines that are incomplete or something else.
-
-        The last line is incomplete if the process was killed while it wrote.
-        """
-        values = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    values.append(json.loads(line))
-        return [value for value in values if isinstance(value, dict)]
+    def write_rows(self, rows: list[dict]) -> None:
+        """Write metrics.jsonl anew with only these. Raises RunError if it cannot be written."""
+        with self.writing(), atomic.replacing(self.metrics, RunError) as temporary:
+            Path(temporary).write_text("".join(map(metrics.as_line, rows)))

@@ -12,6 +12,7 @@ No pickle is ever opened. Sources: the zip format, APPNOTE.TXT 6.3; the npy form
 Enhancement Proposal 1.
 """
 
+import io
 import math
 import os
 import re
@@ -23,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from .. import limits
 from ..errors import CheckpointError
 
 MAX_MEMBERS = 10_000
@@ -30,6 +32,7 @@ MAX_MEMBERS = 10_000
 # them. So a compressed checkpoint unpacks to less than 8 times its size, a zip bomb to 1000 times.
 MAX_RATIO, FREE_BYTES = 16, 1 << 20
 CHUNK_BYTES = 1 << 20
+MAX_READ = 1 << 21  # bytes at once: the table of contents of MAX_MEMBERS needs half of that
 NAME = re.compile(r"[\w./-]+")  # of an array, such as "model/block3.attn.qkv.w"
 
 
@@ -70,7 +73,7 @@ def reading(path):
     """Yield a `Reader` of `path`. Every error inside the `with` becomes a CheckpointError."""
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)  # `open` would wait on a named pipe
-        file = open(path, "rb") if regular else None
+        file = _Bounded(open(path, "rb", buffering=0)) if regular else None
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}.") from None
     except (OSError, ValueError) as error:
@@ -92,6 +95,22 @@ def reading(path):
             raise CheckpointError(
                 f"{path} is damaged ({type(error).__name__}); copy it again or use another."
             ) from error
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which nobody can read more than MAX_READ bytes at once.
+
+    zipfile reads the table of contents whole, and its length is a number in the file.
+    """
+
+    def read(self, size=-1):
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        size = left if size < 0 else min(size, left)
+        if size > MAX_READ:
+            raise CheckpointError(
+                f"{self.raw.name} is not a minivit checkpoint: its table of contents is too long."
+            )
+        return super().read(max(size, 0))
 
 
 class Reader:
@@ -143,7 +162,7 @@ class Reader:
         if min((member.header_offset for member in members.values()), default=0) != 0:
             raise self.refuse("is damaged: there is something before its first array.")
         total = sum(member.file_size for member in members.values())
-        if total > MAX_RATIO * size + FREE_BYTES:
+        if total > min(MAX_RATIO * size + FREE_BYTES, max(limits.MEMORY // 2, size)):
             raise self.refuse(f"has {size} bytes but would unpack to {total}; not read.")
         return members
 

@@ -1,19 +1,50 @@
 """curves.png: the objective's metrics over the epochs of a run."""
 
+import io
 import warnings
+from pathlib import Path
 
+from ..errors import RunError
 from ..objective import deciding_metric
+from ..storage import atomic
 
 
 def draw(rows, path, title, objective):
-    """Draw the epochs' rows of metrics.jsonl to the file `path` -> "" or why it was not drawn."""
+    """Draw the epochs' rows of metrics.jsonl to the file `path` -> "" or why it was not drawn.
+
+    Whatever goes wrong with matplotlib or its settings, the run's result does not depend on it.
+    """
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        return "no curves drawn: matplotlib is not installed (pip install matplotlib)"
+        import matplotlib  # noqa: F401
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in (None, "matplotlib"):
+            return "no curves drawn: matplotlib is not installed (pip install matplotlib)"
+        return _not_drawn(error)
     if not rows:
         return "no curves drawn: metrics.jsonl holds no epochs"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = _png(rows, title, objective)
+        with atomic.replacing(path, RunError) as temporary:
+            Path(temporary).write_bytes(image)
+    except Exception as error:
+        return _not_drawn(error)
+    return ""
+
+
+def _not_drawn(error):
+    """Why nothing was drawn, in one line of at most 200 characters."""
+    words = " ".join(str(error).split())
+    kind = "" if isinstance(error, RunError) else f"matplotlib failed, {type(error).__name__}: "
+    return f"no curves drawn: {kind}{words if len(words) <= 200 else words[:197] + '...'}"
+
+
+def _png(rows, title, objective):
+    """The curves as the bytes of a PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     metrics = objective.metrics
     figure = Figure(figsize=(4.5 * len(metrics), 3.6), layout="constrained")
     FigureCanvasAgg(figure)  # no window system is touched
@@ -23,13 +54,9 @@ def draw(rows, path, title, objective):
     # A name may hold what cannot be drawn: no text at all, letters no font here has, formulas.
     text = title.encode("utf-8", "replace").decode("utf-8")
     figure.suptitle(text, parse_math=False)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            figure.savefig(path, dpi=120)
-    except OSError as error:
-        return f"no curves drawn: cannot write {path} ({error.strerror or error})"
-    return ""
+    image = io.BytesIO()
+    figure.savefig(image, dpi=120, format="png")
+    return image.getvalue()
 
 
 def draw_metric(panel, rows, metric, mark_best):

@@ -1,7 +1,6 @@
-"""A Vision Transformer on smaller images, by the parameters it has for its full ones.
+"""The early steps of a run: the same parameters, but fewer tokens, so that a step costs less.
 
-A step on fewer patches costs less, so a run may begin on small images, or on some of the patches,
-and end on all.
+Tokens are saved by leaving out some of the patches, or by making the images smaller.
 
 Sources: Howard 2018, "Training Imagenet in 3 hours for 25 minutes" (small images first);
 Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 (positions interpolated to another size).
@@ -17,16 +16,16 @@ from ..vit import ViT
 
 
 class SmallerViT:
-    """The model of `config` at image_size `size`: full images and parameters in, logits out.
+    """The model of `config` on images shrunk to `size` pixels; its parameters are the full model's.
 
         small   = A x A^T           every channel of every image: (H, H) -> (S, S)
-        few     = R pos             R = A_grid kron A_grid, the class token's row left as it is
+        few     = R pos             R = A_grid kron A_grid; a class token keeps its own row
         logits  = vit(small, params with few for pos)
 
         dpos    = R^T dfew          dx = A^T dsmall A
 
-    A is `resampling`. Everything else of the parameters serves any size.
-    Raises ConfigError unless `size` is a multiple of patch_size and no more than image_size.
+    A is `resampling`; pos are the position embeddings, the only parameters that depend on the size.
+    Raises ConfigError unless `size` is a multiple of patch_size and at most image_size.
     """
 
     def __init__(self, config, size):
@@ -39,33 +38,31 @@ class SmallerViT:
         self.config = self.model.config
         self.pixels = resampling(config.image_size, size)  # A
         grid = resampling(config.image_size // config.patch_size, size // config.patch_size)
-        spare = self.config.tokens - self.config.patches  # the class token stands nowhere
-        self.places = np.eye(self.config.tokens, config.tokens)  # R
-        self.places[spare:, spare:] = np.kron(grid, grid)
+        prefix = self.config.tokens - self.config.patches  # 1 with a class token, else 0
+        self.positions = np.eye(self.config.tokens, config.tokens)  # R
+        self.positions[prefix:, prefix:] = np.kron(grid, grid)
 
     def forward(self, params, images, key=None):
         """images (B, H, H, C), floats -> logits (B, classes), cache."""
-        places = like(self.places, images)
-        position = {"pos": places @ params["position"]["pos"]}
+        positions = like(self.positions, images)
+        position = {"pos": positions @ params["position"]["pos"]}
         small = resized(images, like(self.pixels, images))
         logits, cache = self.model.forward({**params, "position": position}, small, key)
-        return logits, (places, cache)
+        return logits, (positions, cache)
 
     def backward(self, dlogits, cache):
         """dlogits (B, classes) -> dimages (B, H, H, C), grads, both of the full size."""
-        places, cache = cache
+        positions, cache = cache
         dsmall, grads = self.model.backward(dlogits, cache)
-        position = {"pos": places.T @ grads["position"]["pos"]}
+        position = {"pos": positions.T @ grads["position"]["pos"]}
         return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
 
 
 def early_model(model, drop=0.0, size=0):
-    """The model that takes a ViT's place early in a run, with the same parameters.
+    """The model that is trained in the early steps, with the parameters of `model`, a ViT.
 
-    The ViT itself if both are 0.
-
-    drop: the share of patches left out, whatever the model's own patch_dropout; size: the pixels a
-    side of smaller images, 0 for full ones.
+    drop: the share of patches left out, instead of the model's own patch_dropout; size: the side of
+    the smaller images in pixels, 0 for full ones. If both are 0 it is `model` itself.
     """
     config = replace(model.config, patch_dropout=drop) if drop else model.config
     if size:
@@ -74,10 +71,10 @@ def early_model(model, drop=0.0, size=0):
 
 
 def resampling(old, new):
-    """A (new, old), so that A x is `new` samples of x (old,): linear between neighbours.
+    """The matrix A (new, old) that resamples x (old,) to A x (new,), linearly between neighbours.
 
-    A smaller x is a mean under a triangle as wide as two new samples, so that no pixel is
-    skipped: Pillow's BILINEAR. Rows sum to 1.
+    When x becomes smaller, a new sample is the mean under a triangle as wide as two new samples, so
+    no pixel is skipped; this is Pillow's BILINEAR. Each row sums to 1.
     """
     step = old / new
     centres = (np.arange(new)[:, None] + 0.5) * step - 0.5  # in samples of x
@@ -94,5 +91,5 @@ def resized(images, a):
 
 
 def like(matrix, x):
-    """The host's `matrix` where x is, in its dtype."""
+    """`matrix`, a host array, on the device of x and in its dtype."""
     return to_device(matrix.astype(x.dtype), array_module(x))

@@ -14,8 +14,13 @@ CACHE = 1 << 21
 TOKENS = 512
 
 
-def micro_batches(config, batch):
-    """Cut `batch` images for a model of `config` on a CPU -> [(start, stop), ...]."""
+def micro_batches(config, batch, size=0):
+    """Cut `batch` images for a model of `config` on a CPU -> [(start, stop), ...].
+
+    size: about how many images a micro-batch has; 0 for as many as suit the model.
+    """
+    if size:
+        return cut(batch, size)
     prefix = config.tokens - config.patches  # the class token is never dropped
     tokens = PatchDropout(config.patch_dropout, prefix).count(config.tokens)
     widest = max(config.mlp_dim, 3 * config.dim, config.heads * tokens)

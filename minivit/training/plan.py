@@ -1,5 +1,6 @@
 """Plan: all that is decided before a run, fresh or resumed, in one immutable value."""
 
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +13,15 @@ from ..arrays.backend import select, special
 from ..config import Config
 from ..data import Dataset
 from ..errors import ConfigError, DataError
+from ..storage.checkpoint import MAX_META_BYTES
 from ..storage.directory import RunDirectory
+from .arithmetic import arithmetic, changes
 from .early_steps import SmallerViT
 from .presets import PRESETS
 from .recipe import Recipe
-from .saved_run import SavedRun, refuse_another_run
+from .saved_run import SavedRun
+
+MOST_NAMES = MAX_META_BYTES - (1 << 16)  # bytes of the classes' names; the rest is for all else
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Plan:
         """A new run. options: {name: value} of those that were given: fields of Config, Recipe and
         Plan, "device" and "out".
 
-        Raises ConfigError for values that do not go together and for an "out" that holds a run,
+        Raises ConfigError for values that do not go together and for an "out" that is not empty,
         BackendError for a device or a library that is missing.
         """
         xp = select(options.get("device", "auto"))
@@ -67,9 +72,10 @@ class Plan:
         """The rest of the run that the checkpoint or directory `path` holds.
 
         It goes on as it was begun: of the options only "device", "dataset" and "data_dir" (where
-        the same images are now) may differ. Raises ConfigError for others, and where a result or
-        another run would be overwritten; CheckpointError, DataError and BackendError for a
-        checkpoint, images or a device that are not there.
+        the same images are now) may differ. "out" is a new directory to go on in: the one it was
+        begun in stays as it is. Raises ConfigError for other options, and where later epochs, a
+        result or another run would be overwritten; CheckpointError, DataError and BackendError for
+        a checkpoint, images or a device that are not there.
         """
         saved = SavedRun.read(path)
         asked = {**chosen(options, Config), **chosen(options, Recipe)}
@@ -77,13 +83,9 @@ class Plan:
         directory = RunDirectory(saved.path.parent)
         out = options.get("out", directory.path)
         if Path(out).resolve() != directory.path.resolve():
-            raise ConfigError(f"--resume goes on in {directory.path}; leave out --out {out}.")
-        refuse_another_run(directory, saved)
-        if directory.result() and not saved.complete:
-            raise ConfigError(
-                f"{directory.path} is complete; going on from {saved.path} would overwrite its "
-                "result. Copy the checkpoint to a directory of its own and resume that."
-            )
+            directory = RunDirectory.new(out)
+        else:
+            saved.refuse_overwriting(directory)
         dataset, data_dir = saved.meta["source"]["dataset"], saved.meta["source"]["data_dir"]
         if data_dir and not Path(data_dir).exists():
             data_dir = None
@@ -95,6 +97,13 @@ class Plan:
     def finished(self) -> bool:
         """Whether the run that it goes on with has been trained and tested already."""
         return bool(self.saved and self.saved.complete and self.directory.result())
+
+    @property
+    def changed_arithmetic(self) -> str:
+        """What computes otherwise now than in the saved run, in words; "" if nothing does."""
+        if not self.saved:
+            return ""
+        return changes(self.saved.arithmetic, arithmetic(self.xp, self.config))
 
     def for_data(self, dataset: Dataset, asked: dict) -> "Plan":
         """The same for a data set that is loaded: its sizes, and where it is to be found again.
@@ -119,7 +128,7 @@ class Plan:
 
     def _on_its_device(self, device):
         """On the device it was begun on, unless another one is asked for."""
-        if self.dataset not in data.NAMES and not os.path.isdir(self.dataset):
+        if self.dataset not in data.NAMES and not os.path.isdir(self.dataset or ""):
             raise DataError(
                 f"{self.directory.path} was begun with the images in {self.dataset}, which is not "
                 "there: give their directory with --dataset DIR."
@@ -142,6 +151,12 @@ def chosen(options, kind):
 
 def fitted(config, dataset, asked):
     """`config` with the data's image size, channels and classes, unless others were asked for."""
+    names = len(json.dumps(dataset.classes))
+    if names > MOST_NAMES:
+        raise DataError(
+            f"{dataset.name}: the names of its {len(dataset.classes):,} classes have {names:,} "
+            f"bytes, and a checkpoint holds {MOST_NAMES:,}; give the classes shorter names."
+        )
     height, width, channels = dataset.train_images.shape[1:]
     if height != width:
         raise ConfigError(f"{dataset.name}: images are {height} x {width}; they must be square")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import contextmanager
 
 
 class Progress:
@@ -20,7 +21,17 @@ class Progress:
         self.twentieth = int(20 * self.start)
         self.bar = None
         if on_terminal(self.stream) and on_terminal(sys.stdout):
-            self.bar = self._bar()
+            with self._drawing():
+                self.bar = self._bar()
+
+    @contextmanager
+    def _drawing(self):
+        """Around all that tqdm does: if it fails, as by a setting TQDM_..., go on without a bar."""
+        try:
+            yield
+        except Exception as error:
+            self.bar = None
+            print(f"no progress bar: tqdm failed ({type(error).__name__}: {error})", flush=True)
 
     def _bar(self):
         from tqdm import tqdm
@@ -40,9 +51,10 @@ class Progress:
         metrics = ", ".join(self._short(metric, values[metric.name]) for metric in self.metrics)
         text = f"{metrics}, {images_per_second:.0f} images/s"
         if self.bar is not None:
-            self.bar.set_description_str(f"epoch {epoch}", refresh=False)
-            self.bar.set_postfix_str(text, refresh=False)
-            self.bar.update(done * self.steps - self.bar.n)
+            with self._drawing():
+                self.bar.set_description_str(f"epoch {epoch}", refresh=False)
+                self.bar.set_postfix_str(text, refresh=False)
+                self.bar.update(done * self.steps - self.bar.n)
         elif int(20 * done) > self.twentieth:  # a line every twentieth of the run
             self.twentieth = int(20 * done)
             left = elapsed / max(done - self.start, 1e-9) * (1 - done)
@@ -56,15 +68,18 @@ class Progress:
     def line(self, text):
         """Print one line to stdout without breaking the bar."""
         if self.bar is not None:
-            self.bar.clear()
+            with self._drawing():
+                self.bar.clear()
         print(text, flush=True)
         if self.bar is not None:
-            self.bar.refresh()
+            with self._drawing():
+                self.bar.refresh()
 
     def close(self):
         """Take the bar away."""
         if self.bar is not None:
-            self.bar.close()
+            with self._drawing():
+                self.bar.close()
 
 
 def epoch_line(row, epochs, objective):

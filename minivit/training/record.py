@@ -1,11 +1,16 @@
 """Record: what a run leaves behind as it goes, and takes up again when it is resumed."""
 
 import hashlib
+import itertools
 
 import numpy as np
 
+from ..errors import CheckpointError
 from ..objective import deciding_metric
 from ..storage import checkpoint
+from ..storage.directory import RunDirectory
+from ..text import counted
+from .arithmetic import arithmetic
 from .saved_run import SavedRun, best_of
 
 
@@ -14,12 +19,12 @@ class Record:
 
     trainer: whose weights and sums are saved; description: what the run is, as `describe` has it.
     epochs_done: whole epochs; elapsed: seconds; best: the best value on validation images of the
-    metric that decides, None at first.
+    metric that decides, None at first. notes: what a user should know about a resumed run.
     """
 
     def __init__(self, directory, trainer, description):
         self.directory, self.trainer, self.description = directory, trainer, description
-        self.epochs_done, self.elapsed, self.best = 0, 0.0, None
+        self.epochs_done, self.elapsed, self.best, self.notes = 0, 0.0, None, []
 
     def begin(self):
         """Save at once: a directory that cannot be written to fails now, not after an epoch."""
@@ -37,23 +42,61 @@ class Record:
             "best": self.best,
         }
         meta = {**self.description, "position": position}
-        checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
+        with self.directory.writing():
+            checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
 
     def resume(self, path):
         """Take up the run at the checkpoint `path`, which must be of this model, recipe and data.
 
-        Raises CheckpointError if it is of others, or damaged; nothing is changed then.
+        In the run's own directory, or in a new one, to which rows and best.npz are copied. Raises
+        CheckpointError if it is of others, or damaged, and ConfigError if something in the
+        directory would be lost; nothing is changed then.
         """
-        SavedRun.read(path).refuse_others(self.description)
+        saved = SavedRun.read(path)
+        saved.refuse_others(self.description)
+        origin = RunDirectory(saved.path.parent)
+        elsewhere = origin.path.resolve() != self.directory.path.resolve()
+        if not elsewhere:
+            saved.refuse_overwriting(self.directory)
         arrays = self.trainer.arrays()
         expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
-        arrays, meta = checkpoint.load(path, expected)
+        arrays, meta = saved.load(expected)
+        if meta != saved.meta:
+            raise CheckpointError(f"{path} has changed while it was read; try again.")
         position = meta["position"]
+        steps_per_epoch = self.trainer.steps // saved.recipe.epochs
+        if not 0 <= position["step"] - position["epochs_done"] * steps_per_epoch <= steps_per_epoch:
+            raise CheckpointError(
+                f"{path} contradicts itself: it has done {position['step']} steps and "
+                f"{position['epochs_done']} epochs of {steps_per_epoch} steps."
+            )
         self.trainer.restore(arrays, position["step"])
         self.trainer.sums.reset(position["sums"], position["sums"]["count"])
         self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]
         self.best = best_of(position)
-        self.directory.keep_rows(self.epochs_done)
+        self._take_rows(origin.rows())
+        if elsewhere:
+            self._take_best(origin.best)
+
+    def _take_rows(self, rows):
+        """Keep the rows of the epochs done, in metrics.jsonl; note those that are missing."""
+        rows = {row["epoch"]: row for row in rows if 1 <= row["epoch"] <= self.epochs_done}
+        self.directory.write_rows([rows[epoch] for epoch in sorted(rows)])
+        if missing := self.epochs_done - len(rows):
+            first = next(epoch for epoch in itertools.count(1) if epoch not in rows)
+            self.notes.append(
+                f"{self.directory.metrics} lacks the rows of {counted(missing, 'epoch')}, first of "
+                f"epoch {first}; the weights are not affected"
+            )
+
+    def _take_best(self, path):
+        """Copy the best checkpoint so far from the run's first directory, if it is still there."""
+        try:
+            if best_of(SavedRun.read(path).meta["position"]) == self.best:
+                with self.directory.writing():
+                    checkpoint.copy(path, self.directory.best)
+        except CheckpointError:
+            self.notes.append(f"{path} is not there, or damaged; the best epoch so far is lost")
 
     def close_epoch(self, row):
         """Write the row, best.npz if this epoch is, and last.npz.
@@ -68,7 +111,8 @@ class Record:
         if value is None or metric.better(value, self.best):
             self.best = value
             self.save(self.directory.best)
-            checkpoint.copy(self.directory.best, self.directory.last)
+            with self.directory.writing():
+                checkpoint.copy(self.directory.best, self.directory.last)
         else:
             self.save()
 
@@ -80,6 +124,7 @@ def describe(run):
         "preset": plan.preset,
         "objective": run.objective.name,
         "device": "cpu" if plan.xp is np else "gpu",
+        "arithmetic": arithmetic(plan.xp, plan.config),
         "source": {"dataset": plan.dataset, "data_dir": plan.data_dir},
         "model": plan.config.to_dict(),
         "recipe": plan.recipe.to_dict(),

@@ -1,7 +1,6 @@
 """A run: epochs of steps, measured on validation images, saved, and resumed bit for bit."""
 
 import math
-import signal
 import time
 from contextlib import closing
 
@@ -11,15 +10,14 @@ from ..arrays.backend import to_device
 from ..data import batches
 from ..data.dataset import Dataset
 from ..data.normalise import channel_statistics
-from ..errors import ConfigError, DivergedError
+from ..errors import ConfigError
 from ..objective import Classification, deciding_metric
 from ..parallel.workers import Workers
-from ..start.whitening import patch_whitening
 from . import curves
+from .endings import diverged, endings, finite_result, leave
 from .plan import Plan
 from .progress import Progress, epoch_line
 from .record import Record, describe
-from .signals import Interrupted, Interrupts
 from .trainer import Trainer
 
 WHITENED = 500  # images whose patches decide the start of the patch embedding
@@ -35,6 +33,7 @@ class Run:
 
     def __init__(self, plan: Plan, dataset: Dataset, workers: Workers, objective=None):
         self.plan, self.dataset, self.directory = plan, dataset, plan.directory
+        self.workers = workers
         config, recipe, xp = plan.config, plan.recipe, plan.xp
         self.objective = objective or Classification.of(config, recipe)
         self.training, self.validation = batches.split(
@@ -52,24 +51,15 @@ class Run:
         self.trainer = Trainer(
             config, recipe, steps, self.mean, self.std, workers, xp, self.objective
         )
-        if recipe.whiten:
-            self.whiten()
+        if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
+            some = self.training[:: -(-len(self.training) // WHITENED)]
+            self.trainer.whiten((dataset.train_images[some] / 255 - self.mean) / self.std)
         self.images = to_device(dataset.train_images, xp)
         self.targets = to_device(dataset.train_labels, xp)
         self.log_every = 10 if xp is np else 50
         self.record = Record(self.directory, self.trainer, describe(self))
         if plan.saved:
             self.resume(plan.saved.path)
-
-    def whiten(self):
-        """Start the patch embedding from the training images' own patches."""
-        trainer = self.trainer
-        # from all over the set: a folder's images are sorted by class
-        some = self.training[:: -(-len(self.training) // WHITENED)]
-        images = (self.dataset.train_images[some] / 255 - self.mean) / self.std
-        w = patch_whitening(trainer.model, images)
-        for params in (trainer.params, trainer.evaluated):
-            params["patch"]["w"][...] = to_device(w.astype(np.float32), trainer.xp)
 
     def resume(self, path) -> None:
         """Go on from the checkpoint `path`. Raises CheckpointError if it is not of this run."""
@@ -78,19 +68,13 @@ class Run:
     def train(self) -> dict[str, float]:
         """Train to the end, test once -> the test's metrics, {name: value}.
 
-        Raises DivergedError when the loss is no longer finite, Interrupted after Ctrl-C.
+        Raises DivergedError when a loss is no longer finite, Interrupted after Ctrl-C. Any other
+        error has a note that says how to go on.
         """
         self.record.begin()
-        with Interrupts() as stop:
-            try:
-                self.epochs(stop)
-                return self.finish()
-            except Interrupted:
-                raise
-            except KeyboardInterrupt:  # a second one: what was saved last is what there is
-                number = stop.number or signal.SIGINT
-                words = f"stopped at once; {self.directory.how_to_resume}"
-                raise Interrupted(words, number) from None
+        with endings(self.directory, self.workers) as stop:
+            self.epochs(stop)
+            return self.finish()
 
     def epochs(self, stop):
         """All epochs that are left. Raises Interrupted once `stop.number` is set."""
@@ -100,7 +84,7 @@ class Run:
             while self.record.epochs_done < self.plan.recipe.epochs:
                 self.epoch(progress, stop, began)
                 if stop.number:
-                    self.leave(stop)
+                    leave(stop, trainer, self.directory)
         finally:
             progress.close()
 
@@ -116,8 +100,8 @@ class Run:
                     self.metrics_so_far()  # what has diverged is not saved
                     record.elapsed = time.monotonic() - began
                     record.save()
-                    self.leave(stop)
-                if trainer.step % self.log_every == 0:
+                    leave(stop, trainer, self.directory)
+                if trainer.step % self.log_every == 0 or trainer.bad:
                     values = self.metrics_so_far()
                     seconds = max(time.monotonic() - started, 1e-9)
                     speed = (trainer.sums.count - count_before) / seconds
@@ -126,7 +110,7 @@ class Run:
         count = trainer.sums.count - count_before
         validation = self.validate()
         if not all(math.isfinite(value or 0) for value in validation.values()):
-            raise self.diverged(trainer.step)
+            raise diverged(trainer, self.directory, number, trainer.step)
         record.elapsed = time.monotonic() - began
         row = {
             "epoch": number,
@@ -166,33 +150,22 @@ class Run:
         """Those of this epoch's training. Raises DivergedError if a step was not finite."""
         sums = self.trainer.read_sums()
         if sums["bad_step"] is not None:
-            raise self.diverged(sums["bad_step"])
+            epoch = self.record.epochs_done + 1
+            raise diverged(self.trainer, self.directory, epoch, sums["bad_step"])
         return self.objective.values(sums, sums["count"])
-
-    def diverged(self, step):
-        """The error that says at which step the loss was lost, and what is left."""
-        return DivergedError(
-            f"the loss is no longer finite at step {step} of {self.trainer.steps} (epoch "
-            f"{self.record.epochs_done + 1}); the last good checkpoint is {self.directory.last}. "
-            "Try a lower --lr or a longer --warmup."
-        )
-
-    def leave(self, stop):
-        """Raise Interrupted, saying how to go on."""
-        done = f"stopped after step {self.trainer.step} of {self.trainer.steps}"
-        stop.leave(f"{done}; {self.directory.how_to_resume}")
 
     def finish(self):
         """Look at the test set, once, with the final weights; draw the curves -> its metrics."""
         rows, xp = self.directory.rows(), self.trainer.xp
         images = to_device(self.dataset.test_images, xp)
         targets = to_device(self.dataset.test_labels, xp)
-        result = self.trainer.evaluate(images, targets)
+        result = finite_result(self.trainer.evaluate(images, targets), self.directory)
         of = {"weights": "running mean of the weights"} if self.plan.recipe.ema else {}
         self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})
         metric = deciding_metric(self.objective)
         title = f"{self.dataset.name}: test {metric.name} {metric.number(result[metric.name])}"
-        problem = curves.draw(rows, self.directory.curves, title, self.objective)
+        with self.directory.writing():
+            problem = curves.draw(rows, self.directory.curves, title, self.objective)
         if problem:
             print(problem)
         return result

@@ -1,6 +1,5 @@
 """A saved run: what a checkpoint says of the run it was made in, and what may not change since."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +7,18 @@ from ..config import Config
 from ..errors import CheckpointError, ConfigError
 from ..storage import checkpoint
 from ..storage.compare import differences
-from ..text import shell
+from ..storage.directory import RunDirectory
+from ..storage.meta import problem
+from ..text import option
 from .recipe import Recipe
-
-PARTS = {  # what has to be there, besides the model and the recipe
-    "source": ("dataset", "data_dir"),
-    "dataset": ("name", "sha256"),
-    "position": ("epochs_done", "step", "sums", "elapsed_s"),
-}
+from .resuming import (
+    going_back,
+    latest_epoch,
+    refuse_another_run,
+    refuse_going_back,
+    unknown_fields,
+)
+from .run_meta import RUN, contradiction, weights_problem
 
 
 @dataclass(frozen=True)
@@ -32,56 +35,89 @@ class SavedRun:
         """Of a checkpoint, or of the last one in a run's directory. Raises CheckpointError."""
         path = Path(path)
         if path.is_dir():
-            return cls._last(path)
-        meta = checkpoint.read_meta(path)
+            path = path / "last.npz"
+        try:
+            meta, headers = checkpoint.inspect(path)
+        except CheckpointError as error:
+            raise cls.with_the_best(error, path) from None
         if "recipe" not in meta and "about" in meta:
             raise CheckpointError(
                 f"{path} holds the weights of a trained model only, no run to go on with: give a "
                 "run's directory or its last.npz."
             )
-        try:
-            if other := unknown_fields(meta):
-                raise CheckpointError(
-                    f"{path} was made by another version of minivit, one with {', '.join(other)}: "
-                    "go on with that one, or start a new run."
-                )
-            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
-            meta["preset"]
-            for part, names in PARTS.items():
-                for name in names:
-                    meta[part][name]
-            best_of(meta["position"])
-        except (KeyError, TypeError, ConfigError) as error:
+        if wrong := problem(RUN, meta):
+            raise CheckpointError(f"{path} holds no run to go on with: {wrong}.")
+        if other := unknown_fields(meta):
             raise CheckpointError(
-                f"{path} holds no run to go on with ({type(error).__name__}: {error})."
+                f"{path} was made by another version of minivit, one with {', '.join(other)}: "
+                "go on with that one, or start a new run."
+            )
+        try:
+            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
+        except ConfigError as error:
+            raise CheckpointError(
+                f"{path} holds no run to go on with: {str(error)[:300]}."
             ) from None
+        if wrong := contradiction(meta, config, recipe):
+            raise CheckpointError(f"{path} contradicts itself: {wrong}.")
+        if wrong := weights_problem(config, headers):
+            raise CheckpointError(f"{path} holds another model than it says: {wrong}.")
         return cls(path, config, recipe, meta)
 
     @classmethod
-    def _last(cls, directory):
-        """Of directory/last.npz; where that is lost, the error names best.npz if it is good."""
-        best = directory / "best.npz"
+    def with_the_best(cls, error, path):
+        """`error` about a run's last.npz, with how to go on from best.npz if that is sound."""
+        directory = RunDirectory(path.parent)
+        if path.name != directory.last.name:
+            return error
         try:
-            return cls.read(directory / "last.npz")
+            best = cls.read(directory.best)
+            best.load()  # and all of it can be read
+        except CheckpointError:
+            return error
+        epoch, later = best.position[0], latest_epoch(directory) > best.position[0]
+        how = going_back(directory, best) if later else option("--resume", best.path)
+        return CheckpointError(f"{error} {best.path}, of epoch {epoch}, is good: {how}")
+
+    def load(self, expected=None):
+        """All of the checkpoint -> (arrays, meta), as `checkpoint.load` has it.
+
+        Raises CheckpointError, which names best.npz where this is last.npz and only that is sound.
+        """
+        try:
+            return checkpoint.load(self.path, expected)
         except CheckpointError as error:
-            try:
-                done = cls.read(best).meta["position"]["epochs_done"]
-                checkpoint.load(best)  # and all of it can be read
-            except CheckpointError:
-                raise error from None
-            raise CheckpointError(
-                f"{error} That of epoch {done} is good: --resume {shell(best)}"
-            ) from None
+            raise self.with_the_best(error, self.path) from None
 
     @property
     def device(self):
         """Where it ran: "cpu" or "gpu", which round differently; "auto" where that is not known."""
-        return self.meta.get("device", "auto")
+        return self.meta.get("device") or "auto"
+
+    @property
+    def arithmetic(self):
+        """What computed it, as `arithmetic.py` has it; {} in older checkpoints."""
+        return self.meta.get("arithmetic") or {}
 
     @property
     def objective(self):
         """The name of its objective. Older checkpoints hold none: there was one objective."""
-        return self.meta.get("objective", "classification")
+        return self.meta.get("objective") or "classification"
+
+    @property
+    def position(self):
+        """How far the run had come: (whole epochs, steps)."""
+        position = self.meta["position"]
+        return position["epochs_done"], position["step"]
+
+    def refuse_overwriting(self, directory):
+        """Raise ConfigError if going on in `directory` would lose what is there: see `resuming`."""
+        refuse_another_run(directory, self)
+        try:
+            newest = SavedRun.read(directory.last).position
+        except CheckpointError:  # it is lost; that is why another one is resumed
+            newest = (0, 0)
+        refuse_going_back(directory, self, newest)
 
     @property
     def complete(self):
@@ -113,6 +149,12 @@ class SavedRun:
                 f"{self.path} was trained on {was['name']}, and {what}: give it the data it was "
                 "begun with, or start a new run."
             )
+        names = was.get("classes"), now["classes"]
+        if names[0] is not None and names[0] != names[1]:
+            raise CheckpointError(
+                f"{self.path} was trained on {was['name']}, and its classes have other names now: "
+                f"{renamed(*names)}. Rename them back, or start a new run."
+            )
         wanted = {name: description[name] for name in ("objective", "model", "recipe")}
         # with the defaults of fields that are newer than the checkpoint
         model, recipe = self.config.to_dict(), self.recipe.to_dict()
@@ -127,39 +169,12 @@ def best_of(position):
 
     Before there were objectives it was always an accuracy, and called so.
     """
-    return position["best"] if "best" in position else position["best_val_accuracy"]
+    return position.get("best", position.get("best_val_accuracy"))
 
 
-def unknown_fields(values):
-    """The fields of a run's model and recipe that this version of minivit does not have, sorted.
-
-    values: what a run is, as config.json and the checkpoints hold it (see `describe`).
-    """
-    return Config.unknown_names(values["model"]) + Recipe.unknown_names(values["recipe"])
-
-
-def refuse_another_run(directory, saved):
-    """Raise ConfigError if config.json in `directory` describes another run than `saved`.
-
-    Going on from `saved` there would write over that run.
-    """
-    if same_run(directory, saved) is False:
-        raise ConfigError(
-            f"{directory.path} holds another run than {saved.path}, which would write over it; "
-            "move the checkpoint to a directory of its own"
-        )
-
-
-def same_run(directory, saved):
-    """Whether config.json in `directory` describes the run `saved`; None if it cannot be read."""
-    try:
-        here = json.loads(directory.config.read_text(encoding="utf-8"))
-        return (
-            here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
-            and not unknown_fields(here)
-            and Config.from_dict(here["model"])
-            == saved.config  # fields newer than the run: defaults
-            and Recipe.from_dict(here["recipe"]) == saved.recipe
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def renamed(was, now):
+    """Two lists of names that differ, in words: "'cat' is now 'lion'"."""
+    if len(was) == len(now):
+        old, new = next((a, b) for a, b in zip(was, now, strict=True) if a != b)
+        return f"{old!r} is now {new!r}"
+    return f"{len(was)} then, {len(now)} now"

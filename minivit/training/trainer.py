@@ -12,12 +12,14 @@ from ..arrays.backend import to_device, to_host
 from ..arrays.keys import Key, generator
 from ..costs import flops
 from ..data.normalise import normalise
+from ..errors import ConfigError
 from ..objective import Classification
 from ..optim import warmup_cosine
-from ..parallel.ordered_sum import OrderedSum, in_order
-from ..parallel.workers import cut
+from ..parallel.ordered_sum import OrderedSum
+from ..start.whitening import patch_whitening
 from ..vit import ViT
 from .early_steps import early_model
+from .evaluator import Evaluator, check_batch
 from .micro_batches import micro_batches
 from .running_sums import RunningSums
 from .update import Update
@@ -27,15 +29,25 @@ class Trainer:
     """Weights, optimizer state and the step count of a run of `steps` steps.
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
-    xp: numpy or cupy; objective: by default the classification that config and recipe describe.
+    xp: numpy or cupy; objective: by default the classification that config and recipe describe;
+    model: by default ViT(config).
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
-    def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None):
+    def __init__(
+        self, config, recipe, steps, mean, std, workers, xp=np, objective=None, model=None
+    ):
+        if type(steps) is not int or steps < 1:
+            raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
+        if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
+            raise ConfigError(
+                f"mean and std must be of {config.channels} channels; got shapes {np.shape(mean)} "
+                f"and {np.shape(std)}"
+            )
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.objective = objective or Classification.of(config, recipe)
-        self.model = ViT(config)
+        self.model = model or ViT(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
@@ -50,9 +62,18 @@ class Trainer:
         # what is evaluated: the running mean of the parameters where there is one
         evaluated = self.update.state.get("ema", self.vector)
         self.evaluated = tree.views(evaluated, self.places)
+        self.evaluator = Evaluator(
+            self.model,
+            self.evaluated,
+            self.mean,
+            self.std,
+            self.objective,
+            workers,
+            self.micro_batches,
+        )
         self.step = 0
         self.sums = RunningSums(self.objective, xp)
-        workers.register(self.train_share, self.evaluate_share, *self.update.shares)
+        workers.register(self.train_share, self.evaluator.share, *self.update.shares)
 
     def model_at(self, step):
         """The model that learns in a step: the early one, with fewer tokens, then the whole one."""
@@ -64,9 +85,10 @@ class Trainer:
 
         config: that of the model which they go through, where it is not the whole one.
         """
-        if self.recipe.micro_batch:
-            return cut(batch, self.recipe.micro_batch)
-        return micro_batches(config or self.config, batch) if self.xp is np else [(0, batch)]
+        size = self.recipe.micro_batch
+        if self.xp is np or size:
+            return micro_batches(config or self.config, batch, size)
+        return [(0, batch)]
 
     def work(self, step):
         """The share of the run's computation that its first `step` steps are, 0..1."""
@@ -83,11 +105,24 @@ class Trainer:
         warmup = math.ceil(self.recipe.warmup * self.steps)
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
+    def whiten(self, images):
+        """Start the patch embedding as a whitening of the patches of images (B, H, W, C) floats."""
+        w = patch_whitening(self.model, images)
+        for params in (self.params, self.evaluated):
+            params["patch"]["w"][...] = to_device(w.astype(np.float32), self.xp)
+
+    @property
+    def bad(self):
+        """Whether a step was not finite. On a GPU always False: only `read_sums` waits for it."""
+        return self.xp is np and self.sums.first_bad <= self.step
+
     def train_step(self, images, targets):
         """One step on images (B, H, W, C) uint8 and the objective's targets (B, ...).
 
-        Adds to the running sums, and reads nothing back from a GPU.
+        Adds to the running sums, and reads nothing back from a GPU. Raises ConfigError for images
+        of another size or type, and unless there is a target for each.
         """
+        check_batch(self.config, images, targets)
         self.step += 1
         tasks = len(self.micro_batches(len(images), self.model_at(self.step).config))
         results = self.workers.run_tasks(tasks, self.train_share, self.step, images, targets)
@@ -120,25 +155,7 @@ class Trainer:
 
         Of the weights' running mean, where the recipe has one.
         """
-        totals = dict.fromkeys(self.objective.sums, 0)
-        for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size], targets[start : start + batch_size]
-            tasks = len(self.micro_batches(len(batch[0])))
-            results = self.workers.run_tasks(tasks, self.evaluate_share, *batch)
-            for sums in in_order(results):
-                for name, kind in self.objective.sums.items():
-                    totals[name] += kind(sums[name])
-        return self.objective.values(totals, len(images))
-
-    def evaluate_share(self, indices, images, targets):
-        """One worker's share of an evaluation -> [(index of the micro-batch, its sums), ...]."""
-        cuts, results = self.micro_batches(len(images)), []
-        for index in indices:
-            start, stop = cuts[index]
-            x = normalise(images[start:stop], self.mean, self.std)
-            output = self.model.predict(self.evaluated, x)
-            results.append((index, self.objective.evaluate(output, targets[start:stop])))
-        return results
+        return self.evaluator.evaluate(images, targets, batch_size)
 
     def read_sums(self):
         """Wait for the device -> the sums, "count" of images, "bad_step"; see `RunningSums`."""

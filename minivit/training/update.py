@@ -1,4 +1,6 @@
-"""Update: from a gradient to new weights, each part by its rule, on all cores."""
+"""Update: from the gradient to new weights, on all cores."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -6,18 +8,31 @@ from ..arrays import tree
 from ..optim import SGD, AdamW, Muon, average, clip_scale, sum_of_squares
 from ..parallel.ordered_sum import in_order
 
-PIECE = 1 << 16  # numbers a task updates at once: few enough for its arrays to stay in the cache
+SLICE_SIZE = 1 << 16  # numbers that a task updates at once: its arrays then stay in the cache
 
-# name: (rule for the blocks' matrices, rule for all else)
+# name: (rule for the matrices of the blocks, rule for all other parameters)
 OPTIMIZERS = {"adamw": (AdamW(), AdamW()), "sgd": (SGD(), SGD()), "muon": (Muon(), AdamW())}
 
 
-class Update:
-    """The optimizer of all parameters: `vector`, one flat array laid out as `places` says.
+class Task(NamedTuple):
+    """One slice of the parameters that is updated by one rule.
 
-    Its memory is `state`, arrays like `vector`. Elementwise rules work in pieces that fit the
-    cache, Muon on one matrix at a time; the workers share the pieces out. On a GPU a piece is as
-    large as its rule allows.
+    shape: that of a matrix, where the rule needs matrices, else -1; decayed: whether weight decay
+    applies to it.
+    """
+
+    rule: object
+    slice: slice
+    shape: tuple | int
+    decayed: bool
+
+
+class Update:
+    """The optimizer of all parameters: of `vector`, one flat array laid out as `places` says.
+
+    Its memory is `state`, arrays like `vector`. The workers share out the tasks: slices that fit
+    the cache for the rules that treat each number separately, whole matrices for Muon. On a GPU a
+    slice is as large as its rule allows.
     """
 
     def __init__(self, recipe, places, vector, gradient, workers, xp=np):
@@ -28,53 +43,58 @@ class Update:
             self.state["ema"] = vector.copy()
         if xp is np:
             self.state = {name: self._shared(value) for name, value in self.state.items()}
-        self.shares = self.squares, self.apply
-        self.tasks = self._tasks(places, PIECE if xp is np else len(vector))
+        self.shares = self.squares_share, self.apply_share
+        self.tasks = list(self._tasks(places, SLICE_SIZE if xp is np else len(vector)))
 
     def _shared(self, value):
-        """`value` where all workers see it."""
+        """A copy of `value` in memory that all workers share."""
         shared = self.workers.shared_zeros(value.size, value.dtype)
         shared[...] = value
         return shared
 
     def _tasks(self, places, size):
-        """(rule, slice of the vector, shape, is it decayed) for every piece, in order."""
-        regions = []
+        """The tasks, in the order of the vector; slices have at most `size` numbers."""
+        regions = []  # tasks before they are cut into slices
         for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
             decayed = tree.is_decayed(name)
-            matrix = decayed and name.startswith("block")
-            rule = self.matrix_rule if matrix else self.rule
+            rule = self.matrix_rule if decayed and name.startswith("block") else self.rule
+            last = regions[-1] if regions else None
             if rule.whole_matrices:
-                regions.append([rule, start, stop, shape, decayed])
-            elif regions and regions[-1][0] is rule and regions[-1][-1] == decayed:
-                regions[-1][2] = stop  # one region with the leaf before
+                regions.append(Task(rule, slice(start, stop), shape, decayed))
+            elif last and (last.rule, last.decayed) == (rule, decayed) and last.shape == -1:
+                regions[-1] = last._replace(slice=slice(last.slice.start, stop))
             else:
-                regions.append([rule, start, stop, -1, decayed])
-        tasks = []
-        for rule, start, stop, shape, decayed in regions:
-            step = stop - start if rule.whole_matrices else size
-            for a in range(start, stop, step):
-                tasks.append((rule, slice(a, min(a + step, stop)), shape, decayed))
-        return tasks
+                regions.append(Task(rule, slice(start, stop), -1, decayed))
+        for region in regions:
+            start, stop = region.slice.start, region.slice.stop
+            step = stop - start if region.rule.whole_matrices else size
+            for first in range(start, stop, step):
+                yield region._replace(slice=slice(first, min(first + step, stop)))
 
     def step(self, number, lr):
-        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before."""
-        found = self.workers.run_tasks(len(self.tasks), self.squares)
-        norm = self.xp.sqrt(sum(in_order(found)))
+        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before that.
+
+        A gradient that is not finite leaves the weights as they were, except on a GPU, where
+        asking would make every step wait.
+        """
+        results = self.workers.run_tasks(len(self.tasks), self.squares_share)
+        norm = self.xp.sqrt(sum(in_order(results)))
+        if self.xp is np and not np.isfinite(norm):
+            return norm
         scale = clip_scale(norm, self.recipe.clip).astype(np.float32)
-        self.workers.run_tasks(len(self.tasks), self.apply, number, lr, scale)
+        self.workers.run_tasks(len(self.tasks), self.apply_share, number, lr, scale)
         return norm
 
-    def squares(self, numbers):
-        """A worker's share of the norm -> [(number of the piece, its sum of squares), ...]."""
-        return [(n, sum_of_squares(self.gradient[self.tasks[n][1]])) for n in numbers]
+    def squares_share(self, indices):
+        """One worker's share of the norm -> [(index of the task, its sum of squares), ...]."""
+        return [(i, sum_of_squares(self.gradient[self.tasks[i].slice])) for i in indices]
 
-    def apply(self, numbers, step, lr, scale):
-        """A worker's share of the update."""
-        for number in numbers:
-            rule, piece, shape, decayed = self.tasks[number]
-            vector, gradient = (x[piece].reshape(shape) for x in (self.vector, self.gradient))
-            state = {name: value[piece].reshape(shape) for name, value in self.state.items()}
+    def apply_share(self, indices, step, lr, scale):
+        """One worker's share of the new weights."""
+        for index in indices:
+            rule, part, shape, decayed = self.tasks[index]
+            vector, gradient = (x[part].reshape(shape) for x in (self.vector, self.gradient))
+            state = {name: value[part].reshape(shape) for name, value in self.state.items()}
             gradient *= scale
             decay = self.recipe.weight_decay if decayed else 0.0
             rule.update(vector, gradient, state, lr, step, decay)

@@ -1,7 +1,8 @@
-"""The device computes what the host computes: layers, model, optimizers, training.
+"""A GPU computes the same as the host: layers, model, optimizers, training.
 
-On a real device where CuPy works; on the strict stand-in everywhere. That batches prepared on the
-device are the host's, byte for byte, is in test_batches, test_policies, test_erase and test_mix.
+The tests run on a GPU if CuPy works, and always on the strict stand-in. That batches prepared on
+the GPU equal those of the host byte for byte is tested in test_batches, test_policies, test_erase
+and test_mix.
 """
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_whole_model(xp, pool, gelu, dtype, close):
 
 
 def flat(grads, xp):
-    """All gradients as one array: beside the largest a small leaf's rounding does not count."""
+    """All gradients as one array, so that the rounding of a small leaf hardly counts."""
     return xp.concatenate([leaf.ravel() for _, leaf in tree.walk(grads)])
 
 
@@ -101,7 +102,7 @@ def steps_in_float64(xp, optimizer, workers):
     vector = to_device(vector, xp)
     gradient = xp.zeros_like(vector)
     params, leaves = (tree.views(x, places) for x in (vector, gradient))
-    # a scale that clips is a float32: it would round here and there to other sides
+    # the factor of clipping is a float32, whose rounding may differ between host and GPU
     recipe = Recipe(optimizer=optimizer, clip=1e9)
     update = Update(recipe, places, vector, gradient, workers, xp)
     mean, std, seen = to_device(np.array(MEAN), xp), to_device(np.array(STD), xp), []
@@ -138,7 +139,7 @@ def steps_of_the_trainer(xp, optimizer, **recipe):
 
 @optimizers
 def test_20_steps_of_the_trainer(xp, optimizer):
-    """Weights are not compared: where a gradient is 0 but for rounding, Adam steps by rounding."""
+    """Weights are not compared: if a gradient is only rounding error, Adam's step is random."""
     (device, _, device_sums), (host, _, host_sums) = (
         steps_of_the_trainer(module, optimizer) for module in (xp, np)
     )

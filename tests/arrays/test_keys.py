@@ -1,4 +1,4 @@
-"""Keys: the same address always holds the same numbers, another address others."""
+"""Keys: the same address always gives the same numbers, another address other numbers."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_same_key_same_numbers():
 
 
 @pytest.mark.parametrize("cut", [1, 2, 5])
-def test_an_images_numbers_do_not_depend_on_the_cut(cut):
+def test_the_numbers_of_an_image_do_not_depend_on_how_the_batch_is_divided(cut):
     whole = Key(1, 2).uint16(SHAPE)
     front = Key(1, 2, 0).uint16((cut, *SHAPE[1:]))
     back = Key(1, 2, cut).uint16((SHAPE[0] - cut, *SHAPE[1:]))
@@ -46,7 +46,7 @@ def test_numbers_are_uniform_and_images_and_layers_independent():
 
 
 def test_the_numbers_themselves_are_pinned():
-    """A resumed run meets the masks it would have met, on any machine and version of NumPy."""
+    """A resumed run has the same masks, on any machine and with any version of NumPy."""
     assert Key(7, 3, 2).at("block0").at("drop").uint16((1, 4)).tolist() == [
         [51875, 61977, 17299, 40933]
     ]
@@ -55,7 +55,7 @@ def test_the_numbers_themselves_are_pinned():
 def test_paths_are_like_those_of_the_tree():
     key = Key(1)
     assert key.at("block0").at("attn") == at(at(key, "block0"), "attn") != key.at("block0")
-    assert at(None, "attn") is None  # evaluation has no chance
+    assert at(None, "attn") is None  # evaluation is not random
     assert key == Key(1)  # immutable: `at` gave others
     with pytest.raises(AttributeError):
         key.step = 2

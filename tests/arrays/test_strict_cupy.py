@@ -1,4 +1,4 @@
-"""The stand-in for CuPy: each thing that CuPy refuses is refused, and a layer runs unhindered."""
+"""The stand-in for CuPy refuses all that CuPy refuses, and a layer runs on it."""
 
 import math
 
@@ -15,7 +15,7 @@ LABELS = np.array([2, 0])
 
 @pytest.fixture
 def x():
-    """A device array (2, 3) of float32, all waits and uploads forgotten."""
+    """A device array (2, 3) of float32; the lists of waits and uploads are empty."""
     array = cp.asarray(HOST)
     cp.reset()
     return array
@@ -237,7 +237,7 @@ def test_answers_are_cupys(x):
 
 
 def a_layer(xp, x, w, gamma, labels):
-    """Linear, layer norm, GELU in place and softmax with labels: what layers do, all at once."""
+    """Linear, layer norm, GELU in place and softmax with labels: the operations of layers."""
     y = x.reshape(-1, x.shape[-1]) @ w
     y -= y.mean(axis=-1, keepdims=True)
     y *= 1.0 / xp.sqrt((y * y).mean(axis=-1, keepdims=True) + 1e-6)

@@ -174,7 +174,7 @@ def test_unknown_names_exit_with_2(capsys):
     assert run(minivit, ["gradchek"]) == 2
     assert "unknown command 'gradchek'; did you mean 'gradcheck'?" in capsys.readouterr().err
     assert run(minivit, []) == 2
-    assert "COMMAND is missing; valid: train, gradcheck, summary, bench." in capsys.readouterr().err
+    assert f"COMMAND is missing; valid: {', '.join(COMMANDS)}." in capsys.readouterr().err
     assert run(minivit, ["gradcheck", "--layer", "Atention"]) == 2
     assert "unknown layer 'Atention'; did you mean 'Attention'?" in capsys.readouterr().err
     assert run(minivit, ["gradcheck", "--device", "tpu"]) == 2

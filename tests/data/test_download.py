@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from minivit import data
-from minivit.data.sources import cifar, download, published, shapes
+from minivit.data.sources import cifar, download, published, shapes, transfer
 from minivit.errors import DataError
 
 pytest.importorskip("pooch", exc_type=ImportError)
@@ -76,7 +76,7 @@ def mirrors(monkeypatch):
     sha256 = hashlib.sha256(ARCHIVE).hexdigest()
     release = dataclasses.replace(published.RELEASES[0], size=len(ARCHIVE), sha256=sha256)
     monkeypatch.setattr(download, "RELEASES", (release,))
-    monkeypatch.setattr(download, "SCHEMES", ("https", "http"))
+    monkeypatch.setattr(transfer, "SCHEMES", ("https", "http"))
     monkeypatch.setattr(download, "PROBE_TIMEOUT", 2.0)
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
@@ -156,7 +156,7 @@ def test_silent_mirrors_cost_no_more_than_the_time_limit(tmp_path, mirrors, monk
 
 def test_plain_http_is_refused(tmp_path, mirrors, monkeypatch):
     mirrors("good")
-    monkeypatch.setattr(download, "SCHEMES", ("https",))
+    monkeypatch.setattr(transfer, "SCHEMES", ("https",))
     with pytest.raises(DataError, match="not https"):
         download.fetch("cifar10", tmp_path, print)
     assert mirrors.asked == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minivit import data
-from minivit.data.sources import folder
+from minivit.data import image_files
 from minivit.errors import BackendError, ConfigError, DataError
 
 Image = pytest.importorskip("PIL.Image")
@@ -82,6 +82,41 @@ def test_hidden_files_are_skipped_and_others_counted(split):
     assert loaded.note.endswith(": 1 file not named .png, .jpg, .jpeg, .webp, .bmp was left out.")
 
 
+def test_directories_inside_a_class_are_said_to_be_left_out(split):
+    for name in ("puppies", "old.png"):
+        write_image(split / "train" / "dog" / name / "0.png")
+    loaded = data.load(str(split))
+    assert len(loaded.train_images) == 4
+    line = "2 directories inside classes (dog/old.png) left out, with all images in it: images must"
+    assert line in loaded.note and "not named" not in loaded.note
+    (split / "train" / "bird").mkdir()
+    (split / "train" / "dog" / "puppies").rename(split / "train" / "bird" / "puppies")
+    with pytest.raises(DataError, match=r"bird has no images .*, only the directory puppies; exp"):
+        data.load(str(split))
+
+
+def test_animations_are_counted(split):
+    assert "first frame" not in data.load(str(split)).note
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 0, 255))]
+    for part, ending in (("train", "png"), ("test", "webp")):
+        file = split / part / "dog" / f"9.{ending}"
+        frames[0].save(file, save_all=True, append_images=frames[1:], lossless=True)
+    note = data.load(str(split)).note
+    assert note.endswith("pets: of 2 animations (9.png) only the first frame is used.")
+
+
+def test_an_image_that_would_take_too_much_memory_is_refused(split, monkeypatch):
+    large = write_image(split / "test" / "dog" / "9.png", size=(30, 20))
+    monkeypatch.setattr(image_files.limits, "PIXELS", 600)
+    data.load(str(split))
+    monkeypatch.setattr(image_files.limits, "PIXELS", 599)
+    with pytest.raises(DataError, match=r"9\.png .* 30 x 20 pixels, and at most 599 are read"):
+        data.load(str(split))
+    monkeypatch.setattr(image_files.limits, "IMAGE_FILE", large.stat().st_size - 1)
+    with pytest.raises(DataError, match=r"9\.png cannot be read .*it has more than \d+ bytes"):
+        data.load(str(split))
+
+
 def test_empty_class(split):
     (split / "train" / "bird").mkdir()
     (split / "train" / "bird" / ".DS_Store").write_bytes(b"x")
@@ -136,7 +171,7 @@ def test_image_size_must_be_positive(split):
 def one(tmp_path, image, ending="png", size=4, **options):
     file = tmp_path / f"x.{ending}"
     image.save(file, **options)
-    return np.asarray(folder._read_image(file, size))
+    return image_files.read(file, size)
 
 
 @pytest.mark.parametrize(

@@ -49,12 +49,12 @@ every_layer = pytest.mark.parametrize(
 
 
 def draw(shape, xp=np, seed=0, dtype=np.float64):
-    """Standard normal numbers, drawn on the host whatever the library."""
+    """Standard normal numbers, drawn on the host for every library."""
     return to_device(np.random.default_rng(seed).standard_normal(shape).astype(dtype), xp)
 
 
 def redrawn(layer, xp=np, seed=1, dtype=np.float64):
-    """Parameters of a layer or a model, all drawn anew: no gamma is 1 and no head is 0."""
+    """Parameters of a layer or a model, all redrawn: no gamma is 1 and no head is 0."""
     params = gradcheck.redraw(layer.init(None), np.random.default_rng(seed))
     return tree.map(lambda p: to_device(p.astype(dtype), xp), params)
 
@@ -66,7 +66,7 @@ def build(name, xp=np, dtype=np.float64):
 
 
 def tiny(**changes):
-    """A ViT that is a model in everything but size: 9 patches of 2 x 2 x 3, two blocks."""
+    """A very small ViT: 9 patches of 2 x 2 x 3, two blocks."""
     sizes = {"image_size": 6, "patch_size": 2, "channels": 3, "classes": 10}
     width = {"dim": 8, "depth": 2, "heads": 4, "mlp_dim": 7}
     return ViT(Config(**{**sizes, **width, **changes}))
@@ -79,12 +79,12 @@ def run(layer, params, x, xp, key=None):
 
 
 def close(got, want, **tolerance):
-    """Equal to 1e-12, or to the tolerance given (rtol, atol)."""
+    """Assert equality to 1e-12, or to the given tolerance (rtol, atol)."""
     np.testing.assert_allclose(got, want, **{"rtol": 1e-12, "atol": 1e-12, **tolerance})
 
 
 def plain_layernorm(x, gamma, beta, eps=1e-6):
-    """Mean 0, variance 1, scale and shift, in float64 and NumPy's own words."""
+    """Mean 0, variance 1, scale and shift, in float64 with NumPy's own functions."""
     x = x.astype(np.float64)
     mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
     return (x - mean) / np.sqrt(var + eps) * gamma + beta

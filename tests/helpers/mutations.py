@@ -1,7 +1,7 @@
-"""Mistakes to plant: {file: (code as it stands, broken code), ...}, one small lie each.
+"""Mistakes to plant: {file: [(code, broken code), ...]}, with one mistake each.
 
-Most of them were found in other people's Vision Transformers, or nearly made in this one. Each is
-patched into a copy of the real source, where `test_mutations.py` wants it caught.
+Most of them were found in other Vision Transformers, or nearly made in this one. Each is patched
+into a copy of the source, and `test_mutations.py` checks that a test detects it.
 """
 
 TABLE = {
@@ -22,8 +22,6 @@ TABLE = {
     "minivit/layers/sums.py": [
         ("ones(len(rows), dtype=x.dtype)", "ones(len(rows))"),
         ("ones(d, dtype=x.dtype)", "ones(d)"),
-        ("if weights is None:", "if True:"),
-        ("feature_sum(x, weights) * (1 /", "feature_sum(x) * (1 /"),
         ("* (1 / x.shape[-1])", "* (x.shape[-1] / x.size)"),
         ("* (1 / x.shape[-1])", "* 1.0"),
     ],
@@ -89,16 +87,16 @@ TABLE = {
         ),
         ("xp.sqrt(var + self.eps)", "xp.sqrt(var)"),
         ("xp.sqrt(var + self.eps)", "xp.sqrt(var * (self.dim / (self.dim - 1)) + self.eps)"),
-        ("dx -= feature_mean(dy, gamma)", "pass"),
-        ("dx -= feature_mean(dy, gamma)", "dx -= feature_mean(dy)"),
-        ("feature_mean(products, gamma)", "feature_mean(products)"),
-        ("feature_mean(products, gamma)", "feature_mean(products * gamma, gamma)"),
-        ("dx -= array_module(dy).multiply(xhat, stretch, out=products)", "pass"),
-        ("multiply(xhat, stretch, out=products)", "multiply(xhat, stretch, out=xhat)"),
+        ("dx = dxhat - mean_dxhat", "dx = dxhat"),
+        ("dx = dxhat - mean_dxhat", "xhat -= mean_dxhat; dx = dxhat - mean_dxhat"),
+        ("mean_dxhat = feature_mean(dxhat)", "mean_dxhat = feature_mean(dy)"),
+        ("feature_mean(dxhat * xhat)", "feature_mean(dy * xhat)"),
+        ("feature_mean(dxhat * xhat)", "feature_mean(dxhat * xhat * gamma)"),
+        ("dx -= xhat * mean_dxhat_xhat", "pass"),
         ("dx *= rstd", "pass"),
         ('{"gamma": dgamma, "beta": dbeta}', '{"gamma": dbeta, "beta": dgamma}'),
-        ("dx = dy * gamma  #", "dx = dy.copy()  #"),
-        ("dx = dy * gamma  #", "dy *= gamma; dx = dy  #"),
+        ("dxhat = dy * gamma", "dxhat = dy.copy()"),
+        ("dxhat = dy * gamma", "dy *= gamma; dxhat = dy"),
         ("return y, (xhat, rstd", "return y, (y, rstd"),
     ],
     # no scale, twice, here or there, that of the whole width, or a NumPy scalar's float64; scaled
@@ -149,10 +147,10 @@ TABLE = {
         ("CUBIC = 0.044715", "CUBIC = 0.0447"),
         ("factor += ROOT  #", "factor += 1.0  #"),
         ("xp.multiply(u, 6.0, out=u)", "xp.multiply(u, 2.0, out=u)"),
-        ("multiply(x_piece, 4 * ROOT", "multiply(x_piece, 2 * ROOT"),
-        ("two_x_slope_u -= xp.multiply(x_piece, 4 * ROOT, out=slope_piece)", "pass"),
-        ("xp.clip(u, -20.0, 20.0, out=u)", "pass"),
-        ("xp.clip(u, -20.0, 20.0, out=u)", "xp.clip(u, -2.0, 2.0, out=u)"),
+        ("multiply(near, 4 * ROOT", "multiply(near, 2 * ROOT"),
+        ("two_x_slope_u -= xp.multiply(near, 4 * ROOT, out=near)  #", "pass  #"),
+        ("near = xp.clip(x_piece, -100.0, 100.0, out=slope_piece)", "near = x_piece.copy()"),
+        ("xp.clip(x_piece, -100.0, 100.0, out", "xp.clip(x_piece, -2.0, 2.0, out"),
         ("x_slope_s *= s\n", "pass\n"),
         ("x_slope_s *= two_x_slope_u", "pass"),
         ("xp.add(s, x_slope_s, out=slope_piece)", "pass"),
@@ -271,9 +269,9 @@ TABLE = {
         ("+ 0.5) * step - 0.5", "+ 0.5) * step"),
         ("return weights / weights.sum(axis=1, keepdims=True)", "return weights"),
         ("return columns.reshape(b, s, c, s).swapaxes(2, 3)", "return columns.reshape(b, s, s, c)"),
-        ("spare = self.config.tokens - self.config.patches", "spare = 0 * self.config.tokens"),
+        ("prefix = self.config.tokens - self.config.patches", "prefix = 0 * self.config.tokens"),
         ("np.kron(grid, grid)", "np.kron(grid, grid[::-1])"),
-        ("places.T @ grads", "places[:, : len(places)] @ grads"),
+        ("positions.T @ grads", "positions[:, : len(positions)] @ grads"),
         ("like(self.pixels, dsmall).T)", "like(self.pixels[::-1], dsmall).T)"),
         ("matrix.astype(x.dtype)", "matrix"),
     ],
@@ -306,6 +304,7 @@ TABLE = {
         ("-(q * logp).sum() / logits.shape[0]", "-(q * logp).sum()"),
         ("dlogits *= dloss / p.shape[0]", "dlogits *= 1 / p.shape[0]"),
         ("dlogits *= dloss / p.shape[0]", "dlogits *= dloss"),
+        ("xp.where(q > 0, logp,", "xp.where(q >= 0, logp,"),
         ("p * q.sum(axis=1, keepdims=True)", "p * 1.0"),
         ("dlogits = p * q.sum(", "dlogits = p; dlogits *= q.sum("),
         ("if low < 0 or high >= classes:", "if high >= classes:"),

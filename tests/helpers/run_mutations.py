@@ -1,7 +1,7 @@
 """Run the quick tests against every mutation; `test_mutations.py` starts this in a copy.
 
-Prints one JSON list: for each mutation, then for the source as it stands, the name of the first
-test that fails, or null.
+Prints a JSON list with the name of the first test that fails, or null: one entry for each mutation,
+and a last one for the unchanged source.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout tes
 
 
 def functions(module):
-    """Every (name, test function, arguments) of a module that asks for no other fixtures."""
+    """Every (name, test function, arguments) of a module, but for tests with other fixtures."""
     for name, function in inspect.getmembers(module, inspect.isfunction):
         if not name.startswith("test_"):
             continue
@@ -56,9 +56,9 @@ def functions(module):
 
 
 def first_failure(suites):
-    """Import minivit and the suites anew, run them -> the first test that fails, or None.
+    """Import minivit and the suites again, run them -> the first test that fails, or None.
 
-    A mistake that does not even import is none that one could overlook: that raises.
+    Raises if the patched source cannot be imported: such a mistake would prove nothing.
     """
     for name in list(sys.modules):
         if name.partition(".")[0] in ("minivit", "cases", "runs", *SUITES):
@@ -70,7 +70,7 @@ def first_failure(suites):
                 function(**arguments)
             except pytest.skip.Exception:
                 pass
-            except BaseException:  # pytest.fail raises what is no Exception
+            except BaseException:  # pytest.fail raises a BaseException
                 return f"{suite}.{name}"
     return None
 

@@ -1,4 +1,4 @@
-"""The loss against its formula, at its extremes, and what it refuses."""
+"""The loss against its formula, at extreme logits, and the targets that it refuses."""
 
 import math
 
@@ -82,6 +82,12 @@ def test_labels_out_of_range_are_refused_on_the_host(label):
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan])
-def test_smoothing_is_a_share(smoothing):
+def test_smoothing_is_from_0_up_to_1(smoothing):
     with pytest.raises(ConfigError, match="smoothing must be"):
         CrossEntropy(smoothing)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_an_impossible_class_that_is_no_target_costs_nothing(xp):
+    logits = np.array([[3e38, -3e38, 0]], np.float32)  # its log-probability is minus infinity
+    assert loss_of(logits, np.array([0]), xp) == 0

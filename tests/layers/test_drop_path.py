@@ -1,4 +1,4 @@
-"""DropPath: whole branches of an image, their share, their scale, and none in evaluation."""
+"""DropPath drops whole branches of an image: how many, the scale, and none in evaluation."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_nothing_is_dropped_and_nothing_kept_in_evaluation_or_at_rate_0(xp):
         assert DropPath(rate).backward(x, cache)[0] is x
 
 
-def test_the_gradient_goes_the_way_the_numbers_went(xp):
+def test_the_gradient_is_dropped_and_scaled_in_the_same_way(xp):
     x = to_device(np.ones((20, T, D)), xp)
     y, cache = DropPath(0.5).forward({}, x, KEY)
     dx, grads = DropPath(0.5).backward(x, cache)
@@ -42,6 +42,6 @@ def test_the_gradient_goes_the_way_the_numbers_went(xp):
 
 
 def test_which_images_are_dropped_is_pinned(xp):
-    """A resumed run leaves out what it would have left out."""
+    """A resumed run drops the same images as an uninterrupted one."""
     y = run(DropPath(0.5), {}, np.ones((12, 1)), xp, Key(7, step=3).at("block1").at("path1"))
     assert y[:, 0].astype(int).tolist() == [2, 2, 0, 2, 0, 0, 2, 2, 0, 0, 0, 0]

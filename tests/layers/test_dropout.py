@@ -1,4 +1,4 @@
-"""Dropout: its share, its scale, its places in the MLP and the block, and none in evaluation."""
+"""Dropout: its rate, its scale, its places in the MLP and the block, and none in evaluation."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_dropout_sites_of_the_mlp(xp):
 
 
 def test_dropout_sites_of_the_block(xp):
-    """After the attention, and in the MLP: each half alone, the other half's output held at 0."""
+    """After the attention, and in the MLP; each is tested with the output of the other set to 0."""
     block, x = TransformerBlock(50, 5, 3, 0.5), draw((B, T, 50))
     for muted, fed in (("mlp.fc2", "norm1"), ("attn.proj", "norm2")):
         params = redrawn(block)

@@ -1,6 +1,6 @@
-"""Does every forward compute what it says? Against slow, plain computations and known identities.
+"""Every forward against a slow, plain computation or a known identity.
 
-A gradient check cannot see a wrong forward whose backward matches it; these tests do.
+A gradient check cannot detect a wrong forward with a matching backward; these tests can.
 """
 
 import math
@@ -51,14 +51,14 @@ def test_linear_is_a_weighted_sum_and_a_bias(xp):
         assert y[b, t, j] == pytest.approx(want, abs=1e-12)
 
 
-def test_class_token_stands_first_and_the_patches_follow(xp):
+def test_class_token_comes_first_and_the_patches_follow(xp):
     x, params = draw((B, T, D)), redrawn(ClassToken(D))
     y = run(ClassToken(D), params, x, xp)
     assert y.shape == (B, T + 1, D)
     assert (y[:, 0] == params["cls"]).all() and (y[:, 1:] == x).all()
 
 
-def test_position_embedding_adds_each_position_its_own(xp):
+def test_position_embedding_adds_a_vector_for_each_position(xp):
     x, params = draw((B, T, D)), redrawn(PositionEmbedding(T, D))
     y = run(PositionEmbedding(T, D), params, x, xp)
     for t in range(T):
@@ -117,7 +117,7 @@ def test_overlapping_patches_and_linear_are_a_padded_convolution(xp, overlap):
         close(y[b, i * 3 + j], want)
 
 
-def test_overlapping_patches_backward_adds_up_what_the_patches_of_a_pixel_say(xp):
+def test_overlapping_patches_backward_adds_up_the_gradients_of_a_pixel(xp):
     layer, images = OverlappingPatches(3, 1), draw((B, 6, 9, 2), xp)
     patches, cache = layer.forward({}, images)
     back, grads = layer.backward(patches, cache)  # each pixel times the patches it lies in
@@ -161,7 +161,7 @@ def test_layernorm_of_a_constant_token_is_beta_with_finite_gradients(xp, dim):
 
 
 def looped_attention(params, x, heads):
-    """The definition, one query at a time, in Python numbers."""
+    """The definition, one query at a time, with Python numbers."""
     b, t, d = x.shape
     k = d // heads
     q_k_v = x @ params["qkv"]["w"] + params["qkv"]["b"]
@@ -216,7 +216,7 @@ keys = pytest.mark.parametrize("key", [None, KEY], ids=["evaluation", "training"
 @both_gelus
 @keys
 def test_gelu_identity(xp, gelu, key):
-    """gelu(x) - gelu(-x) = x, because the two shares add up to 1."""
+    """gelu(x) - gelu(-x) = x, because the gates of x and -x add up to 1."""
     x = np.linspace(-8, 8, 161)
     close(run(gelu, {}, x, xp, key) - run(gelu, {}, -x, xp, key), x)
 
@@ -256,7 +256,7 @@ def test_gelu_far_out_is_zero_or_x(xp, gelu, key, far):
     assert to_host(y).tolist() == [0, x[1]] and to_host(slope).tolist() == [0, 1]
 
 
-# Mlp and block: the same parts, put together by hand
+# Mlp and block: the same parts, combined by hand
 
 
 @keys

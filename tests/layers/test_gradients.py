@@ -1,8 +1,8 @@
-"""Is every backward the derivative of its forward? Central differences, in float64.
+"""Every backward is the derivative of its forward: central differences, in float64.
 
-Every element of every leaf, parameters redrawn, dropout frozen by its key; the whole model through
-its loss in random directions. In evaluation, without a key, dropout is off, and GELU computes its
-slope in backward, not in forward; so each check is made both ways.
+Layers are checked in every element, with parameters redrawn and the same dropout masks in every
+forward; the whole model through its loss, in random directions. Each check is made with a key and
+without: without one, dropout is off, and GELU computes its slope in backward, not in forward.
 """
 
 import numpy as np
@@ -88,9 +88,9 @@ def test_whole_model_in_evaluation(pool):
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_whole_model_that_leaves_out_branches_and_patches_that_overlap(xp, pool):
-    chance = {"dropout": 0.2, "drop_path": 0.5, "patch_dropout": 0.4}
-    assert_whole_model(xp, tiny(pool=pool, patch_overlap=1, **chance))
+def test_whole_model_with_drop_path_patch_dropout_and_overlapping_patches(xp, pool):
+    rates = {"dropout": 0.2, "drop_path": 0.5, "patch_dropout": 0.4}
+    assert_whole_model(xp, tiny(pool=pool, patch_overlap=1, **rates))
 
 
 def assert_whole_model(xp, model, key=KEY):

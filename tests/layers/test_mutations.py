@@ -1,7 +1,8 @@
-"""Would the tests notice? Plant one mistake at a time in the real source; each must turn them red.
+"""Mutation tests: plant one mistake at a time in the source; for each of them a test must fail.
 
-A copy of the package and one process of its own: for each mistake the copy is patched, minivit and
-the test modules are imported anew, and their test functions run on NumPy until the first one fails.
+This runs in a copy of the package, in one separate process: for each mistake the copy is patched,
+minivit and the test modules are imported again, and their test functions run on NumPy until the
+first one fails.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The whole model against PyTorch's own layers: the same logits, the same gradients, in float64.
 
-An oracle by other hands: a strided convolution for the patches, `nn.TransformerEncoderLayer` for
-the blocks, autograd for the way back.
+An independent oracle: a strided convolution for the patches, `nn.TransformerEncoderLayer` for the
+blocks, autograd for the gradients.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ nn = torch.nn
 
 
 class Plain(nn.Module):
-    """The same model, written as one would in PyTorch."""
+    """The same model in PyTorch's own layers."""
 
     def __init__(self, config):
         super().__init__()
@@ -54,7 +54,7 @@ class Plain(nn.Module):
 
 
 def correspondence(model):
-    """{PyTorch's name: (ours, how ours is turned into theirs)}; torch keeps weights (out, in)."""
+    """{PyTorch's name: (our name, function from our array to theirs)}; weights there: (out, in)."""
     c = model.config
 
     def kernel(w):

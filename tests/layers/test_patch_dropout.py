@@ -14,7 +14,7 @@ PATCHES = 16
 
 
 def kept(layer, images, tokens, key, xp=np):
-    """Which tokens stay of each image, read off tokens that hold their own place (B, count)."""
+    """The tokens of each image that stay, (B, count), found with tokens that hold their index."""
     x = np.broadcast_to(np.arange(tokens, dtype=np.float64)[:, None], (images, tokens, D))
     y = run(layer, {}, x, xp, key)
     assert (y == y[..., :1]).all()  # tokens stay whole
@@ -23,7 +23,7 @@ def kept(layer, images, tokens, key, xp=np):
 
 @pytest.mark.parametrize("prefix", [0, 1, 2])
 @pytest.mark.parametrize("rate, count", [(0.25, 12), (0.5, 8), (0.9, 2), (0.9999, 1)])
-def test_as_many_of_every_image_in_their_order_and_the_prefix_first(xp, prefix, rate, count):
+def test_every_image_keeps_as_many_in_order_and_the_prefix_first(xp, prefix, rate, count):
     layer = PatchDropout(rate, prefix)
     stay = kept(layer, 30, prefix + PATCHES, KEY, xp)
     assert stay.shape == (30, layer.count(prefix + PATCHES)) == (30, prefix + count)
@@ -39,7 +39,7 @@ def test_every_patch_stays_as_often_and_images_differ(xp):
     assert len({tuple(row) for row in stay}) > 1000
 
 
-def test_another_step_keeps_others_and_the_cut_of_the_batch_does_not_matter(xp):
+def test_another_step_keeps_other_patches_and_micro_batches_do_not_matter(xp):
     layer, tokens = PatchDropout(0.5, 1), 1 + PATCHES
     whole = kept(layer, 8, tokens, Key(5, 1), xp)
     cut = [kept(layer, 3, tokens, Key(5, 1, 0), xp), kept(layer, 5, tokens, Key(5, 1, 3), xp)]

@@ -1,7 +1,10 @@
-"""The rules that every layer keeps, so that any two can be put together without surprises.
+"""The rules that every layer follows, so that layers can be combined freely.
 
 init(rng) -> params    forward(params, x, key) -> y, cache    backward(dy, cache) -> dx, grads
 """
+
+import importlib
+import pkgutil
 
 import numpy as np
 import pytest
@@ -26,21 +29,27 @@ def assert_same(before, after):
 
 
 def there_and_back(layer, params, x, xp):
-    """Every array that a forward and a backward hand out: y, dx, gradients."""
+    """Every array that a forward and a backward return: y, dx, gradients."""
     y, cache = layer.forward(params, x, KEY)
     dx, grads = layer.backward(draw(y.shape, xp, seed=5, dtype=np.dtype(y.dtype)), cache)
     return y, dx, grads
 
 
-def test_layers_holds_layers_alone_and_all_are_tested():
-    """No helpers: what stands beside the layers' classes is for them alone."""
-    exported = {getattr(layers, name) for name in layers.__all__}
-    assert exported == {type(layer) for layer, _ in LAYERS.values()} | {CrossEntropy}
+def test_every_layer_is_tested_and_only_layers_are_exported():
+    """Every class in minivit/layers/ that has a backward stands in `gradcheck_cases.LAYERS`."""
+    written = set()
+    for file in pkgutil.iter_modules(layers.__path__, f"{layers.__name__}."):
+        for value in vars(importlib.import_module(file.name)).values():
+            if isinstance(value, type) and hasattr(value, "backward"):
+                written.add(value)
+    tested = {type(layer) for layer, _ in LAYERS.values()} | {CrossEntropy}
+    assert written == tested
+    assert {getattr(layers, name) for name in layers.__all__} <= tested
 
 
 @every_layer
 @keys
-def test_nothing_is_written_that_is_not_ones_own(xp, name, key):
+def test_no_argument_parameter_or_cache_is_written_to(xp, name, key):
     layer, params, x = build(name, xp)
     given = snapshot(params, x)
     y, cache = layer.forward(params, x, key)
@@ -56,7 +65,7 @@ def test_nothing_is_written_that_is_not_ones_own(xp, name, key):
 @every_layer
 @keys
 def test_read_only_arrays_are_accepted(name, key):
-    """NumPy itself then raises at the first write, even one that changes nothing."""
+    """NumPy raises at the first write to one of them, even if it changes nothing."""
     layer, params, x = build(name)
     for a in arrays((params, x)):
         a.setflags(write=False)
@@ -68,8 +77,8 @@ def test_read_only_arrays_are_accepted(name, key):
 
 
 @every_layer
-def test_output_is_the_callers_to_write_on(xp, name):
-    """No layer remembers the array it returns, so a residual sum may be added in place."""
+def test_the_caller_may_write_to_the_output(xp, name):
+    """No layer caches the array that it returns, so the caller may add to it in place."""
     layer, params, x = build(name, xp)
     _, dx, grads = there_and_back(layer, params, x, xp)
     y, cache = layer.forward(params, x.copy(), KEY)
@@ -80,7 +89,7 @@ def test_output_is_the_callers_to_write_on(xp, name):
 
 @every_layer
 def test_gradients_share_no_memory(name):
-    """A gradient that is a view of dy, a cache or a parameter would change under its owner."""
+    """A gradient that is a view of dy, a cache or a parameter could change later."""
     layer, params, x = build(name)
     y, cache = layer.forward(params, x, KEY)
     assert not any(np.shares_memory(y, kept) for kept in (*arrays(cache), *arrays(params)))
@@ -103,12 +112,12 @@ def test_same_call_same_bits(xp, name):
 @every_layer
 @keys
 def test_float32_stays_float32(xp, name, key):
-    """One float64 mask or NumPy scalar, and a model runs at half its speed without a word."""
+    """With one float64 mask or NumPy scalar, a model would run at half its speed, unnoticed."""
     layer, params, x = build(name, xp, np.float32)
     y, cache = layer.forward(params, x, key)
     kept = list(arrays(cache))
-    handed_out = arrays((y, *layer.backward(draw(y.shape, xp, dtype=np.float32), cache)))
-    assert {a.dtype.name for a in handed_out} == {"float32"}
+    returned = arrays((y, *layer.backward(draw(y.shape, xp, dtype=np.float32), cache)))
+    assert {a.dtype.name for a in returned} == {"float32"}
     assert {a.dtype.name for a in kept} <= {"float32", "bool"}
 
 
@@ -123,8 +132,8 @@ def test_gradients_have_the_names_and_shapes_of_their_parameters(xp, name):
 
 
 @every_layer
-def test_batch_is_only_a_stack_of_images(xp, name):
-    """Image 2 gets the same y and dx alone; its key then says that it was number 2."""
+def test_images_of_a_batch_do_not_influence_each_other(xp, name):
+    """Image 2 alone has the same y and dx, with a key that says that its index is 2."""
     layer, params, x = build(name, xp)
     y, dx, _ = there_and_back(layer, params, x, xp)
     dy = draw(y.shape, xp, seed=5)
@@ -157,13 +166,13 @@ def test_the_loss_keeps_the_rules_too(xp, kind, smoothing):
     given += snapshot(cache)
     dlogits = loss_layer.backward(0.5, cache)
     assert dlogits.shape == logits.shape and dlogits.dtype == np.float32
-    dlogits[...] = np.nan  # the caller's to write on
+    dlogits[...] = np.nan  # the caller may write to it
     assert_same(given, snapshot((logits, targets), cache))
 
 
 @every_layer
 def test_init(name):
-    """float64 on the host, the same for the same seed; init(None) has the shapes and no memory."""
+    """float64 on the host, equal for equal seeds; init(None) has the shapes, but no memory."""
     layer, _ = LAYERS[name]
     params, again = (layer.init(np.random.default_rng(7)) for _ in range(2))
     assert_same(snapshot(params), snapshot(again))

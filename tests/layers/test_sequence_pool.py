@@ -27,7 +27,7 @@ def test_with_w_0_it_is_the_mean(xp):
 
 
 def test_a_bias_on_the_scores_would_change_nothing(xp):
-    """Moving every token along one direction moves all scores alike: y moves just as far."""
+    """A vector added to every token changes all scores alike: y changes by this vector only."""
     layer, params, x = build("SequencePool")
     shift = draw((D,), seed=9)
     close(run(layer, params, x + shift, xp), run(layer, params, x, xp) + shift)
@@ -39,7 +39,7 @@ def test_the_order_of_the_tokens_does_not_matter(xp):
     close(run(layer, params, x[:, order], xp), run(layer, params, x, xp))
 
 
-def test_scores_of_1e4_are_survived_and_pick_one_token(xp):
+def test_scores_of_1e4_do_not_overflow_and_select_one_token(xp):
     x = draw((B, T, D)).astype(np.float32)
     params = {"w": (1e4 * redrawn(SequencePool(D))["w"]).astype(np.float32)}
     best = (x @ params["w"])[..., 0].argmax(axis=1)

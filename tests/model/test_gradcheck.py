@@ -1,7 +1,7 @@
-"""The checker itself: a wrong backward must be caught, a right one pass, and nothing be disturbed.
+"""The checker itself: it detects wrong backwards, passes right ones, and restores its inputs.
 
-A checker that cannot fail is worse than none, so each test here plants one mistake in a layer that
-is right without it.
+A checker that cannot fail is worse than none. So the tests plant mistakes, one at a time, in layers
+that are right.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from minivit.layers import LayerNorm, Linear
 
 @dataclass(frozen=True)
 class Planted(Linear):
-    """Linear whose backward has one mistake: `mistake` takes and gives (dx, grads)."""
+    """Linear whose backward has one mistake: `mistake` is a function (dx, grads) -> (dx, grads)."""
 
     mistake: object = None
 
@@ -26,8 +26,8 @@ class Planted(Linear):
         return self.mistake(*super().backward(dy, cache))
 
 
-def verdicts(mistake, xp, d_out=D):
-    """{leaf: error} of a square Linear (so that a transposed gradient fits) with that mistake."""
+def errors_of(mistake, xp, d_out=D):
+    """{leaf: error} of a square Linear with that mistake (so that a transposed gradient fits)."""
     layer = Planted(D, d_out, mistake=mistake)
     checks = gradcheck.check_layer(layer, draw((B, T, D), xp))
     return {check.leaf: check.error for check in checks}
@@ -56,12 +56,12 @@ MISTAKES = {  # name: (mistake, the one leaf that it spoils)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_wrong_backward_is_caught_and_its_leaf_named(xp, name):
     mistake, leaf = MISTAKES[name]
-    errors = verdicts(mistake, xp)
+    errors = errors_of(mistake, xp)
     assert {n for n, error in errors.items() if not error <= gradcheck.LAYER_TOLERANCE} == {leaf}
 
 
 def test_a_right_backward_passes(xp):
-    errors = verdicts(lambda dx, g: (dx, g), xp)
+    errors = errors_of(lambda dx, g: (dx, g), xp)
     assert set(errors) == {"x", "w", "b"}
     assert max(errors.values()) < 1e-9
 
@@ -81,7 +81,7 @@ def test_a_right_backward_passes(xp):
 )
 def test_wrong_names_and_shapes_are_refused(xp, mistake, words):
     with pytest.raises(AssertionError, match=words):
-        verdicts(mistake, xp, d_out=D + 1)
+        errors_of(mistake, xp, d_out=D + 1)
 
 
 def test_the_worst_place_is_named():
@@ -91,12 +91,12 @@ def test_the_worst_place_is_named():
         for each in (Linear(D, D), layer)
     )
     assert wrong.index == (3, 4) and wrong.analytic == 1e3
-    assert abs(wrong.numeric) < 100  # the differences have not heard of the mistake
+    assert abs(wrong.numeric) < 100  # the differences do not contain the mistake
     assert wrong.error > 10 and right.error < 1e-9
 
 
 def test_a_zero_dx_of_layernorm_is_caught(xp):
-    """With dy all ones and gamma 1 it would pass: a LayerNorm's outputs sum to a constant."""
+    """With dy = 1 and gamma = 1 it would pass: then a LayerNorm's outputs have a constant sum."""
 
     @dataclass(frozen=True)
     class Lazy(LayerNorm):
@@ -120,7 +120,7 @@ def test_a_wrong_loss_gradient_is_caught(xp):
 
 
 def test_a_wrong_model_is_caught(xp):
-    """Directions see every element of a leaf at once: one wrong position of nine is enough."""
+    """A direction changes all elements of a leaf at once: one wrong position of nine is enough."""
     model, labels = tiny(), to_device(np.arange(B), xp)
     params, images = redrawn(model, xp), draw((B, 6, 6, 3), xp)
 
@@ -141,7 +141,7 @@ def test_a_wrong_model_is_caught(xp):
 
 
 @pytest.mark.parametrize("name", ["Linear", "TransformerBlock"])
-def test_inputs_and_parameters_are_put_back(xp, name):
+def test_inputs_and_parameters_are_restored(xp, name):
     layer, params, x = build(name, xp)
     before = [to_host(a).copy() for a in (x, *dict(tree.walk(params)).values())]
     gradcheck.check_layer(layer, x, params)
@@ -149,7 +149,7 @@ def test_inputs_and_parameters_are_put_back(xp, name):
     assert all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
 
 
-def test_the_model_and_its_images_are_put_back(xp):
+def test_the_model_and_its_images_are_restored(xp):
     model, labels = tiny(), to_device(np.arange(B), xp)
     params, images = redrawn(model, xp), draw((B, 6, 6, 3), xp)
     before = [to_host(a).copy() for a in (images, *dict(tree.walk(params)).values())]

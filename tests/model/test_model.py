@@ -1,4 +1,4 @@
-"""The whole ViT: its parts in their order, its two halves of a step, and what it refuses."""
+"""The whole ViT: its parts in order, forward and backward, and the images that it refuses."""
 
 import math
 
@@ -24,7 +24,7 @@ def move(params, xp):
 
 
 def gradients(model, params, images, labels, key, share=1.0):
-    """(loss, dimages, gradient tree) of one batch, by hand: the two halves of a step."""
+    """(loss, dimages, gradient tree) of one batch: forward, loss and backward."""
     loss_layer = CrossEntropy(0.1)
     logits, cache = model.forward(params, images, key)
     loss, loss_cache = loss_layer.forward(logits, labels)
@@ -43,13 +43,13 @@ def kept_by_hand(x, key, prefix, count):
 
 
 def block_by_hand(params, x, key, drop_path):
-    """A block of its parts; a factor an image is 0 with probability `drop_path`, else evens out."""
+    """A block, from its parts. drop_path multiplies each image by 0 or by 1 / (1 - drop_path)."""
 
     def factor(name):
         if key is None or not drop_path:
             return 1.0
         kept = key.at(name).uint16((len(x),)) >= round(65536 * drop_path)
-        assert kept.any() and not kept.all()  # or nothing would be shown
+        assert kept.any() and not kept.all()  # else this would test nothing
         return kept[:, None, None] / (1 - drop_path)
 
     block = TransformerBlock(8, 4, 7, 0.3)
@@ -128,7 +128,7 @@ def test_predict_is_forward_in_evaluation(xp, options):
 
 
 def test_predict_keeps_nothing():
-    """Its peak is a few layers' arrays, however deep the model; forward's grows with depth."""
+    """Its peak memory does not depend on the depth; that of forward grows with it."""
     import tracemalloc
 
     images, peaks = draw((BATCH, 6, 6, 3)), {}
@@ -148,7 +148,7 @@ def test_predict_keeps_nothing():
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("pool", POOLS)
 def test_first_loss_is_ln_10(xp, pool, init):
-    """A model that has learned nothing spreads its bet over ten classes."""
+    """At the start all ten classes are about equally likely."""
     model = ViT(Config(dim=48, depth=2, mlp_dim=96, pool=pool, init=init))
     params = move(tree.map(np.float32, model.init(np.random.default_rng(0))), xp)
     images = draw((BATCH, 32, 32, 3), xp, dtype=np.float32)
@@ -186,8 +186,8 @@ def test_other_images_are_refused(xp, images):
 def test_float32_stays_float32(xp, pool, options):
     model = tiny(pool=pool, dropout=0.3, **options)
     params, images = redrawn(model, xp, dtype=np.float32), draw((2, 6, 6, 3), xp, dtype=np.float32)
-    loss, *handed_out = gradients(model, params, images, to_device(LABELS[:2], xp), KEY)
-    assert {a.dtype.name for a in (loss, *arrays(tuple(handed_out)))} == {"float32"}
+    loss, *returned = gradients(model, params, images, to_device(LABELS[:2], xp), KEY)
+    assert {a.dtype.name for a in (loss, *arrays(tuple(returned)))} == {"float32"}
 
 
 def test_nan_is_never_masked(xp):
@@ -209,7 +209,7 @@ def test_a_cache_is_good_for_one_backward(xp):
 
 
 def test_two_forwards_before_their_backwards(xp):
-    """Nothing hides in the layers, so batches in flight do not disturb each other."""
+    """Layers keep no state, so several batches can be in progress at once."""
     model = tiny(dropout=0.3)
     params, results = redrawn(model, xp), []
     batches = [draw((2, 6, 6, 3), xp, seed) for seed in (0, 1)]
@@ -227,20 +227,20 @@ def test_two_forwards_before_their_backwards(xp):
 @pytest.mark.parametrize("cuts", [(3, 6), (1, 2), (5,)], ids=str)
 @options
 def test_micro_batches_sum_to_the_batch(xp, pool, cuts, options):
-    """Ragged ones and dropout included: dloss is b / B, and each mask belongs to its image."""
+    """Also with unequal sizes and with dropout: dloss is b / B, and each image has its own mask."""
     model = tiny(pool=pool, dropout=0.3, **options)
     params, images = redrawn(model, xp), draw((BATCH, 6, 6, 3), xp)
     labels = to_device(LABELS, xp)
     loss, dimages, whole = gradients(model, params, images, labels, Key(5, 9))
-    total_loss, total, pieces = 0.0, None, []
+    total_loss, total, parts = 0.0, None, []
     for start, stop in zip((0, *cuts), (*cuts, BATCH), strict=True):
         share, cut = (stop - start) / BATCH, slice(start, stop)
         part = gradients(model, params, images[cut], labels[cut], Key(5, 9, start), share)
         total_loss += share * float(part[0])
-        pieces.append(to_host(part[1]))
+        parts.append(to_host(part[1]))
         total = part[2] if total is None else tree.map(lambda a, b: a + b, total, part[2])
     assert total_loss == pytest.approx(float(loss), rel=1e-12)
-    np.testing.assert_allclose(np.concatenate(pieces), to_host(dimages), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(np.concatenate(parts), to_host(dimages), rtol=1e-9, atol=1e-12)
     for (name, want), (_, got) in zip(tree.walk(whole), tree.walk(total), strict=True):
         want, got = to_host(want), to_host(got)
         assert np.abs(got - want).max() <= 1e-12 * max(1.0, np.abs(want).max()), name
@@ -248,7 +248,7 @@ def test_micro_batches_sum_to_the_batch(xp, pool, cuts, options):
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_every_parameter_gets_a_gradient_and_moves(xp, pool):
-    """Each number of each leaf but the bias of the keys: softmax forgets what moves all scores."""
+    """Each number of each leaf, except the bias of the keys, which softmax ignores."""
     model = tiny(pool=pool, dropout=0.2)
     params = redrawn(model, xp)
     images, labels = draw((BATCH, 6, 6, 3), xp), to_device(LABELS, xp)
@@ -268,7 +268,7 @@ def test_every_parameter_gets_a_gradient_and_moves(xp, pool):
 
 
 def test_branches_without_parameters_may_be_left_out(xp):
-    """As in a tree of views into one vector, or read back from a checkpoint."""
+    """As in a tree of views into one vector, or from a checkpoint."""
     model, images = tiny(), draw((2, 6, 6, 3), xp)
     params = redrawn(model, xp)
     pruned = tree.unwalk(tree.walk(params))
@@ -283,7 +283,7 @@ def test_branches_without_parameters_may_be_left_out(xp):
 @pytest.mark.parametrize("pool", POOLS)
 @options
 def test_a_step_never_waits_for_the_device(xp, syncs, pool, options):
-    """Forward, loss and backward queue their work and go on; only reading a number waits."""
+    """Forward, loss and backward do not wait for the GPU; only reading a number does."""
     model = tiny(pool=pool, dropout=0.3, **options)
     params = redrawn(model, xp, dtype=np.float32)
     images, labels = draw((4, 6, 6, 3), xp, dtype=np.float32), to_device(LABELS[:4], xp)

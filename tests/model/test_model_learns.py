@@ -1,4 +1,4 @@
-"""The whole chain at work: it can learn by heart, and it computes what it computed yesterday."""
+"""The whole chain in training: it can memorise images, and a short run gives pinned losses."""
 
 import math
 
@@ -25,7 +25,7 @@ PINNED = [
 
 
 def picture_batch(count, xp, dtype):
-    """(images, labels): pictures of noise, which only learning by heart can tell apart."""
+    """(images, labels): images of noise, which a model can only memorise."""
     rng = np.random.default_rng(11)
     images = rng.standard_normal((count, 6, 6, 3)).astype(dtype)
     return to_device(images, xp), to_device(rng.integers(0, 10, count), xp)
@@ -46,8 +46,8 @@ def start(model, xp, dtype):
 
 
 @pytest.mark.parametrize("pool", ["class", "mean"])
-def test_32_images_are_learnt_by_heart_in_200_steps(xp, pool):
-    """Plain Adam, written out: Kingma & Ba 2015, algorithm 1."""
+def test_32_images_are_memorised_in_200_steps(xp, pool):
+    """With plain Adam, written out: Kingma & Ba 2015, algorithm 1."""
     model = tiny(pool=pool, dim=32, heads=4, mlp_dim=64)
     images, labels = picture_batch(32, xp, np.float32)
     params = start(model, xp, np.float32)
@@ -65,12 +65,12 @@ def test_32_images_are_learnt_by_heart_in_200_steps(xp, pool):
             right = (model.predict(params, images).argmax(axis=1) == labels).sum()
             if int(right) == 32:
                 return
-    pytest.fail(f"only {int(right)} of 32 images learnt in 200 steps")
+    pytest.fail(f"only {int(right)} of 32 images memorised in 200 steps")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_short_run_is_pinned(xp, dtype):
-    """Ten steps of plain SGD, dropout on. A change here changes every result that was published."""
+    """Ten steps of plain SGD with dropout. If these change, every published result changes."""
     model = tiny(dropout=0.1)
     images, labels = picture_batch(16, xp, dtype)
     params, losses = start(model, xp, dtype), []

@@ -40,7 +40,7 @@ def test_set():
 def test_the_example_in_its_docstring_runs(home, monkeypatch):
     monkeypatch.chdir(home)
     result = doctest.testmod(trained)
-    assert result.attempted >= 6 and result.failed == 0
+    assert result.attempted >= 16 and result.failed == 0
 
 
 @pytest.mark.parametrize("run", ["shapes-smoke-1", "shapes-smoke-2"])
@@ -100,10 +100,38 @@ def test_what_is_no_trained_model_is_refused(home, tmp_path):
         minivit.load(tmp_path / "else.npz")
     del arrays["model/head.b"]
     checkpoint.save(tmp_path / "less.npz", arrays, meta)
-    with pytest.raises(
-        CheckpointError, match=r"less\.npz holds another model.*missing 1: model/head\.b"
-    ):
+    with pytest.raises(CheckpointError, match=r"less\.npz holds another model.*missing 1: head\.b"):
         minivit.load(tmp_path / "less.npz")
+
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
+
+
+def test_features_lead_to_the_outputs(home):
+    loaded = minivit.load(home / "runs/shapes-smoke-1")
+    head, params = loaded.model.parts["head"], loaded.params["head"]
+    pooled = loaded.features(IMAGES)
+    assert pooled.shape == (3, 16) and pooled.dtype == np.float32
+    np.testing.assert_allclose(head.forward(params, pooled)[0], loaded.outputs(IMAGES), atol=1e-5)
+    tokens = loaded.features(IMAGES, block=-1)
+    assert tokens.shape == (3, 64, 16) and (tokens == loaded.features(IMAGES, block=0)).all()
+    normed, _ = loaded.model.parts["norm"].forward(loaded.params["norm"], tokens)
+    np.testing.assert_allclose(normed.mean(axis=1), pooled, atol=1e-5)
+
+
+def test_attention_is_that_of_every_image_alone(home):
+    loaded = minivit.load(home / "runs/shapes-smoke-1")
+    weights = loaded.attention(IMAGES)
+    assert weights.shape == (3, 1, 2, 64, 64) and weights.dtype == np.float32
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_allclose(loaded.attention(IMAGES[1:2])[0], weights[1], atol=1e-6)
+    assert loaded.attention(IMAGES[:0]).shape == (0, 1, 2, 64, 64)
+
+
+@pytest.mark.parametrize("block", [1, -2, 0.0, True, "pool"])
+def test_a_block_that_is_not_there_is_refused(home, block):
+    with pytest.raises(ConfigError, match=r"block must be a whole number from 0 to 0 .*; got"):
+        minivit.load(home / "runs/shapes-smoke-1").features(IMAGES, block)
 
 
 def same(one, other):
@@ -178,14 +206,14 @@ def test_only_the_weights_are_kept_but_the_hash_is_over_all(home, tmp_path):
     ("change", "sentence"),
     [
         ({"classes": ["a"]}, "10 classes has 1 names of"),
-        ({"classes": list(range(10))}, "10 classes has 0 names"),
+        ({"classes": list(range(10))}, "classes is a list; it has a value that must be text"),
         ({"classes": 3}, "no trained model"),
         ({"mean": [0.5]}, "mean must be 3 numbers"),
         ({"std": [0, 1, 1]}, "std must be 3 numbers above 0"),
         ({"mean": "fog"}, "no trained model"),
         ({"crop": 0}, "crop must be above 0 and at most 1; got 0"),
         ({"crop": "a"}, "no trained model"),
-        ({"about": []}, "about must be a dict"),
+        ({"about": []}, "about is a list; it must be an object"),
         ({"objective": {"name": "fog"}}, "objective 'fog'"),
         ({"objective": {"name": "classification", "fog": 1}}, "no trained model"),
         ({"objective": "classification"}, "no trained model"),

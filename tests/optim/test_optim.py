@@ -1,4 +1,4 @@
-"""Update rules, schedule and clipping, against the textbook's formulas one number at a time."""
+"""Update rules, schedule and clipping against their formulas, one number at a time."""
 
 import itertools
 import math
@@ -34,19 +34,19 @@ def sgd(weight, gradients, momentum=0.9):
     return weight
 
 
-def steps(rule, vector, gradients, pieces=(slice(None),)):
-    """`vector` after a step for every gradient, taken piece by piece."""
+def steps(rule, vector, gradients, slices=(slice(None),)):
+    """(vector, state) after a step for every gradient, taken slice by slice."""
     state = rule.init(vector)
     for number, gradient in enumerate(gradients, 1):
-        for piece in pieces:
-            part = {name: value[piece] for name, value in state.items()}
-            rule.update(vector[piece], gradient[piece], part, LR, number, DECAY)
+        for part in slices:
+            state_part = {name: value[part] for name, value in state.items()}
+            rule.update(vector[part], gradient[part], state_part, LR, number, DECAY)
     return vector, state
 
 
 @pytest.mark.parametrize(("rule", "plain"), [(AdamW(), adamw), (SGD(), sgd)])
 @pytest.mark.parametrize(("dtype", "close"), [(np.float64, 1e-13), (np.float32, 2e-6)])
-def test_every_number_goes_the_textbooks_way(xp, syncs, rule, plain, dtype, close):
+def test_every_number_follows_the_formula(xp, syncs, rule, plain, dtype, close):
     start = draw((11,), seed=1, dtype=dtype)
     gradients = draw((7, 11), seed=2, dtype=dtype) * 3
     syncs.clear()
@@ -58,17 +58,17 @@ def test_every_number_goes_the_textbooks_way(xp, syncs, rule, plain, dtype, clos
 
 
 @pytest.mark.parametrize("rule", [AdamW(), SGD()])
-def test_pieces_equal_the_whole(xp, rule):
+def test_slices_equal_the_whole(xp, rule):
     gradients = draw((3, 20), xp, seed=2, dtype=np.float32)
-    pieces = (slice(0, 7), slice(7, 8), slice(8, 20))
+    slices = (slice(0, 7), slice(7, 8), slice(8, 20))
     whole, _ = steps(rule, draw((20,), xp, dtype=np.float32), gradients)
-    cut, _ = steps(rule, draw((20,), xp, dtype=np.float32), gradients, pieces)
+    cut, _ = steps(rule, draw((20,), xp, dtype=np.float32), gradients, slices)
     assert to_host(whole).tobytes() == to_host(cut).tobytes()
 
 
 @pytest.mark.parametrize("rule", [AdamW(), SGD()])
-def test_decay_is_apart_from_the_gradient(rule):
-    """Without a gradient a weight only shrinks, by the same share whatever its size."""
+def test_decay_is_decoupled_from_the_gradient(rule):
+    """Without a gradient every weight shrinks by the same factor."""
     vector = np.array([1.0, -200.0])
     rule.update(vector, np.zeros(2), rule.init(vector), lr=0.1, step=1, decay=0.5)
     np.testing.assert_allclose(vector, [0.95, -190.0], rtol=1e-15)
@@ -80,7 +80,7 @@ def test_adamws_first_step_is_the_learning_rate_whatever_the_gradient():
     np.testing.assert_allclose(vector, [-0.01, 0.01, -0.01], rtol=1e-4)
 
 
-def test_gradients_are_not_written_on(xp):
+def test_gradients_are_not_changed(xp):
     for rule in (AdamW(), SGD()):
         gradient = draw((5,), xp)
         before = to_host(gradient).tobytes()
@@ -89,7 +89,7 @@ def test_gradients_are_not_written_on(xp):
         assert to_host(gradient).tobytes() == before
 
 
-def test_schedule_rises_straight_and_falls_by_a_cosine():
+def test_schedule_rises_linearly_and_falls_by_a_cosine():
     rates = [warmup_cosine(step, 100, 10, 2.0) for step in range(1, 101)]
     np.testing.assert_allclose(rates[:10], 2.0 * np.arange(1, 11) / 10, rtol=1e-12)
     assert rates[54] == pytest.approx(1.0)  # half way down: (55 - 10) / 90
@@ -127,7 +127,7 @@ def test_clipping_keeps_direction_and_bounds_length(xp, size):
     np.testing.assert_allclose(clipped, host * min(1.0, 1.0 / length), rtol=1e-5)
 
 
-def test_a_gradient_of_zeros_is_left_alone(xp):
+def test_a_gradient_of_zeros_is_not_changed(xp):
     assert float(clip_scale(norm_of(to_device(np.zeros(4, np.float32), xp)), 1.0)) == 1.0
 
 
@@ -139,8 +139,8 @@ def test_a_gradient_that_is_not_finite_shows_in_its_norm(xp, bad):
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (5, 12), (12, 5)])
-def test_orthogonal_keeps_directions_and_levels_their_sizes(xp, shape):
-    """Of u s v^T it makes u s' v^T with every s' near 1."""
+def test_orthogonal_keeps_singular_vectors_and_makes_singular_values_equal(xp, shape):
+    """It turns u s v^T into u s' v^T with every s' near 1."""
     matrix = draw(shape, seed=7)
     u, sizes, vt = np.linalg.svd(matrix, full_matrices=False)
     assert sizes.max() / sizes.min() > 1.5

@@ -58,7 +58,7 @@ def test_same_bits_for_any_number_of_workers(optimizer, processes, monkeypatch):
     """With many small tasks of unequal sizes, and in the last batch fewer tasks than workers."""
     monkeypatch.setattr("minivit.training.micro_batches.CACHE", 4 * 17 * 51 * 3)  # three images
     monkeypatch.setattr("minivit.training.micro_batches.TOKENS", 1)
-    monkeypatch.setattr("minivit.training.update.PIECE", 100)
+    monkeypatch.setattr("minivit.training.update.SLICE_SIZE", 100)
     one = trained(1, processes, optimizer)
     for count in (2, 3, 4):
         assert trained(count, processes, optimizer) == one

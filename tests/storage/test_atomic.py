@@ -102,17 +102,11 @@ def test_stale_temporary_files_are_removed_and_others_are_not(tmp_path, arrays, 
     assert sorted(os.listdir(tmp_path)) == [name, "mine.tmp"]
 
 
-@pytest.mark.parametrize("linked", [True, False])
-def test_copy_stays_when_the_source_moves_on(file, arrays, monkeypatch, linked):
-    def no_links(*_):
-        raise OSError("this file system has none")
-
-    if not linked:
-        monkeypatch.setattr(os, "link", no_links)
+def test_copy_stays_when_the_source_moves_on(file, arrays):
     best, first = file.parent / "best.npz", file.read_bytes()
     for _ in range(2):  # again onto itself: nothing changes, nothing is left lying about
         checkpoint.copy(file, best)
-        assert best.read_bytes() == first and best.samefile(file) == linked
+        assert best.read_bytes() == first and not best.samefile(file)
         assert sorted(os.listdir(file.parent)) == ["best.npz", "last.npz"]
     checkpoint.save(file, arrays, {"later": 1})
     assert best.read_bytes() == first != file.read_bytes()

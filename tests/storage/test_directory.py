@@ -23,7 +23,7 @@ def test_rows_and_result_of_any_objective(run):
     for result in ({"test_loss": 1.0, "test_accuracy": 0.5}, {"test_loss": 1.0, "test_error": 2.5}):
         run.append(result)
         assert run.result() == result  # the last one counts
-    run.keep_rows(1)
+    run.write_rows([ROW])
     assert run.rows() == [ROW] and run.result() is None
 
 

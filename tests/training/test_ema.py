@@ -65,7 +65,7 @@ def test_the_first_steps_forget_faster(step, kept):
 @optimizers
 def test_a_trainers_mean_follows_its_weights(workers, xp, optimizer, monkeypatch):
     """In many pieces, of several rules: every number of it, once a step."""
-    monkeypatch.setattr("minivit.training.update.PIECE", 100)
+    monkeypatch.setattr("minivit.training.update.SLICE_SIZE", 100)
     trained = trainer(workers, xp, optimizer=optimizer)
     start, vectors = np.copy(to_host(trained.vector)), []
     for step in range(6):
@@ -165,7 +165,7 @@ def left_behind(count, processes, optimizer):
 )
 @optimizers
 def test_one_worker_and_two_find_the_same_bits(optimizer, monkeypatch):
-    monkeypatch.setattr("minivit.training.update.PIECE", 100)
+    monkeypatch.setattr("minivit.training.update.SLICE_SIZE", 100)
     one = left_behind(1, False, optimizer)
     assert left_behind(2, False, optimizer) == one
     if sys.platform == "linux":

@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import shutil
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -418,14 +417,21 @@ def test_the_same_pictures_under_another_name_are_the_same_data(make, whole):
     assert left_behind(again.directory) == whole
 
 
-def test_resuming_from_the_best_drops_what_came_after(make):
+def test_going_back_to_the_best_is_for_a_directory_of_its_own(make):
     started = make()
     started.validate = lambda: {"loss": 1.0, "accuracy": 1.0 - started.record.epochs_done}
     started.train()
-    again = make()
-    again.resume(again.directory.best)
+    before = left_behind(started.directory)
+    with pytest.raises(ConfigError, match=r"of epoch 1, would throw away .*--out .*run-from-1$"):
+        make().resume(started.directory.best)
+    assert left_behind(started.directory) == before
+    again = make("elsewhere")
+    again.resume(started.directory.best)
     assert [row["epoch"] for row in again.directory.rows()] == [1]
     assert again.trainer.step == 4 and again.directory.result() is None
+    again.validate = lambda: {"loss": 1.0, "accuracy": 1.0 - again.record.epochs_done}
+    again.train()
+    assert left_behind(again.directory) == left_behind(started.directory) == before
 
 
 def test_a_place_that_cannot_be_written_fails_before_the_first_step(make, tmp_path):
@@ -483,15 +489,15 @@ def test_any_name_can_stand_above_the_curves(tmp_path, name):
     assert DRAW([row], tmp_path / "curves.png", name, Classification(3)) == ""
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert "cannot write" in DRAW(
-        [row], tmp_path / "nowhere" / "curves.png", name, Classification(3)
+        [row], tmp_path / "curves.png" / "below.png", name, Classification(3)
     )
 
 
 def test_new_directories(tmp_path, make):
+    (tmp_path / ".hidden").write_text("")
+    assert RunDirectory.new(tmp_path).path == tmp_path
     (tmp_path / "notes.txt").write_text("")
-    assert RunDirectory.new(tmp_path).path == tmp_path  # other files are no run
     make().train()
-    shutil.copy(tmp_path / "run/last.npz", tmp_path)
     for taken in (tmp_path, tmp_path / "run", tmp_path / "notes.txt"):
-        with pytest.raises(ConfigError, match=r"already holds a run|is a file"):
+        with pytest.raises(ConfigError, match=r"already holds a run|is a file|are no run \(notes"):
             RunDirectory.new(taken)

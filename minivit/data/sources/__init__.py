@@ -2,6 +2,8 @@
 
 shapes.py   the built-in set, computed by a formula
 cifar.py    CIFAR-10 and CIFAR-100; published.py (names, sizes, checksums, mirrors), archive.py
-            (tar files and folders), pickles.py (read without running them), download.py
+            (folders and archives), tar.py (the archives' own format), pickles.py and
+            pickle_machine.py (pickles are read, not run), download.py
+            with transfer.py and partial.py (a download goes on where it ended)
 folder.py   any directory of image files
 """

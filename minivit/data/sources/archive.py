@@ -5,13 +5,11 @@ member is read only if it is one of the requested files, is a regular file, occu
 the right size. The size is checked before the member is decompressed.
 """
 
-import gzip
-import tarfile
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import DataError
+from . import tar
 
 
 def names(path):
@@ -21,7 +19,7 @@ def names(path):
         return
     with _tar(path) as archive:
         for member in archive:
-            if not member.isdir():
+            if member.kind != tar.FOLDER:
                 yield member.name.rpartition("/")[2]
 
 
@@ -42,10 +40,7 @@ def read(path, folder, sizes):
             if not file.exists():
                 raise DataError(f"{file} is missing; the data set needs {', '.join(sizes)}.")
             _check(file, file.is_file(), file.stat().st_size, sizes[name])
-            try:
-                yield name, file.read_bytes()
-            except OSError as error:
-                raise DataError(f"{file} cannot be read: {error.strerror}.") from None
+            yield name, _read_file(file, sizes[name])
         return
     wanted = {prefix + name: name for name in sizes for prefix in ("", f"{folder}/")}
     missing = set(sizes)
@@ -56,39 +51,50 @@ def read(path, folder, sizes):
                 continue
             where = f"{path}: member {member.name}"
             if name not in missing:
-                raise DataError(f"{where} is there more than once.")
-            _check(where, member.isfile(), member.size, sizes[name])
+                raise _WrongFileError(f"{where} is there more than once.")
+            _check(where, member.regular, member.size, sizes[name])
             missing.remove(name)
-            yield name, archive.extractfile(member).read()
-        # tarfile stops at its end mark. gzip compares its checksum, which reveals a wrong bit
-        # anywhere, only when the stream is read to its very end.
-        while archive.fileobj.read(1 << 20):
-            pass
+            yield name, archive.read()
     if missing:
         raise DataError(f"{path} lacks {', '.join(sorted(missing))}; it is not the whole data set.")
+
+
+class _WrongFileError(DataError):
+    """A file that is not the right one: the message is a whole sentence already."""
+
+
+def _read_file(file, allowed):
+    """The bytes of a file, whose size has been checked and is checked again as it is read."""
+    try:
+        with open(file, "rb") as opened:
+            blob = opened.read(allowed[1] + 1)
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}.") from None
+    _check(file, True, len(blob), allowed)
+    return blob
 
 
 def _check(where, regular, size, allowed):
     least, most = allowed
     if not regular:
-        raise DataError(f"{where} is not a regular file.")
+        raise _WrongFileError(f"{where} is not a regular file.")
     if not least <= size <= most:
         right = f"exactly {least:,}" if least == most else f"{least:,} to {most:,}"
-        raise DataError(f"{where} has {size:,} bytes instead of {right}: it is cut short or wrong.")
+        raise _WrongFileError(
+            f"{where} has {size:,} bytes instead of {right}: it is cut short or wrong."
+        )
 
 
 @contextmanager
 def _tar(path):
     """The open archive; any error of reading or decompressing it becomes a DataError."""
     try:
-        with open(path, "rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            stream = gzip.GzipFile(fileobj=raw) if zipped else raw
-            with tarfile.open(fileobj=stream, mode="r:") as archive:
-                yield archive
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        with open(path, "rb") as file:
+            yield tar.Archive(file)
+    except _WrongFileError:
+        raise
+    except (DataError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
             f"{path} is damaged, cut short or not a tar archive ({reason}); download it again."
         ) from None

@@ -3,23 +3,23 @@
 All mirrors are asked for their first bytes at the same time, and the first that delivers them is
 used: a slow server does not delay the download. If its file is wrong, the next mirror that answered
 is used. The time limit is for the answer only; after that, a download may take as long as it needs
-while bytes keep coming. pooch writes the file under a temporary name in the same directory and
-renames it when it is complete and right.
+while bytes keep coming. One that breaks off goes on where it ended, at the same mirror while that
+brings new bytes and then at the next (an HTTP range; `partial.py` keeps the file).
 """
 
 import queue
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from ...errors import DataError
+from .partial import WrongFileError, part_of, partial
 from .published import MIRRORS, RELEASES, TITLES
+from .transfer import of_the_disk, reason, receive, request
 
 PROBE_TIMEOUT = 10.0  # seconds in which a mirror must deliver its first bytes
-READ_TIMEOUT = 30.0  # seconds without a byte after which a download is given up
 PROBE_BYTES = 1 << 17  # what a mirror must deliver to count as an answer
-SCHEMES = ("https",)
 
 
 class DownloadError(DataError):
@@ -46,23 +46,32 @@ def fetch(name, data_dir, say=print):
     except ImportError:
         what += " and downloading it needs pooch (pip install pooch)"
         raise DownloadError(what, advice + ".") from None
+    try:
+        import tqdm  # noqa: F401
+    except ImportError:
+        what += " and downloading it needs tqdm (pip install tqdm)"
+        raise DownloadError(what, advice + ".") from None
     failures = {url: "no answer in time" for url in MIRRORS[name]}
     for url, failure in _answers(MIRRORS[name]):
         if failure is None:
             release, host = _release(url), urlsplit(url).netloc
-            size = f"{release.size / 1e6:.0f} MB"
-            say(f"downloading {release.archive} ({size}) from {host} to {data_dir}")
             try:
-                return _download(url, release, Path(data_dir))
+                return _download(url, release, Path(data_dir), say)
             except Exception as error:  # of the network, its libraries or the disk: any type
-                failure = _reason(error)
+                failure = reason(error)
+                if of_the_disk(error):
+                    what = f"{TITLES[name]} cannot be downloaded to {data_dir} ({failure})"
+                    raise DownloadError(what, f"{advice}.") from None
                 say(f"{host} failed ({failure}); trying the next mirror")
         failures[url] = failure
     reasons = dict.fromkeys(failures.values())
     tried = [
-        f"{reason}: {', '.join(url for url in failures if failures[url] == reason)}"
-        for reason in reasons
+        f"{words}: {', '.join(url for url in failures if failures[url] == words)}"
+        for words in reasons
     ]
+    for part in {part_of(Path(data_dir) / _release(url).archive) for url in MIRRORS[name]}:
+        if part.exists():
+            advice += f"; {part} holds what has arrived, the next attempt goes on with it"
     raise DownloadError(f"{what} and no mirror delivered it", f"{advice} ({'; '.join(tried)}).")
 
 
@@ -94,7 +103,7 @@ def _probe(url, answers):
     import requests
 
     try:
-        with requests.get(url, timeout=PROBE_TIMEOUT, **_request(url)) as response:
+        with requests.get(url, timeout=PROBE_TIMEOUT, **request(url)) as response:
             response.raise_for_status()
             expected = _release(url).size
             size = int(response.headers.get("content-length", expected))
@@ -104,83 +113,43 @@ def _probe(url, answers):
                 raise DataError("sends something that is not an archive")
         answers.put((url, None))
     except Exception as error:  # of any type: this mirror is not used, and the reason is reported
-        answers.put((url, _reason(error)))
+        answers.put((url, reason(error)))
 
 
-def _request(url):
-    """Arguments for requests.get: as a stream, not decompressed, and no redirect out of https."""
-
-    def check_redirect(response, **_):
-        _check_scheme(urljoin(response.url, response.headers.get("location", "")))
-
-    _check_scheme(url)
-    return {
-        "stream": True,
-        "headers": {"Accept-Encoding": "identity"},
-        "hooks": {"response": check_redirect},  # called before a redirect is followed
-    }
-
-
-def _check_scheme(url):
-    if urlsplit(url).scheme not in SCHEMES:
-        raise DataError(f"leads to {url}, which is not https")
-
-
-def _download(url, release, directory):
+def _download(url, release, directory, say):
+    """Download the archive, or what is missing of it -> its path. Raises any error."""
     import pooch
     from tqdm import tqdm
 
     # Without pooch's own line about the download: ours has been printed.
     pooch.get_logger().setLevel("WARNING")
-
-    def stream(url, temporary, _):
-        with (
-            open(temporary, "wb") as file,
+    path = directory / release.archive
+    with partial(path, release.size, say) as part:
+        if part is None:
+            return path
+        size, host = f"{release.size / 1e6:.0f} MB", urlsplit(url).netloc
+        again = f", from byte {part.done:,} on" if part.done else ""
+        say(f"downloading {release.archive} ({size}) from {host} to {directory}{again}")
+        try:
             # disable=None: no bar where standard error is not a terminal
-            tqdm(total=release.size, unit="B", unit_scale=True, leave=False, disable=None) as bar,
-        ):
-            http = pooch.HTTPDownloader(
-                progressbar=bar, chunk_size=1 << 18, timeout=READ_TIMEOUT, **_request(url)
-            )
-            http(url, _SizeLimited(file, release.size), None)
-
-    path = pooch.retrieve(
-        url, f"sha256:{release.sha256}", fname=release.archive, path=directory, downloader=stream
-    )
-    return Path(path)
-
-
-class _SizeLimited:
-    """A file that refuses to grow beyond the size of the archive."""
-
-    def __init__(self, file, size):
-        self.file, self.left = file, size
-
-    def write(self, chunk):
-        self.left -= len(chunk)
-        if self.left < 0:
-            raise DataError("sends more bytes than the archive has")
-        self.file.write(chunk)
-
-    def flush(self):
-        self.file.flush()
-
-
-def _reason(error):
-    """A few words for one mirror's failure; the libraries' own messages have many lines."""
-    import requests
-
-    match error:
-        case DataError():
-            return str(error)
-        case requests.HTTPError():
-            return f"HTTP {error.response.status_code}"
-        case requests.Timeout():
-            return "no answer in time"
-        case requests.ConnectionError() | requests.exceptions.ChunkedEncodingError():
-            return "no connection, or it was interrupted"
-        case ValueError() if "does not match" in str(error):
-            return "wrong SHA-256"
-        case OSError() if error.strerror:
-            return f"{error.strerror}: {error.filename}"
-    return type(error).__name__
+            with tqdm(
+                total=release.size, initial=part.done, unit="B", unit_scale=True, leave=False,
+                disable=None,
+            ) as bar:  # fmt: skip
+                part.advanced = bar.update
+                started_with = part.done
+                try:
+                    receive(url, part)
+                    part.keep(release.sha256)
+                except WrongFileError:
+                    if not started_with:
+                        raise
+                    receive(url, part)  # the beginning may have been another mirror's wrong one
+                    part.keep(release.sha256)
+        except KeyboardInterrupt as stop:
+            if part.done:
+                stop.args = (
+                    f"stopped; {part.name} holds what has arrived, the next start goes on",
+                )
+            raise
+    return path

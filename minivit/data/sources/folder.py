@@ -5,29 +5,27 @@
 
 For the random split, the files of each class are sorted by name and shuffled by the seed, and one
 in five (at least one) goes to the test set. The same seed gives the same test set. Classes are the
-names of the directories, sorted. PNG, JPEG, WEBP and BMP files are read. Hidden files are ignored;
-files with other endings are left out and counted in `note`.
-
-Every image becomes RGB: it is turned as its EXIF tag says, transparency is dropped, 16-bit grey
-is cut to its upper 8 bits, and of an animation the first frame is used. Its shorter side is resized
-to `image_size` pixels (bicubic), and the square in the middle is kept.
+names of the directories, sorted. Hidden files are ignored; files with other endings and directories
+inside a class are left out and counted in `note`, as are animations, of which only the first frame
+is used. `data/image_files.py` says which files are read, and how they become squares of
+`image_size` pixels, and what `crop` is.
 """
 
-import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import BackendError, ConfigError, DataError
+from ...errors import ConfigError, DataError
 from ...text import counted
+from .. import image_files
 from ..dataset import Dataset
+from ..image_files import ENDINGS
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
 
 
-def load(path, image_size=32, seed=0):
+def load(path, image_size=32, seed=0, crop=1.0):
     """The images in the directory `path`, `image_size` pixels square, as a Dataset.
 
     Raises DataError with the name of the directory or file if a class has no images or too few,
@@ -36,47 +34,67 @@ def load(path, image_size=32, seed=0):
     """
     if image_size < 1:
         raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        raise BackendError(
-            f"reading the images in {path} needs Pillow: pip install pillow"
-        ) from None
     root = Path(path)
-    if (root / "train").is_dir() and _directories(root / "train"):
-        train, test, left_out = _given_split(root)
-    else:
-        train, test, left_out = _random_split(root, seed)
+    with image_files.reading(f"the images in {path}"):
+        if (root / "train").is_dir() and _directories(root / "train"):
+            train, test, seen = _given_split(root)
+        else:
+            train, test, seen = _random_split(root, seed)
+        images = [
+            array
+            for part in (train, test)
+            for array in _decode(part, image_size, crop, seen.animations)
+        ]
     note = f"{path}: each image is resized to {image_size} x {image_size} pixels (--image-size)."
-    if left_out:
-        files, were = counted(left_out, "file"), "was" if left_out == 1 else "were"
-        note += f"\n{path}: {files} not named {', '.join(ENDINGS)} {were} left out."
-    return Dataset(
-        root.resolve().name,
-        tuple(train),
-        *_decode(train, image_size),
-        *_decode(test, image_size),
-        note=note,
-    )
+    note = "\n".join([note, *(f"{path}: {line}" for line in seen.lines())])
+    return Dataset(root.resolve().name, tuple(train), *images, note=note)
+
+
+@dataclass
+class _Seen:
+    """What was found and is not used as it is: files left out, directories, animations."""
+
+    others: list = field(default_factory=list)
+    directories: list = field(default_factory=list)
+    animations: list = field(default_factory=list)
+
+    def lines(self):
+        """A line for each kind that there is."""
+        if self.others:
+            were = "was" if len(self.others) == 1 else "were"
+            count = counted(len(self.others), "file")
+            yield f"{count} not named {', '.join(ENDINGS)} {were} left out."
+        if self.directories:
+            count = f"{len(self.directories):,} directories inside classes"
+            count = "1 directory inside a class" if len(self.directories) == 1 else count
+            first = "/".join(self.directories[0].parts[-2:])
+            yield (
+                f"{count} ({first}) left out, with all images in it: "
+                "images must lie directly in their class's directory."
+            )
+        if self.animations:
+            count, first = counted(len(self.animations), "animation"), self.animations[0].name
+            yield f"of {count} ({first}) only the first frame is used."
 
 
 def _given_split(root):
-    """-> training files and test files, each {class: files}, and the number of files left out."""
+    """-> training files and test files, each {class: files}, and what else was seen."""
     other = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
     if other is None:
         raise DataError(f"{root} has train/ but neither test/ nor val/; expected {LAYOUT}.")
-    (train, left_out_train), (test, left_out_test) = _classes(root / "train"), _classes(other)
+    seen = _Seen()
+    train, test = _classes(root / "train", seen), _classes(other, seen)
     differing = sorted(train.keys() ^ test.keys())
     if differing:
         has, lacks = (root / "train", other) if differing[0] in train else (other, root / "train")
         raise DataError(f"{has} has the class {differing[0]!r} and {lacks} has not.")
-    return train, test, left_out_train + left_out_test
+    return train, test, seen
 
 
 def _random_split(root, seed):
     """The same for a directory without train/ and test/: one file in five is for testing."""
-    classes, left_out = _classes(root)
-    train, test = {}, {}
+    seen, train, test = _Seen(), {}, {}
+    classes = _classes(root, seen)
     for index, (name, files) in enumerate(classes.items()):
         if len(files) < 2:
             raise DataError(
@@ -86,60 +104,41 @@ def _random_split(root, seed):
         count = max(1, round(len(files) / 5))
         test[name] = [files[i] for i in sorted(order[:count])]
         train[name] = [files[i] for i in sorted(order[count:])]
-    return train, test, left_out
+    return train, test, seen
 
 
-def _classes(directory):
-    """{class: its image files, sorted}, and the number of files left out (hidden ones apart)."""
-    classes, left_out = {}, 0
+def _classes(directory, seen):
+    """{class: its image files, sorted}; what else is there, hidden files apart, goes to `seen`."""
+    classes = {}
     for folder in _directories(directory):
         files = [f for f in sorted(folder.iterdir()) if not f.name.startswith(".")]
+        directories = [f for f in files if f.is_dir()]
+        files = sorted(set(files) - set(directories))
         images = [f for f in files if f.suffix.lower() in ENDINGS]
         if not images:
-            raise DataError(f"{folder} has no images ({', '.join(ENDINGS)}); expected {LAYOUT}.")
+            only = f", only the directory {directories[0].name}" if directories else ""
+            raise DataError(
+                f"{folder} has no images ({', '.join(ENDINGS)}){only}; expected {LAYOUT}."
+            )
         classes[folder.name] = images
-        left_out += len(files) - len(images)
+        seen.directories += directories
+        seen.others += [f for f in files if f.suffix.lower() not in ENDINGS]
     if not classes:
         raise DataError(f"{directory} has no images in class directories; expected {LAYOUT}.")
     if len(classes) == 1:
         raise DataError(f"{directory} has a single class, {next(iter(classes))!r}; two are needed.")
-    return classes, left_out
+    return classes
 
 
 def _directories(directory):
     return [d for d in sorted(directory.iterdir()) if d.is_dir() and not d.name.startswith(".")]
 
 
-def _decode(classes, size):
+def _decode(classes, size, crop, animations):
     """{class: files} as images (N, size, size, 3) uint8 and labels (N,) int64."""
     images = np.empty((sum(map(len, classes.values())), size, size, 3), np.uint8)
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     files = [file for files in classes.values() for file in files]
-    with warnings.catch_warnings():
-        from PIL import Image
-
-        # For an image between Pillow's size limit and twice that, Pillow only warns.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for index, file in enumerate(files):
-            images[index] = _read_image(file, size)
+    for index, file in enumerate(files):
+        images[index] = image_files.read(file, size, crop=crop, animations=animations)
     return images, labels.astype(np.int64)
-
-
-def _read_image(file, size):
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        if file.exists() and not file.is_file():  # opening a pipe would block for ever
-            raise OSError("it is not a file")
-        with Image.open(file, formats=FORMATS) as image:
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I"):
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            return ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
-    except Exception as error:  # a damaged image can raise nearly anything
-        reason = getattr(error, "strerror", None) or str(error)
-        if isinstance(error, UnidentifiedImageError):
-            reason = "it is none of these"
-        raise DataError(
-            f"{file} cannot be read as {', '.join(FORMATS)} ({reason}); remove or replace it."
-        ) from None

@@ -1,58 +1,23 @@
 """Read CIFAR's Python pickles without executing anything from them.
 
-A pickle is a small program: it can name any function of any module and call it. The genuine files
-name only three: `numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`. Here
-each of these three names stands for a placeholder class that stores its arguments and does nothing
-else. Every other name is refused. `_pixels` then checks the stored arguments and builds the array
-from them, so not even NumPy's own unpickling code runs on the content of the file.
+A pickle can call any function of any module. The genuine files name only three:
+`numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`. `pickle_machine.py` reads
+the file without calling them, and refuses every other name. `_pixels` then looks for the one
+combination of these three that stands for an array, and builds it from its bytes, so not even
+NumPy's own unpickling code runs on the content of the file.
 """
-
-import io
-import pickle
 
 import numpy as np
 
 from ...errors import DataError
+from .pickle_machine import Call, Machine, Name
 
-
-class _Placeholder:
-    """Takes the place of a NumPy object and only stores its arguments."""
-
-    state = ()
-
-    def __init__(self, *args):
-        self.args = args
-
-    def __setstate__(self, state):
-        self.state = state
-
-
-class _Array(_Placeholder):
-    """Takes the place of numpy.ndarray."""
-
-
-class _DType(_Placeholder):
-    """Takes the place of numpy.dtype."""
-
-
-class _Reconstruct(_Placeholder):
-    """Takes the place of the function that makes an empty array for `__setstate__` to fill."""
-
-
-_ALLOWED = {
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _DType,
-    ("numpy.core.multiarray", "_reconstruct"): _Reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _Reconstruct,  # its name since NumPy 2
-}
-
-
-class _Reader(pickle.Unpickler):
-    def find_class(self, module, name):
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+INSTRUCTIONS = 10  # most for each image; genuine files have at most 5 (file name, labels)
+EMPTY_ARRAY = (  # the second is its name since NumPy 2
+    Name("numpy.core.multiarray", "_reconstruct"),
+    Name("numpy._core.multiarray", "_reconstruct"),
+)
+KNOWN = {*EMPTY_ARRAY, Name("numpy", "ndarray"), Name("numpy", "dtype")}
 
 
 def read(blob, count, label_key, where):
@@ -67,7 +32,7 @@ def read(blob, count, label_key, where):
     checked. Raises DataError if the file is anything but a plain CIFAR batch.
     """
     try:
-        batch = _Reader(io.BytesIO(blob), encoding="bytes").load()
+        batch = Machine(blob, INSTRUCTIONS * count + 1000, KNOWN).run()
     except Exception as error:  # a damaged pickle can raise nearly anything
         reason = str(error) or type(error).__name__
         raise DataError(f"{where} is no plain CIFAR pickle and was not run: {reason}.") from None
@@ -87,10 +52,11 @@ def read(blob, count, label_key, where):
 
 
 def _pixels(array, count, where):
+    """The pixels in the state of the `Call` that stands for an array."""
     shape = (count, 3072)
     match array:
-        case _Reconstruct(state=(_, stored, _DType(args=(b"u1" | "u1", *_)), fortran, bytes(raw))):
-            if stored == shape and len(raw) == count * 3072:
+        case Call(function, state=(_, stored, Call(_, (b"u1" | "u1", *_)), fortran, bytes(raw))):
+            if function in EMPTY_ARRAY and stored == shape and len(raw) == count * 3072:
                 order = "F" if fortran else "C"
                 return np.frombuffer(raw, np.uint8).reshape(shape, order=order)
     raise DataError(f"{where}: 'data' is not a uint8 array of shape {shape}.")

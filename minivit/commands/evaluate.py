@@ -1,0 +1,120 @@
+"""python -m minivit evaluate: how good a trained model is, and where it is wrong."""
+
+import json
+import sys
+from pathlib import Path
+
+from ..errors import ConfigError, RunError
+from ..evaluation import figures
+from ..evaluation.as_json import as_json
+from ..evaluation.images import PARTS, load_part, recipe_of
+from ..evaluation.judge import evaluate
+from ..evaluation.report import report
+from ..storage import atomic
+from .arguments import add_model, choice, load_model, path
+from .progress import Progress
+from .train_options import data_name
+
+EPILOG = """\
+By default the images are the test set of the model's own run, and the accuracy
+is the one that the run printed. --split val: the images that the run held out
+for its decisions; --split train: those it learned from, not augmented.
+
+examples:
+  {prog} runs/shapes-smoke-1
+  {prog} runs/shapes-smoke-1/best.npz --split val --json
+  {prog} runs/cifar10-tiny-1 --tta --out figures
+  {prog} runs/photos-tiny-1 --dataset other-photos
+"""
+
+
+def add_arguments(parser):
+    """Add the command's options."""
+    parser.usage = "%(prog)s MODEL [options]"
+    add_model(parser)
+    parser.add_argument(
+        "--dataset",
+        type=data_name,
+        metavar="NAME|DIR",
+        help="other images: a data set's name, or a directory (default: the run's own)",
+    )
+    parser.add_argument(
+        "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
+    )
+    parser.add_argument(
+        "--split",
+        type=choice("split", PARTS),
+        default="test",
+        metavar="{" + ",".join(PARTS) + "}",
+        help="which images of the data set",
+    )
+    parser.add_argument(
+        "--tta",
+        action="store_true",
+        help="test-time flip as well: each image and its mirror image together; a result apart, "
+        "in twice the time",
+    )
+    parser.add_argument(
+        "--out",
+        type=path,
+        metavar="DIR",
+        help="write evaluation.json and figures (PNG) to DIR; needs matplotlib",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object only")
+    parser.epilog = EPILOG.format(prog=parser.prog)
+
+
+def main(args):
+    """Judge the model, print what was found, write what --out asks for -> 0."""
+    if args.out:
+        figures.require_matplotlib()
+        if Path(args.out).exists() and not Path(args.out).is_dir():
+            raise ConfigError(f"--out {args.out} is a file; name a directory.")
+    trained = load_model(args)
+    recipe = recipe_of(trained)
+    part = load_part(trained, args.split, args.dataset, args.data_dir, say)
+    with Progress(len(part.images) * (2 if args.tta else 1), " images") as progress:
+        found = evaluate(
+            trained,
+            part.images,
+            part.targets,
+            flip=args.tta,
+            micro_batch=recipe.micro_batch if recipe else 0,
+            done=progress.update,
+        )
+    which = {"model": args.model, **weights_of(trained.about, recipe)}
+    values = {**which, **as_json(found, part)}
+    if args.json:
+        print(json.dumps(values, indent=2, allow_nan=False))
+    else:
+        print(f"{', '.join(map(str, which.values()))}\n{report(found, part)}")
+    if args.out:
+        written = write(Path(args.out), values, found, part)
+        say(f"written to {args.out}: {', '.join(written)}")
+    return 0
+
+
+def say(line):
+    """Print a line that is not part of the result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def weights_of(about, recipe):
+    """Which weights of its run these are; {} where the file does not say."""
+    if recipe is None:
+        return {}
+    return {
+        "epoch": f"epoch {about.get('epochs')} of {recipe.epochs}",
+        "weights": about.get("weights"),
+    }
+
+
+def write(directory, values, evaluation, part):
+    """Write evaluation.json and the pictures, each of them whole or not at all -> their names."""
+    files = {"evaluation.json": (json.dumps(values, indent=2, allow_nan=False) + "\n").encode()}
+    if evaluation.details:
+        files |= figures.draw(evaluation, part)
+    for name, content in files.items():
+        with atomic.replacing(directory / name, RunError) as temporary:
+            temporary.write_bytes(content)
+    return list(files)

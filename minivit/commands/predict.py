@@ -1,0 +1,174 @@
+"""python -m minivit predict: the classes that a trained model sees in image files."""
+
+import csv
+import json
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+
+import numpy as np
+
+from ..costs import macs
+from ..data import image_files
+from ..errors import CheckpointError, ConfigError, DataError, RunError
+from ..objective import Classification
+from ..parallel.workers import available_cores
+from ..storage import atomic
+from ..text import counted, printable
+from .arguments import add_model, load_model, path, whole
+from .bars import line, name_columns
+from .progress import Progress
+
+MACS, MOST = 4e10, 32  # a core's share of the images in memory at once: a second's work or less
+URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def add_arguments(parser):
+    """Add the command's arguments and options."""
+    parser.usage = f"{parser.prog} MODEL IMAGE... [options]"
+    add_model(parser)
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        type=path,
+        help="an image file, or a folder: all images in it and in the folders below",
+    )
+    parser.add_argument(
+        "--top", type=whole(), default=5, metavar="K", help="classes to show, the best first"
+    )
+    parser.add_argument(
+        "--csv",
+        type=path,
+        metavar="FILE",
+        help="write a table to FILE, one line an image, and draw no bars",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object only")
+    parser.epilog = f"""\
+Images are {", ".join(image_files.FORMATS)} files. They are turned as their EXIF tag says,
+made RGB without transparency, resized and normalised as the model was trained.
+An image that cannot be read is named on stderr; the others are still predicted,
+and the exit status is 1.
+
+examples:
+  {parser.prog} runs/shapes-smoke-1 cat.jpg
+  {parser.prog} runs/shapes-smoke-1 photos --top 1 --csv photos.csv"""
+
+
+def main(args):
+    """Predict and print -> 0, or 1 if an image could not be read."""
+    for name in args.images:
+        if URL.match(name):
+            raise ConfigError(f"{name} is a URL; download the image and give its file.")
+    trained = load_model(args)
+    if trained.objective.name != Classification.name:
+        raise ConfigError(
+            f"{args.model} was trained for the objective {trained.objective.name!r}, and predict "
+            "shows classes; in Python, minivit.load(...).predict(images) gives its outputs."
+        )
+    files, left_out = image_files.find(args.images)
+    if left_out:
+        endings = ", ".join(image_files.ENDINGS)
+        print(f"note: left out {counted(left_out, 'file')} not named {endings}", file=sys.stderr)
+    names = trained.classes or [f"class {i}" for i in range(trained.config.classes)]
+    failed = 0
+    with ExitStack() as opened:
+        opened.enter_context(image_files.reading("images", trained.config.channels))
+        progress = opened.enter_context(Progress(len(files), " images"))
+        reports = [opened.enter_context(report) for report in _reports(args, names, progress)]
+        for file, best, problem in predictions(trained, files, args.top):
+            if problem:
+                failed += 1
+                progress.print(f"error: {printable(problem)}", sys.stderr)
+            for add in reports:
+                add(str(file), [(names[i], p) for i, p in best], problem)
+            progress.update()
+    return 1 if failed else 0
+
+
+def _reports(args, names, progress):
+    """What to make of the predictions: context managers that yield add(file, best, problem)."""
+    reports = [_table(args.csv, min(args.top, len(names)))] if args.csv else []
+    reports += [_json_object(args.model)] if args.json else []
+    return reports or [_bars(names, progress)]
+
+
+@contextmanager
+def _bars(names, progress):
+    """The file's name, and a line with a bar for each class."""
+    columns, shown = name_columns(names), 0
+
+    def add(file, best, problem):
+        nonlocal shown
+        if not problem:
+            lines = [printable(file), *(line(name, p, columns) for name, p in best)]
+            progress.print("\n" * bool(shown) + "\n".join(lines), sys.stdout)
+            shown += 1
+
+    yield add
+
+
+@contextmanager
+def _json_object(model):
+    """One object at the end; for an image that cannot be read "error" says why."""
+    images = []
+
+    def add(file, best, problem):
+        classes = [{"class": name, "probability": p} for name, p in best]
+        images.append({"file": file, **({"error": problem} if problem else {"top": classes})})
+
+    yield add
+    print(json.dumps({"model": model, "images": images}, indent=2))
+
+
+@contextmanager
+def _table(path, top):
+    """A CSV file with the columns file, class_1, probability_1, ...; complete or not there."""
+    with atomic.replacing(path, RunError) as temporary:
+        with open(temporary, "x", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            ranks = range(1, top + 1)
+            table.writerow(["file", *(f"{c}_{i}" for i in ranks for c in ("class", "probability"))])
+
+            def add(file, best, problem):
+                if not problem:
+                    table.writerow([file, *chain.from_iterable(best)])
+
+            yield add
+
+
+def predictions(trained, files, top):
+    """Yield (file, [(class, probability), ...], "") for each file, the most probable class first.
+
+    For a file that cannot be read: (file, [], the sentence). Files are read and predicted a few at
+    a time, on all cores. Raises CheckpointError for a model whose outputs are not finite.
+    """
+    cores = available_cores()
+    chunk = cores * min(MOST, max(2, int(MACS / macs(trained.config))))
+
+    def read(file):
+        if not file.exists():
+            return f"there is no file {file}."
+        try:
+            config = trained.config
+            return image_files.read(file, config.image_size, config.channels, trained.crop)
+        except DataError as error:
+            return " ".join(str(error).splitlines())
+
+    with ThreadPoolExecutor(cores) as pool:
+        for start in range(0, len(files), chunk):
+            some = files[start : start + chunk]
+            images = list(pool.map(read, some))
+            good = [image for image in images if not isinstance(image, str)]
+            probabilities = iter(trained.predict(np.stack(good)) if good else ())
+            for file, image in zip(some, images, strict=True):
+                if isinstance(image, str):
+                    yield file, [], image
+                    continue
+                row = next(probabilities)
+                if not np.isfinite(row).all():
+                    raise CheckpointError(f"the model's outputs for {file} are not finite numbers.")
+                best = np.argsort(-row, kind="stable")[:top]
+                yield file, [(int(i), float(row[i])) for i in best], ""

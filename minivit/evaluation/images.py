@@ -1,0 +1,155 @@
+"""The images on which a model is judged: by default those that its own run put aside."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import data
+from ..data import batches
+from ..errors import ConfigError, DataError
+from ..objective import Classification
+from ..training.recipe import Recipe
+from ..training.record import fingerprint
+
+PARTS = ("test", "val", "train")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some images of a data set with their labels or targets.
+
+    dataset: its name; name: "test", "val" or "train"; classes: a name for each label; images
+    (n, H, W, C) uint8; targets (n, ...); indices (n,): where they are among all test images, or
+    among all training images; notes: sentences for the user.
+    """
+
+    dataset: str
+    name: str
+    classes: tuple[str, ...]
+    images: np.ndarray
+    targets: np.ndarray
+    indices: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def recipe_of(trained):
+    """The Recipe that a `Trained` was trained with; None if its file does not say."""
+    values = trained.about.get("recipe")
+    return Recipe.from_dict(values) if isinstance(values, dict) else None
+
+
+def _source_of(trained):
+    """Where the images of its run are, {"dataset", "data_dir"}; None if its file does not say."""
+    source = trained.about.get("source")
+    if not isinstance(source, dict) or not isinstance(source.get("dataset"), str):
+        return None
+    return source if isinstance(source.get("data_dir"), str | None) else None
+
+
+def load_part(trained, name="test", dataset=None, data_dir=None, say=print):
+    """The part `name` of a data set, for a `Trained` -> Part.
+
+    dataset, data_dir: as for `data.load`; by default those of the run that the model is of. say:
+    called with each line that loading has for the user.
+
+    Raises ConfigError where it is not known which data set or which part is meant, or where the
+    data set does not fit the model; DataError for data that is missing or damaged.
+    """
+    recipe = recipe_of(trained)
+    source = _source_of(trained)
+    if dataset is None and source is None:
+        raise ConfigError(
+            "the model file does not say where the images it was trained on are: name a data set "
+            "with --dataset."
+        )
+    if name == "val" and recipe is None:
+        raise ConfigError(
+            "the model file does not say which images were held out for validation: use --split "
+            "test."
+        )
+    dataset, data_dir = (dataset, data_dir) if dataset is not None else _place(source, data_dir)
+    whole = data.load(
+        dataset, data_dir, say, image_size=trained.config.image_size, crop=trained.crop
+    )
+    _refuse_misfits(trained, whole)
+    own = trained.about.get("dataset_sha256") == fingerprint(whole)
+    indices = _indices(whole, recipe, name, own)
+    of = "test" if name == "test" else "train"
+    images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
+    if len(indices) < len(images):
+        images, targets = images[indices], targets[indices]
+    notes = tuple(_notes(trained, whole, own))
+    return Part(whole.name, name, whole.classes, images, targets, indices, notes)
+
+
+def _place(source, data_dir):
+    """The run's own data set and where it is, or `data_dir` if that is given."""
+    name, own_dir = source["dataset"], source.get("data_dir")
+    if name not in data.NAMES and not Path(name).is_dir():
+        raise DataError(
+            f"the model was trained on the images in {name}, which is not there: give their "
+            "directory with --dataset DIR."
+        )
+    return name, data_dir or (own_dir if own_dir and Path(own_dir).exists() else None)
+
+
+def _refuse_misfits(trained, dataset):
+    """Raise ConfigError if the images or the classes are not such as the model knows."""
+    config = trained.config
+    takes = (config.image_size, config.image_size, config.channels)
+    has = dataset.train_images.shape[1:]
+    if has != takes:
+        raise ConfigError(
+            f"the model takes images of {_times(takes)} (height x width x channels), and those of "
+            f"{dataset.name} are {_times(has)}."
+        )
+    classifies = isinstance(trained.objective, Classification)
+    if classifies and len(dataset.classes) != trained.objective.classes:
+        raise ConfigError(
+            f"the model knows {trained.objective.classes} classes, and {dataset.name} has "
+            f"{len(dataset.classes)}: they must be the same."
+        )
+
+
+def _times(sizes):
+    return " x ".join(map(str, sizes))
+
+
+def _indices(dataset, recipe, name, own):
+    """Which images of the data set belong to the part. own: it is the one of the model's run."""
+    if name == "test":
+        return np.arange(len(dataset.test_images))
+    count = len(dataset.train_images)
+    if name == "train" and not (own and recipe):
+        return np.arange(count)
+    if not own:
+        raise ConfigError(
+            "which images were held out for validation is known for the images of the run only, "
+            f"and {dataset.name} differs from them: use --split test."
+        )
+    training, validation = batches.split(count, recipe.val_fraction, recipe.seed)
+    if name == "val" and not len(validation):
+        raise ConfigError(
+            f"the run held out no images for validation (val_fraction {recipe.val_fraction}): "
+            "use --split test."
+        )
+    return validation if name == "val" else training
+
+
+def _notes(trained, dataset, own):
+    """What the user should know of the data set beside the model."""
+    yield from dataset.note.replace(" (--image-size)", "").splitlines()  # no option of this command
+    was = trained.about.get("dataset")
+    if was and was != dataset.name and not own:
+        yield f"the model was trained on {was}, not on {dataset.name}"
+    elif "dataset_sha256" in trained.about and not own:
+        yield f"the images or labels of {dataset.name} have changed since the model was trained"
+    pairs = zip(trained.classes, dataset.classes, strict=False)  # one of them may have no names
+    other = [(ours, theirs) for ours, theirs in pairs if ours != theirs]
+    if other:
+        ours, theirs = other[0]
+        yield (
+            f"{len(other)} of {len(dataset.classes)} classes have another name in the data set "
+            f"(the first: {ours!r}, there {theirs!r}); they are matched by number"
+        )

@@ -1,0 +1,128 @@
+"""Where one token attends to, in every head of every block, over the picture."""
+
+import numpy as np
+
+from ..errors import ConfigError
+from .drawing import WIDTH, Drawing, canvas, show
+from .overlay import overlay, scale_bar, scaled
+from .subject import grid_side, of_attention
+
+
+def draw(subject):
+    """A figure for each picture: heads are rows, blocks are columns."""
+    trained, shown = subject.trained, subject.shown
+    shown = shown.first(subject.closely)
+    token, words = query(trained.config, subject.patch)
+    drawings = []
+    every = of_attention(trained, shown.images, lambda weights: weights[:, :, :, token])
+    for i, (picture, name) in enumerate(zip(shown.images, shown.names, strict=True)):
+        maps = patch_maps(every[i], trained.config)
+        figure = _figure(picture, maps, trained.config, token)
+        suffix = f"-{i + 1}" if len(shown.images) > 1 else ""
+        caption = f"Attention {words} over the picture ({name}). {SCALE}"
+        drawings.append(Drawing(f"attention{suffix}", figure, caption))
+    return drawings
+
+
+SCALE = "Each map is divided by its largest weight."
+
+
+def query(config, patch=None):
+    """The token whose attention is shown, and how to call it -> (index, words).
+
+    The class token, or where there is none, or where `patch` (row, column) is given, a patch: by
+    default the one in the middle. Raises ConfigError for a patch outside of the image.
+    """
+    side, spare = grid_side(config), config.tokens - config.patches
+    if patch is None and spare:
+        return 0, "of the class token"
+    row, column = patch or (side // 2, side // 2)
+    if not (0 <= row < side and 0 <= column < side):
+        raise ConfigError(
+            f"--patch {row},{column} is outside of the image, which has {side} x {side} patches: "
+            f"rows and columns count from 0 to {side - 1}"
+        )
+    words = f"of the patch in row {row}, column {column} (boxed)"
+    if patch is None:
+        words += f", as with {config.pool} pooling there is no class token,"
+    return spare + row * side + column, words
+
+
+def patch_maps(weights, config):
+    """Weights (..., T keys) -> (..., rows, columns) of the patches; a class token is left out."""
+    side = grid_side(config)
+    return weights[..., -config.patches :].reshape(*weights.shape[:-1], side, side)
+
+
+def _figure(picture, maps, config, token):
+    """maps (depth, heads, rows, columns): the picture, and beside it a tile for each map."""
+    depth, heads = maps.shape[:2]
+    first, rest, cell = 1.3, 1.15, min(0.8, (WIDTH - 2.5) / depth)  # inches
+    figure = canvas(max(first + 0.2, cell * heads + 0.6), first + rest + cell * depth)
+    figure.get_layout_engine().set(h_pad=0.1)  # it leaves too little room above the title
+    left, right = figure.subplots(1, 2, width_ratios=(first, rest + cell * depth))
+    show(left, picture)
+    draw_box(left, config, token, config.patch_size)
+    small = smaller(picture, config.patch_size)
+    tiles, step = mosaic(small, maps)
+    right.imshow(tiles)
+    for h, i in np.ndindex(heads, depth):
+        draw_box(right, config, token, len(small) // maps.shape[-1], (i * step, h * step))
+    middle = (len(small) - 1) / 2
+    right.set_xticks(*labels(depth, step, middle))
+    right.set_yticks(*labels(heads, step, middle))
+    right.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    right.set_title("block")
+    right.set_ylabel("head")
+    right.spines[:].set_visible(False)
+    scale_bar(figure, right, "weight / largest weight")
+    return figure
+
+
+def smaller(picture, patch_size, most=128):
+    """The picture with a side of at most `most` pixels, if patches keep whole pixels then."""
+    side = len(picture)
+    factors = [f for f in range(1, patch_size + 1) if patch_size % f == 0]
+    factor = next((f for f in factors if side / f <= most), patch_size)
+    blocks = picture.reshape(side // factor, factor, side // factor, factor, -1)
+    return blocks.mean(axis=(1, 3))
+
+
+def mosaic(picture, maps):
+    """maps (depth, heads, ...) over the picture -> one image of all, and pixels from tile to tile.
+
+    Blocks are columns and heads are rows, with white between. One image is drawn much faster than
+    hundreds.
+    """
+    depth, heads = maps.shape[:2]
+    side = len(picture)
+    step = side + -(-side // 24)
+    tiles = np.full((heads * step - step + side, depth * step - step + side, 3), 255, np.uint8)
+    for h, i in np.ndindex(heads, depth):
+        top, left = h * step, i * step
+        tile = overlay(picture, scaled(maps[i, h]))
+        tiles[top : top + side, left : left + side] = np.rint(255 * tile)
+    return tiles, step
+
+
+def labels(count, step, middle):
+    """(places, numbers) of rows or columns: all, or every second where there are many."""
+    shown = np.arange(0, count, 1 if count <= 16 else 2)
+    return shown * step + middle, shown
+
+
+def draw_box(axes, config, token, side, at=(0, 0)):
+    """A frame around the patch `token`, white in black, to be seen on any ground.
+
+    side: of a patch, at: left and top of the picture, in pixels of the axes. A class token is no
+    patch: nothing is drawn.
+    """
+    from matplotlib.patches import Rectangle
+
+    place = token - (config.tokens - config.patches)
+    if place < 0:
+        return
+    row, column = divmod(place, grid_side(config))
+    corner = at[0] + column * side - 0.5, at[1] + row * side - 0.5
+    for width, colour in ((2.2, "black"), (1.0, "white")):
+        axes.add_patch(Rectangle(corner, side, side, fill=False, lw=width, ec=colour))

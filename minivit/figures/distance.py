@@ -1,0 +1,59 @@
+"""How far each head looks: the mean distance in the image, weighted by attention."""
+
+import numpy as np
+
+from .drawing import COLOURS, Drawing, canvas
+from .subject import grid_side, of_attention
+
+MOST = 128  # images, as in the paper
+
+
+def distances(side, patch_size):
+    """The distances in pixels between the middles of all patches, (N, N), N = side * side."""
+    places = np.stack(np.divmod(np.arange(side * side), side), axis=1)  # (N, 2): row, column
+    steps = places[:, None] - places
+    return patch_size * np.sqrt((steps**2).sum(axis=-1))
+
+
+def mean_distance(attention, side, patch_size):
+    """The mean distance in pixels from a patch to where it attends to, (...,).
+
+    attention: (..., T queries, T keys). The mean is over the patches, with the weights of attention
+    between patches; a class token, which is nowhere, is left out, and each patch's other weights
+    are scaled to the sum 1.
+
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, figure 7 (right) and appendix D.7.
+    """
+    n = side * side
+    weights = attention[..., -n:, -n:]
+    weights = weights / weights.sum(axis=-1, keepdims=True)
+    return (weights * distances(side, patch_size)).sum(axis=-1).mean(axis=-1)
+
+
+def draw(subject):
+    """One figure: a dot for each head of each block."""
+    trained, shown = subject.trained, subject.shown
+    images = shown.first(MOST).images
+    c, side = trained.config, grid_side(trained.config)
+    every = of_attention(trained, images, lambda a: mean_distance(a, side, c.patch_size))
+    means = every.mean(axis=0)  # (depth, heads)
+    figure = canvas(3.0, 4.6)
+    axes = figure.subplots()
+    blocks = np.repeat(np.arange(c.depth), c.heads)
+    colour = COLOURS[0]
+    axes.plot(blocks, means.ravel(), "o", ms=5, color=colour, alpha=0.8, mew=0, label="a head")
+    axes.plot(means.mean(axis=1), "-", lw=1, color=colour, label="mean of the block's heads")
+    even = distances(side, c.patch_size).mean()
+    axes.axhline(even, ls="--", lw=1, color="black", label="equal weights for all patches")
+    axes.set_xlabel("block")
+    axes.set_ylabel("mean attention distance (pixels)")
+    axes.set_ylim(0, 1.1 * max(even, means.max()) or 1)
+    axes.set_xticks(range(0, c.depth, 1 if c.depth <= 16 else 4))
+    axes.grid(axis="y")
+    axes.legend(loc="lower right")
+    caption = (
+        f"Mean attention distance of every head, over {len(images)} image"
+        f"{'s' if len(images) > 1 else ''} of {c.image_size} x {c.image_size} pixels and all "
+        "patches as queries. Dashed: equal weights for all patches."
+    )
+    return [Drawing("distance", figure, caption)]

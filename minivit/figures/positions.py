@@ -1,0 +1,75 @@
+"""How similar the position embeddings are: does the model know where its patches are?"""
+
+import numpy as np
+
+from ..start.mimetic import sincos_positions
+from .drawing import Drawing, canvas
+from .subject import grid_side
+
+MOST = 8  # tiles in a row: of a larger grid, every second, third, ... patch has one
+
+
+def cosine_similarity(x):
+    """x (N, D) -> (N, N): the cosine of the angle between rows i and j; 0 where a row is zero."""
+    lengths = np.sqrt((x * x).sum(axis=1, keepdims=True))
+    unit = x / np.where(lengths > 0, lengths, 1)
+    return unit @ unit.T
+
+
+def tiled(similarity, side, step=1):
+    """A tile for each patch (or every `step`th), at the patch's place: its row of `similarity`.
+
+    similarity (N, N), N = side * side -> (n * (side + 1) - 1,) twice, n tiles in a row, with lines
+    of nan between them.
+    """
+    chosen = np.arange(step // 2, side, step)
+    picture = np.full((len(chosen) * (side + 1) - 1,) * 2, np.nan)
+    for i, row in enumerate(chosen):
+        for j, column in enumerate(chosen):
+            top, left = i * (side + 1), j * (side + 1)
+            tile = similarity[row * side + column].reshape(side, side)
+            picture[top : top + side, left : left + side] = tile
+    return picture, chosen
+
+
+def draw(subject):
+    """One figure: the trained embeddings, and beside them a start that has a structure."""
+    trained = subject.trained
+    c, side = trained.config, grid_side(trained.config)
+    trained_positions = trained.params["position"]["pos"][-c.patches :]
+    panels = {"after training": trained_positions}
+    if c.init == "mimetic":
+        panels = {"at the start": sincos_positions(side, c.dim), **panels}
+    similarities = {title: cosine_similarity(pos) for title, pos in panels.items()}
+    lowest = min(similarity.min() for similarity in similarities.values())
+    lowest = max(-1, np.floor(10 * min(lowest, 0.95)) / 10)
+    figure = canvas(3.15, 3.1 * len(panels) + 0.7)
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for panel, (title, similarity) in zip(axes, similarities.items(), strict=True):
+        picture, chosen = tiled(similarity, side, -(-side // MOST))
+        image = panel.imshow(picture, vmin=lowest, vmax=1)
+        middles = np.arange(len(chosen)) * (side + 1) + (side - 1) / 2
+        panel.set_xticks(middles, chosen)
+        panel.set_yticks(middles, chosen)
+        panel.tick_params(length=0)
+        panel.spines[:].set_visible(False)
+        panel.set_title(title if len(panels) > 1 else "")
+        panel.set_xlabel("column of the patch")
+    axes[0].set_ylabel("row of the patch")
+    bar = figure.colorbar(image, ax=list(axes), shrink=0.8, aspect=30, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.set_label("cosine similarity")
+    caption = (
+        "Similarity of the position embeddings. Each tile belongs to the patch at its place, and "
+        "shows how similar that patch's embedding is to those of all patches."
+    )
+    if len(chosen) < side:
+        caption += f" There is one for every {ordinal(chosen[1] - chosen[0])} patch."
+    if len(panels) > 1:
+        caption += " Left the start (init mimetic: sines and cosines), right after training."
+    return [Drawing("positions", figure, caption)]
+
+
+def ordinal(number):
+    """2 -> "second", 3 -> "third", 4 -> "4th"."""
+    return {2: "second", 3: "third"}.get(number, f"{number}th")

@@ -1,0 +1,67 @@
+"""One turn: python -m tests.attack.child KIND SEED SECONDS PLACE -> one JSON object on stdout.
+
+The process may take `limits.MEMORY` more than it has after starting. The number of the input that
+is being tried stands in PLACE/number, for the parent to see if the process dies.
+"""
+
+import json
+import os
+import random
+import resource
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from minivit import limits
+
+SLOW = 20.0  # seconds that no answer may take, on a busy machine
+
+
+def in_use(name):
+    """Bytes, from this process's status: "VmSize", "VmRSS"."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name + ":"))
+
+
+def main(kind, seed, seconds, place):
+    """Attack until the time is over, and print what came of it."""
+    warnings.simplefilter("ignore")
+    place = Path(place)
+    ours = find_spec(f"tests.attack.{kind}")  # or a module of its own, in the tests of the attack
+    attack = import_module(f"tests.attack.{kind}" if ours else kind).begin(place)
+    if sys.platform == "linux":
+        limit = in_use("VmSize") + limits.MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    number_file = os.open(place.parent / f"{kind}-number", os.O_WRONLY | os.O_CREAT)
+    outcomes, broken, slowest, number = Counter(), [], 0.0, 0
+    before, end = in_use("VmRSS"), time.monotonic() + float(seconds)
+    while time.monotonic() < end or number == 0:
+        os.pwrite(number_file, b"%9d" % number, 0)
+        began = time.monotonic()
+        try:
+            outcome = attack(random.Random(f"{seed}/{number}"))
+        except BaseException as error:
+            outcome = "broken"
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+            broken.append([number, what[:600]])
+        took = time.monotonic() - began
+        if took > SLOW:
+            broken.append([number, f"took {took:.0f} s"])
+        outcomes[outcome] += 1
+        slowest, number = max(slowest, took), number + 1
+    peak = in_use("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    grown = max(0, peak - before)
+    print(json.dumps({"outcomes": outcomes, "broken": broken, "slowest": slowest, "grown": grown}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
