@@ -1,21 +1,19 @@
 """The authors' npz files: plain NumPy arrays, checked as minivit's own files are.
 
-Besides the formats that NumPy knows, big_vision stores bfloat16 numbers, as raw pairs of bytes.
+Besides the numbers that NumPy knows they may hold bfloat16, as raw pairs of bytes: so big_vision
+stores it. Arrays may lie in Fortran order, which `np.savez` writes for a transposed matrix.
 """
 
 import numpy as np
 
 from ..storage import npz
-from .numbers import to_float32
-
-RAW_PAIRS = np.dtype("V2")
-FORMATS = {"<f4": "float32", "<f8": "float64", "<f2": "float16", RAW_PAIRS.str: "bfloat16"}
+from .half import FLOATS, RAW_PAIRS, bfloat16
 
 
 class AuthorsReader(npz.Reader):
     """`storage.npz.Reader`, which checks the whole file first, for files of another program."""
 
-    what = "an npz file of weights"
+    what, maker, any_order = "an npz file of weights", "a file of weights", True
 
     def storable(self, dtype):
         """Numbers, or raw pairs of bytes."""
@@ -23,22 +21,27 @@ class AuthorsReader(npz.Reader):
 
 
 class AuthorsFile:
-    """An npz file: `headers` by name, and `read(name)`."""
+    """An npz file: {name: shape} as `shapes`, and `read(name)`."""
 
     def __init__(self, path, reader, size):
         """reader: an open AuthorsReader; it has to stay open as long as this is used."""
         self.path, self.size, self._reader, self.metadata = path, size, reader, {}
-        self.headers = reader.headers
+        self.shapes = {name: header.shape for name, header in reader.headers.items()}
 
     def refuse(self, reason):
         """The CheckpointError to raise: one line that starts with the path."""
         return self._reader.refuse(reason)
 
     def read(self, name):
-        """The array `name` as float32; zipfile checks its CRC-32. Raises CheckpointError."""
-        kind = FORMATS.get(self.headers[name].dtype.str)
-        if kind is None:
-            stored = self.headers[name].dtype
-            raise self.refuse(f"holds {name} as {stored}; weights are floating-point numbers.")
+        """The array `name` as float32; zipfile checks its CRC-32.
+
+        Raises CheckpointError, and BackendError for bfloat16 without ml_dtypes.
+        """
+        dtype = self._reader.headers[name].dtype
+        if dtype != RAW_PAIRS and dtype not in FLOATS:
+            raise self.refuse(f"holds {name} as {dtype}; weights are floating-point numbers.")
         array = self._reader.read(name)
-        return to_float32(array.view("<u2") if kind == "bfloat16" else array, kind)
+        if dtype == RAW_PAIRS:
+            array = array.view(bfloat16(self.path))
+        with np.errstate(over="ignore"):  # a float64 may be too large: it becomes infinite
+            return array.astype(np.float32, copy=False)

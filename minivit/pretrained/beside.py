@@ -28,20 +28,12 @@ def read_json(path):
     return parsed(path, text)
 
 
-def parsed(path, text, repeated=None):
-    """The dict in a JSON text. repeated: makes the error for a name that stands there twice."""
-
-    def pairs(items):
-        if repeated and len({name for name, _ in items}) < len(items):
-            raise repeated("is damaged: its header names an array twice.")
-        return dict(items)
-
+def parsed(path, text):
+    """The dict in a JSON text. path: where it was, for the CheckpointError."""
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_int=_integer)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is damaged, or no such file: what should be JSON is none."
-        ) from error
+        value = json.loads(text, parse_int=_integer)
+    except (ValueError, RecursionError) as error:  # no UTF-8, or no JSON
+        raise CheckpointError(f"{path} is damaged: what should be JSON is none.") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} is damaged: its JSON holds no names.")
     return value

@@ -103,13 +103,18 @@ class Place(NamedTuple):
     def read(self, arrays):
         """The arrays of the file, in the order of `names` -> the parameter, C-contiguous."""
         out = np.empty(self.here, np.float32)
-        for part, array in zip(self._parts(out), arrays, strict=True):
-            if self.form == "transposed":
-                array = array.T
-            elif self.form == "OIHW":
-                array = array.transpose(2, 3, 1, 0)
-            part[...] = array.reshape(part.shape)
+        for i, array in enumerate(arrays):
+            self.put(out, i, array)
         return out
+
+    def put(self, parameter, i, array):
+        """Write the array of the name `names[i]` into its part of the parameter."""
+        part = self._parts(parameter)[i]
+        if self.form == "transposed":
+            array = array.T
+        elif self.form == "OIHW":
+            array = array.transpose(2, 3, 1, 0)
+        part[...] = array.reshape(part.shape)
 
     def write(self, parameter):
         """The parameter -> arrays for the file, in the order of `names`. The inverse of `read`."""
