@@ -48,6 +48,8 @@ def _weights(path):
                 raise CheckpointError(f"{path} has no {WEIGHTS} and no {INDEX}; name the file.")
             return found[0]
         size = path.stat().st_size
+    except CheckpointError:
+        raise
     except FileNotFoundError:
         raise CheckpointError(f"there is no file {path}.") from None
     except (OSError, ValueError) as error:

@@ -53,9 +53,9 @@ def plan(file, found, config, new_head, report):
 def _may_be_missing(kind, made):
     """Names of arrays that a program leaves out, all of them or none, and what is taken then."""
     if kind.name == "authors":
-        return made[POSITIONS].names, "not stored: sines and cosines of the places"
+        return made[POSITIONS].names, "sines and cosines of the places, which are not stored"
     biases = [there for name in made if name.endswith("qkv.b") for there in made[name].names]
-    return biases, "zero: its queries, keys and values have no bias"
+    return biases, "zero, as its queries, keys and values have no bias"
 
 
 def _without_class(shape, config):

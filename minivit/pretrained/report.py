@@ -35,13 +35,9 @@ class Report:
     def fill(self, config, order, made, found, said):
         """Take down the model's sizes, what was loaded, and what was said of it."""
         self.sizes = config.to_dict()
-        self.loaded = {
-            name: [
-                found.arrays[there].stored for there in made[name].names if there in found.arrays
-            ]
-            for name in order
-            if name in made
-        }
+        stored = {there: array.stored for there, array in found.arrays.items()}
+        loaded = {n: [stored[t] for t in made[n].names if t in stored] for n in order if n in made}
+        self.loaded = {name: arrays for name, arrays in loaded.items() if arrays}
         values = {**said.values, "pool": config.pool, "heads": config.heads}
         for name in NUMERICS:
             value = values[name]
