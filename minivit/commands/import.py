@@ -87,7 +87,7 @@ def main(args):
         heads=args.heads,
         mean=args.mean,
         std=args.std,
-        progress=lambda total: Progress(total, "B"),
+        progress=lambda total: Progress(total, " arrays"),
     )
     imported.trained.save(args.out)
     if args.json:

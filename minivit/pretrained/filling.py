@@ -66,8 +66,8 @@ def _without_class(shape, config):
 def parameters(file, found, made, config, bar):
     """{name: float32 array} of the parameters in `made`, read in the order of the file.
 
-    Apart from them, one array of the file is in memory at a time. bar: its `update(bytes)` is
-    called. Raises CheckpointError for values that are not finite, and as `file.read` does.
+    Apart from them, one array of the file is in memory at a time. bar: its `update()` is called for
+    each. Raises CheckpointError for values that are not finite, and as `file.read` does.
     """
     params = {name: np.zeros(place.here, np.float32) for name, place in made.items()}
     targets = {}
@@ -87,7 +87,7 @@ def parameters(file, found, made, config, bar):
                 params[name][1:] = own[0]
             else:
                 made[name].put(params[name], part, own)
-        bar.update(values.nbytes)
+        bar.update()
     if found.kind.name == "authors" and made[POSITIONS].names[0] not in found.arrays:
         if config.dim % 4 or config.dim == 4:
             raise file.refuse("has no position embeddings.")

@@ -37,8 +37,8 @@ class Imported(NamedTuple):
 class NoBar:
     """A progress bar that shows nothing."""
 
-    def update(self, count):
-        """`count` units more are done."""
+    def update(self):
+        """An array more has been read."""
 
 
 def read(path, image_size=None, classes=None, heads=None, mean=None, std=None, progress=None):
@@ -48,7 +48,7 @@ def read(path, image_size=None, classes=None, heads=None, mean=None, std=None, p
     are resampled for it, in the way of the weights' program. classes: a new head at zero for so
     many, instead of the file's. heads: of the attention, where nothing else says it. mean, std: of
     the input, in 0..1, lists of one number or of one a channel, where it is known better.
-    progress: total bytes -> a context manager that gives a bar with `update(bytes)`.
+    progress: number of arrays -> a context manager that gives a bar with `update()`.
 
     Raises CheckpointError for what is not read, ConfigError for options, BackendError without a
     package that is needed.
@@ -61,7 +61,7 @@ def read(path, image_size=None, classes=None, heads=None, mean=None, std=None, p
         config = resized(own, image_size, classes)
         report = Report(found.kind.name, found.kind.title, os.fspath(path), file.size)
         made = filling.plan(file, found, own, classes is not None, report)
-        with (progress or (lambda total: nullcontext(NoBar())))(file.size) as bar:
+        with (progress or (lambda total: nullcontext(NoBar())))(len(file.shapes)) as bar:
             params = filling.parameters(file, found, made, own, bar)
     filling.resample(found.kind, params, own, config, report)
     if classes is not None:

@@ -26,14 +26,7 @@ def sizes(file, found, said, image_size=None, classes=None, heads=None):
         (dim, channels, p, other), query = patch, None
     if p != other:
         raise file.refuse(f"has patches of {other} x {p} pixels; minivit's are square.")
-    pool = "class" if shape.has("class_token.cls") else "mean"
-    if (wanted := said.values.get("pool")) and wanted != pool:
-        raise file.refuse(
-            f"pools by the {wanted}, and has {'a' if pool == 'class' else 'no'} class token; "
-            "minivit reads the class token where there is one, and else the mean of the patches."
-        )
-    if pool == "mean" and not wanted:
-        said.notes.append("there is no class token, so the head reads the mean of the patches.")
+    pool = _pool(file, said, shape.has("class_token.cls"))
     own = {
         "image_size": p * _side(file, found, shape, pool, p, image_size),
         "patch_size": p,
@@ -52,8 +45,8 @@ def sizes(file, found, said, image_size=None, classes=None, heads=None):
         raise ConfigError(f"{file.path} has no head; --classes N gives it one, at zero.")
     for name, (value, ours) in said.sizes.items():
         if value is not None and value not in (own[ours], [own[ours]] * 2):
-            raise file.refuse("is not what its config.json says: " f"{name} is "
-                              f"{value!r:.40} there, and {own[ours]} here.")  # fmt: skip
+            raise file.refuse(f"is not what its config.json says: {name} is {value!r:.40} there, "
+                              f"and {own[ours]} here.")  # fmt: skip
     try:
         return Config(**own)
     except ConfigError as error:
@@ -82,6 +75,20 @@ class _Shapes:
             raise self.file.refuse(f"has {array.stored} of shape {array.shape}, and it should have "
                                    f"{axes} axes.")  # fmt: skip
         return array.shape
+
+
+def _pool(file, said, class_token):
+    """ "class" or "mean": what the head reads."""
+    pool = "class" if class_token else "mean"
+    wanted = said.values.get("pool")
+    if wanted not in (None, pool):
+        raise file.refuse(
+            f"pools by the {wanted}, and has {'a' if class_token else 'no'} class token; minivit "
+            "reads the class token where there is one, and else the mean of the patches."
+        )
+    if pool == "mean" and not wanted:
+        said.notes.append("there is no class token, so the head reads the mean of the patches.")
+    return pool
 
 
 def _depth(file, found):
