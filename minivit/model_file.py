@@ -25,10 +25,11 @@ from .config import Config
 from .errors import CheckpointError, ConfigError, RunError
 from .objective import OBJECTIVES
 from .storage import checkpoint
+from .storage.bounded import NPZ, SAFETENSORS, looks_like, members
 from .storage.compare import mismatches
 from .storage.directory import RunDirectory
 from .storage.meta import problem
-from .text import quoted
+from .text import quoted, shell
 from .training.resuming import same_run
 from .training.run_meta import WEIGHTS_FILE, weights_problem
 from .training.saved_run import SavedRun
@@ -74,6 +75,10 @@ def read(path):
     CheckpointError for a file that is missing, damaged or none of the two kinds.
     """
     path = Path(path)
+    if foreign(path):
+        raise CheckpointError(f"{path} is not a minivit file; if it holds weights of another "
+                              f"program, `python -m minivit import {shell(path)} OUT` "
+                              "reads them.")  # fmt: skip
     if not path.is_dir() and "about" in (meta := checkpoint.read_meta(path)):
         if wrong := problem(WEIGHTS_FILE, meta):
             raise CheckpointError(f"{path} holds no trained model: {wrong}.")
@@ -154,6 +159,15 @@ def _expected(config, group):
     """{name in the file: (shape, dtype)} of a model's weights."""
     leaves = tree.walk(ViT(config).init(None))
     return {group + name: (leaf.shape, np.dtype("<f4")) for name, leaf in leaves}
+
+
+def foreign(path):
+    """Whether a path looks like weights of another program, at first sight: see `pretrained`."""
+    if path.is_dir():
+        return any(path.glob("model*.safetensors")) and not (path / "last.npz").exists()
+    kind = looks_like(path)
+    named = members(path) if kind == NPZ else ()
+    return kind == SAFETENSORS or any(name.endswith("embedding/kernel.npy") for name in named)
 
 
 def _kind(path, name):

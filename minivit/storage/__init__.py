@@ -1,6 +1,7 @@
 """What a run writes to disk: every file is complete, or it is not there.
 
 npz.py          named arrays in one file; reading trusts nothing in it
+bounded.py      a file that is read a little at a time; what its first bytes look like
 checkpoint.py   everything a run has to remember, in one npz file
 meta.py         a typed description of a checkpoint's plain values, and what differs from it
 compare.py      a checkpoint's content against what is expected, in words

@@ -288,6 +288,12 @@ TABLE = {
         ("dx += ds[:, :, None] * w[:, 0]", "pass"),
         ("dx = p[:, :, None] * dy[:, None]", "dx = dy[:, None] / x.shape[1] + 0 * p[:, :, None]"),
     ],
+    # no tanh; the slope of another function; a cache of what is returned
+    "minivit/layers/pre_logits.py": [
+        ("y = array_module(x).tanh(y, out=y)", "pass"),
+        ("1.0 - y * y", "1.0 - y"),
+        ("self.linear.backward(dy * slope, cache)", "self.linear.backward(dy, cache)"),
+    ],
     # no maximum; smoothing forgotten here or there; dloss or the batch ignored;
     # p taken for its own; unchecked targets; a check that waits for the device
     "minivit/layers/cross_entropy.py": [
@@ -312,7 +318,10 @@ TABLE = {
         ("x, at(key, name))", "x, None)"),
         ("reversed(self.parts.items())", "reversed([*self.parts.items()][1:])"),
         ("part.backward(dx, cache.pop(name))", "part.backward(dx, cache[name])"),
-        ('parts["norm"] = LayerNorm(c.dim)', "pass"),
+        ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', "pass"),
+        ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', 'parts["norm"] = LayerNorm(c.dim)'),
+        ("drop_path, c.norm_eps", "drop_path"),
+        ('parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)', "pass"),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
