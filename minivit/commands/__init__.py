@@ -4,6 +4,7 @@
     predict.py     use a trained model: the classes of image files; bars.py: as bars
     evaluate.py    how good a trained model is, and where it is wrong
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
+    export.py      write a trained model for other programs, or as a file worth keeping
     gradcheck.py, summary.py, bench.py
                    look at a model: its gradients, its sizes, its speed
     arguments.py   what all command lines share: the parser, types of values, settings, MODEL
@@ -19,6 +20,7 @@ COMMANDS = {  # name of the module here: what it does
     "predict": "name the classes that a trained model sees in image files",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "figures": "draw what a model attends to and has learned, and how runs went",
+    "export": "write a trained model for timm, Hugging Face or JAX, or for keeping",
     "gradcheck": "compare every gradient with finite differences",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
     "bench": "measure how fast a training step is, alone or against PyTorch",

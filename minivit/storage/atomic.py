@@ -26,18 +26,62 @@ def replacing(path, error_class=CheckpointError):
     path = Path(os.path.realpath(path))  # of a symbolic link, replace the file it points to
     if os.path.isdir(path):
         raise error_class(f"cannot write {path}: it is a directory; name a file in it.")
-    temporary = path.with_name(f".minivit-{path.name}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
+    with explained(path, error_class):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_temporary_files(path.parent, path.name)
+            yield temporary
+            os.replace(temporary, path)
+            _sync(path.parent)
+        finally:
+            with suppress(OSError):  # after the rename there is nothing to remove
+                temporary.unlink()
+
+
+@contextmanager
+def new_directory(path, error_class=CheckpointError):
+    """Yield a temporary directory beside `path`; after the caller has filled it, rename it.
+
+    So the directory `path` is there with all its files, or not at all. There may be an empty
+    directory already; one that is not empty is left as it is. Errors as in `replacing`.
+    """
+    path = Path(os.path.realpath(path))
+    temporary = _temporary(path)
+    with explained(path, error_class):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+            yield temporary
+            _sync(temporary)
+            if path.is_dir():
+                path.rmdir()  # fails if there is anything in it
+            os.rename(temporary, path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path):
+    """A name beside `path` that nothing has yet."""
+    return path.with_name(f".minivit-{path.name}-{secrets.token_hex(4)}.tmp")
+
+
+def _sync(directory):
+    """Write the names in a directory to disk; not every system can."""
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def explained(path, error_class=CheckpointError):
+    """Turn an OSError into an `error_class` about `path`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_temporary_files(path.parent, path.name)
-        yield temporary
-        os.replace(temporary, path)
-        with suppress(OSError):  # write the rename itself to disk; not every system can
-            handle = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        yield
     except FileExistsError as error:
         raise error_class(f"cannot write {path}: {path.parent} is not a directory.") from error
     except OSError as error:
@@ -46,9 +90,6 @@ def replacing(path, error_class=CheckpointError):
             f"cannot write {path}: {error.strerror or error}; what was there before is untouched, "
             f"{advice}."
         ) from error
-    finally:
-        with suppress(OSError):  # after the rename there is nothing to remove
-            temporary.unlink()
 
 
 def remove_temporary_files(directory, name=None):
