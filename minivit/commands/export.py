@@ -20,14 +20,17 @@ The format follows from FILE:
                           normalisation, data set and test metrics; of an
                           AdamW checkpoint a third of the size
 --format timm with a directory writes model.safetensors and config.json there.
-What a format cannot hold is refused; minivit's own holds every model. Nothing
-is written over. The first two need the package safetensors.
+The first two need the package safetensors. Nothing is written over.
+
+What a format cannot hold is refused; minivit's own holds every model. Of the
+presets, tiny and small have overlapping patches, which it alone holds: for the
+others train with --patch-overlap 0, and for Hugging Face with --pool class.
 
 examples:
   {prog} runs/cifar10-tiny-1 model.npz --weights-only
-  {prog} runs/cifar10-tiny-1 for-timm/model.safetensors
-  {prog} runs/cifar10-tiny-1/best.npz for-hugging-face/
-  {prog} model.npz vit.npz --format authors
+  {prog} runs/shapes-smoke-1 for-timm/model.safetensors
+  {prog} runs/shapes-smoke-1 vit.npz
+  {prog} runs/with-a-class-token for-hugging-face/
 
 then, in Python:
   timm.create_model("local-dir:for-timm", pretrained=True)

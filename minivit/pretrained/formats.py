@@ -101,14 +101,22 @@ def check(trained, name):
 
     Raises ConfigError, one sentence with the parts that have no place there, and what holds them.
     """
-    parts = [(part, formats) for part, has, formats in PARTS if has(trained)]
-    lost = [part for part, formats in parts if name not in (*formats, "minivit")]
-    if lost:
-        able = [n for n in FORMATS if all(n in (*formats, "minivit") for _, formats in parts)]
-        ways = [f"{FORMATS[n].title} ({FORMATS[n].written_to})" for n in able]
+    if lost := lost_parts(trained, name):
         raise ConfigError(f"{FORMATS[name].title} format cannot hold {_listed(lost)}; "
-                          f"{_listed(ways)} can.")  # fmt: skip
+                          f"{_what_can(trained)}.")  # fmt: skip
     return _check_eps(trained, name)
+
+
+def lost_parts(trained, name):
+    """The parts of this model that the format `name` has no place for, in words."""
+    return [part for part, has, into in PARTS if has(trained) and name not in (*into, "minivit")]
+
+
+def _what_can(trained):
+    """ "A (how) and B (how) can": the formats that hold all of this model."""
+    eps = (None, trained.config.norm_eps)
+    able = [n for n, f in FORMATS.items() if f.eps in eps and not lost_parts(trained, n)]
+    return _listed([f"{FORMATS[n].title} ({FORMATS[n].written_to})" for n in able]) + " can"
 
 
 def _check_eps(trained, name):
@@ -117,7 +125,7 @@ def _check_eps(trained, name):
     How much that matters depends on the weights, so it is measured, on images of noise.
     """
     eps, own = FORMATS[name].eps, trained.config.norm_eps
-    if eps is None or eps == own:
+    if eps in (None, own):
         return []
     config = trained.config
     shape = (TRIALS, config.image_size, config.image_size, config.channels)
@@ -125,13 +133,13 @@ def _check_eps(trained, name):
     here = trained.outputs(images)
     there = replace(trained, config=replace(config, norm_eps=eps)).outputs(images)
     difference = np.abs(here - there).max() / max(np.abs(here).max(), np.finfo(np.float32).tiny)
-    what = (f"{FORMATS[name].title} format says nothing of the {own:g} that LayerNorm adds to the "
-            f"variance here; programs that read it add {eps:g}, which changes the logits by "
-            f"{difference:.0e} of the largest, on images of noise")  # fmt: skip
+    changes = f"changes the logits by {difference:.0e} of the largest (on images of noise)"
     if not difference <= CLOSE:
-        raise ConfigError(f"{what}; Hugging Face's (a directory) and minivit's own "
-                          "(FILE.npz --weights-only) hold it.")  # fmt: skip
-    return [f"{what}."]
+        raise ConfigError(f"{FORMATS[name].title} format cannot hold the {own:g} that LayerNorm "
+                          f"adds to the variance, and the {eps:g} of its programs {changes}; "
+                          f"{_what_can(trained)}.")  # fmt: skip
+    return [f"LayerNorm adds {own:g} to the variance here; {FORMATS[name].title} format does not "
+            f"say so, and its programs add {eps:g}, which {changes}."]  # fmt: skip
 
 
 def _listed(words):
