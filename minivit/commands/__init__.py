@@ -20,7 +20,7 @@ COMMANDS = {  # name of the module here: what it does
     "predict": "name the classes that a trained model sees in image files",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "figures": "draw what a model attends to and has learned, and how runs went",
-    "export": "write a trained model for timm, Hugging Face or JAX, or for keeping",
+    "export": "write a trained model for timm, Hugging Face or JAX, or to keep",
     "gradcheck": "compare every gradient with finite differences",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
     "bench": "measure how fast a training step is, alone or against PyTorch",

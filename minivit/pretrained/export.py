@@ -12,7 +12,6 @@ like act in training alone, and are not written.
 import json
 import os
 import re
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,8 +61,11 @@ def export(trained, path, format=None, weights_only=False):
             CONFIG: hugging_face_config(trained),
             PREPROCESSOR: hugging_face_preprocessor(trained),
         }
-    written = _write(Path(path), is_directory(path, name), arrays, files)
-    return Exported(name, written, _read_with(name, Path(written[0]).parent), notes)
+    place, weights = Path(path), WEIGHTS
+    if not is_directory(path, name):
+        place, weights = place.parent, place.name
+    written = _write(path, place, weights, arrays, files)
+    return Exported(name, written, _read_with(name, place), notes)
 
 
 def prepare(path, format=None, weights_only=False):
@@ -106,25 +108,18 @@ def arrays_of(trained, layout):
     return arrays
 
 
-def _write(path, directory, arrays, configs):
-    """Write the weights and {name: dict}, all of them or nothing -> the files, weights first."""
-    texts = {name: json.dumps(config, indent=2) + "\n" for name, config in configs.items()}
+def _write(path, directory, weights, arrays, configs):
+    """Write the file `weights` and {name: dict} into `directory`, all of them or nothing.
+
+    path: what the user calls it. Returns the files, weights first.
+    """
     # "format" tells Hugging Face whose names these are; the rest keeps a lone file understandable
     metadata = {"format": "pt", CONFIG: json.dumps(configs[CONFIG])}
-    with ExitStack() as opened:
-        if directory:
-            new = opened.enter_context(atomic.new_directory(path))
-            places = {name: new / name for name in (WEIGHTS, *texts)}
-            written = [str(path / name) for name in places]
-        else:  # the weights are renamed last: where they are, the other files are too
-            files = {WEIGHTS: path, **{name: path.with_name(name) for name in texts}}
-            replacing = {n: opened.enter_context(atomic.replacing(f)) for n, f in files.items()}
-            places, written = replacing, [str(file) for file in files.values()]
-        for name, text in texts.items():
-            _write_text(places[name], text)
-        with atomic.explained(path):
-            _save(places[WEIGHTS], arrays, metadata)
-    return written
+    with atomic.explained(path), atomic.filling(directory, last=weights) as new:
+        for name, config in configs.items():
+            _write_text(new / name, json.dumps(config, indent=2) + "\n")
+        _save(new / weights, arrays, metadata)
+    return [str(directory / name) for name in (weights, *configs)]
 
 
 def _write_text(path, text):

@@ -40,26 +40,37 @@ def replacing(path, error_class=CheckpointError):
 
 
 @contextmanager
-def new_directory(path, error_class=CheckpointError):
-    """Yield a temporary directory beside `path`; after the caller has filled it, rename it.
+def filling(directory, last):
+    """Yield a temporary directory for new files; after the caller has written them, rename them.
 
-    So the directory `path` is there with all its files, or not at all. There may be an empty
-    directory already; one that is not empty is left as it is. Errors as in `replacing`.
+    If `directory` is not there yet, the temporary one becomes it in one step. Otherwise the files
+    are renamed into it one by one, the one called `last` at the end: where that is, all of them
+    are. If anything fails, none is left. Raises OSError: see `explained`.
     """
-    path = Path(os.path.realpath(path))
-    temporary = _temporary(path)
-    with explained(path, error_class):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.mkdir()
-            yield temporary
-            _sync(temporary)
-            if path.is_dir():
-                path.rmdir()  # fails if there is anything in it
-            os.rename(temporary, path)
-            _sync(path.parent)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    directory = Path(os.path.realpath(directory))
+    there = directory.is_dir()
+    temporary = _temporary(directory / directory.name if there else directory)
+    moved = []
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        remove_temporary_files(temporary.parent, directory.name)
+        temporary.mkdir()
+        yield temporary
+        _sync(temporary)
+        if there:
+            for file in sorted(temporary.iterdir(), key=lambda file: file.name == last):
+                os.rename(file, directory / file.name)
+                moved.append(directory / file.name)
+        else:
+            os.rename(temporary, directory)
+        _sync(temporary.parent)
+    except BaseException:
+        for file in moved:
+            with suppress(OSError):
+                file.unlink()
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _temporary(path):
@@ -79,11 +90,13 @@ def _sync(directory):
 
 @contextmanager
 def explained(path, error_class=CheckpointError):
-    """Turn an OSError into an `error_class` about `path`."""
+    """Turn an OSError into an `error_class`: one sentence about `path`, as the user calls it."""
     try:
         yield
     except FileExistsError as error:
-        raise error_class(f"cannot write {path}: {path.parent} is not a directory.") from error
+        raise error_class(
+            f"cannot write {path}: {Path(path).parent} is not a directory."
+        ) from error
     except OSError as error:
         advice = "free some space" if error.errno in DISK_FULL else "choose another place"
         raise error_class(
@@ -93,9 +106,11 @@ def explained(path, error_class=CheckpointError):
 
 
 def remove_temporary_files(directory, name=None):
-    """Remove the temporary files that killed processes left, of the file `name` or of any file."""
+    """Remove what killed processes left of temporary files and directories, of `name` or any."""
     pattern = "*" if name is None else glob.escape(name)
     for stale in Path(directory).glob(f".minivit-{pattern}-*.tmp"):
+        if stale.is_dir():
+            shutil.rmtree(stale, ignore_errors=True)
         with suppress(OSError):
             stale.unlink()
 

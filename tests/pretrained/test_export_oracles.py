@@ -1,6 +1,6 @@
 """timm and transformers take what `export` writes, strictly, and compute the same logits.
 
-The real B/16 at 224 as well where MINIVIT_LARGE=1 is in the environment: it takes a minute and 2 GiB.
+The real B/16 at 224 as well, with MINIVIT_LARGE=1 in the environment: a minute and 2 GiB.
 """
 
 import os
