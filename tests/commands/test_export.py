@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from program import few_shapes, train
 from random_models import random_trained
 
 import minivit
@@ -34,6 +35,23 @@ def test_a_file_worth_keeping(export):
     assert kept.about["test"] == {"accuracy": 0.5} and kept.classes == ("ant", "bee", "cow")
     status, out, _ = export("sequence.npz", "other.npz", "--format", "minivit")
     assert status == 0 and minivit.load("other.npz").config.pool == "sequence"
+
+
+def test_a_run_with_adamw_is_kept_in_a_third_of_the_size(export, tmp_path, monkeypatch):
+    few_shapes(monkeypatch)
+    options = """--dataset shapes --preset smoke --optimizer adamw --epochs 1 --dim 64 --depth 1
+        --batch-size 20 --val-fraction 0.2 --threads 1 --out run"""
+    assert exits.run(train.main, options.split()) == 0
+    status, out, _ = export("run", "kept.npz", "--weights-only")
+    assert status == 0 and "(minivit), 4" in out
+    sizes = [(tmp_path / name).stat().st_size for name in ("kept.npz", "run/last.npz")]
+    assert 0.3 < sizes[0] / sizes[1] < 0.4
+    kept, run = minivit.load("kept.npz"), minivit.load("run")
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
+    assert kept.outputs(images).tobytes() == run.outputs(images).tobytes()
+    assert kept.about == {name: value for name, value in run.about.items() if name != "source"}
+    assert kept.about["dataset"] == "shapes" and 0 <= kept.about["test"]["accuracy"] <= 1
+    assert kept.classes == run.classes and (kept.std == run.std).all()
 
 
 def test_the_format_is_chosen_by_the_name_and_said(export):
