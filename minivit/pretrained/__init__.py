@@ -13,6 +13,10 @@ timm_json.py, hugging_face_json.py
 sizes.py             a Config from the shapes of arrays
 filling.py           from arrays to parameters
 report.py            what an import has done
+
+formats.py           export: what each format can hold, and which one a file's name means
+configs.py           export: the config.json of timm and of Hugging Face
+export.py            export: write a trained model in one of the formats
 """
 
 
