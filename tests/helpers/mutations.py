@@ -269,7 +269,7 @@ TABLE = {
         ("+ 0.5) * step - 0.5", "+ 0.5) * step"),
         ("return weights / weights.sum(axis=1, keepdims=True)", "return weights"),
         ("return columns.reshape(b, s, c, s).swapaxes(2, 3)", "return columns.reshape(b, s, s, c)"),
-        ("prefix = self.config.tokens - self.config.patches", "prefix = 0 * self.config.tokens"),
+        ("prefix = self.config.prefix_tokens", "prefix = 0"),
         ("np.kron(grid, grid)", "np.kron(grid, grid[::-1])"),
         ("positions.T @ grads", "positions[:, : len(positions)] @ grads"),
         ("like(self.pixels, dsmall).T)", "like(self.pixels[::-1], dsmall).T)"),
@@ -325,7 +325,7 @@ TABLE = {
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
-        ("prefix_tokens = c.tokens - c.patches", "prefix_tokens = 0"),
+        ("PatchDropout(c.patch_dropout, c.prefix_tokens)", "PatchDropout(c.patch_dropout, 0)"),
     ],
 }
 MUTATIONS = [(file, *pair) for file, pairs in TABLE.items() for pair in pairs]
