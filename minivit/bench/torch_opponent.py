@@ -69,8 +69,7 @@ class Opponent:
 class InferenceOpponent:
     """The PyTorch ViT of a `Size` in evaluation, and a batch of prepared images, on the CPU.
 
-    Its patches are a Linear layer on pixels as they lie in memory. A convolution is no faster, in
-    either layout of the images. Raises as `Opponent` does.
+    Its patches are a Linear layer on pixels as they lie in memory. Raises as `Opponent` does.
     """
 
     def __init__(self, size):

@@ -7,7 +7,7 @@ import shutil
 from types import SimpleNamespace
 
 import minivit
-from minivit import data
+from minivit import data, pretrained
 from minivit.config import Config
 from minivit.data import image_files
 from minivit.data.sources import cifar, pickles
@@ -55,6 +55,8 @@ def _config(path):
 
 
 READERS = {  # how the name ends: what reads such a file
+    "published.npz": pretrained.load,
+    ".safetensors": pretrained.load,
     ".npz": _checkpoint,
     "fine_labels.pickle": lambda path: pickles.read(path.read_bytes(), 2, "fine_labels", str(path)),
     "labels.pickle": lambda path: pickles.read(path.read_bytes(), 2, "labels", str(path)),
@@ -80,12 +82,14 @@ def begin(place):
     contents = list(files.values())
     for name, content in files.items():
         (place / name).parent.mkdir(exist_ok=True)
-        if name.endswith(".npz"):
+        if reader(name) is _checkpoint:
             (place / f"sound-{name}").write_bytes(content)
     for name in sound.BINARIES:
         (place / "cifar-10-batches-bin" / name).write_bytes(files[BATCH])
     # CIFAR-100's training file has five times as many images as its test file
     (place / "cifar-100-binary/train.bin").write_bytes(5 * files["cifar-100-binary/test.bin"])
+    if (place / "exported/timm/config.json").exists():
+        shutil.copy(place / "exported/timm/config.json", place / "timm")
     shutil.rmtree(place / "a-run", ignore_errors=True)
     names = list(files)
 

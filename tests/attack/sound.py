@@ -1,8 +1,10 @@
 """Sound files of every kind that is read, small ones: what the attack begins with."""
 
+import contextlib
 import io
 import json
 import pickle
+import shutil
 import tarfile
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,8 @@ import numpy as np
 
 import minivit
 from minivit.__main__ import main as minivit_main
+from minivit.errors import BackendError
+from minivit.pretrained.export import export
 from minivit.storage import checkpoint
 
 OLD = Path(__file__).resolve().parents[1] / "reliability" / "fixtures" / "format-1.npz"
@@ -61,7 +65,19 @@ def files(place):
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
         found["cifar.tar" + mode[1:].replace(":", ".")] = packed.getvalue()
-    return found | images(rng)
+    return found | published(trained, Path(place)) | images(rng)
+
+
+def published(trained, place):
+    """Weights as other programs write them; without safetensors only the authors' npz."""
+    kinds = {"published.npz": "authors", "timm/model.safetensors": "timm"}
+    shutil.rmtree(place / "exported", ignore_errors=True)
+    found = {}
+    for name, kind in kinds.items():
+        with contextlib.suppress(BackendError):
+            done = export(trained, place / "exported" / name, kind)
+            found[name] = Path(done.files[0]).read_bytes()
+    return found
 
 
 BINARIES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
