@@ -18,8 +18,8 @@ from .vit import ViT
 
 MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
 FEW_TOKENS = 850  # fewer tokens at once make matrix products slow
-MANY_FLOPS = 1e9  # 10 ms of a core: with less, threads of the matrix library wait too long
 FEWEST_TOKENS = 150  # and so slow that even few images are not divided further
+MANY_FLOPS = 1e9  # 10 ms of a core: with less, threads of the matrix library wait too long
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class Trained:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.
 
         For another objective than classification: what its `predict` makes of the outputs. Runs on
-        `workers` threads, by default one a core. Raises ConfigError for images of another size.
+        `workers` threads, by default one a core; what is too little to divide is then left to the
+        matrix library's own threads. Raises ConfigError for images of another size.
         """
         outputs = self.outputs(images, workers)
         return self.objective.predict(outputs)

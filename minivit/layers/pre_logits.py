@@ -10,15 +10,18 @@ from .linear import Linear
 class PreLogits:
     """Multiply the pooled token by a matrix, add a bias, and apply tanh.
 
-        y  = tanh(x @ w + b)
+        h          = x @ w + b
+        y          = tanh(h)
 
-        dx, dw, db = those of `Linear`, for dy * (1 - y^2)
+        slope      = 1 - y^2                          the derivative of y by h
+        dh         = dy * slope
+        dx, dw, db = dh @ w^T, x^T @ dh, the sum of dh over all x, as in `Linear`
 
-    1 - y^2 is the derivative of tanh. With this layer the head is an MLP with one hidden layer, as
+    With this layer the head is an MLP with one hidden layer, as
     in the paper's pre-training. For fine-tuning the authors drop the layer, and later models never
     had it, so it is here for weights published with it.
 
-    Keeps x and 1 - y^2, D + M numbers an image.
+    Keeps x, w and slope, D + M numbers an image.
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.1; tanh: its code, `pre_logits`.
     """
@@ -36,11 +39,13 @@ class PreLogits:
 
     def forward(self, params, x, key=None):
         """x (..., D) -> y (..., M), cache."""
-        y, cache = self.linear.forward(params, x)
-        y = array_module(x).tanh(y, out=y)
-        return y, (cache, 1.0 - y * y)
+        h, cache = self.linear.forward(params, x)
+        y = array_module(x).tanh(h, out=h)
+        slope = 1.0 - y * y
+        return y, (cache, slope)
 
     def backward(self, dy, cache):
         """dy (..., M) -> dx (..., D), grads."""
         cache, slope = cache
-        return self.linear.backward(dy * slope, cache)
+        dh = dy * slope
+        return self.linear.backward(dh, cache)

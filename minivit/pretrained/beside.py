@@ -7,12 +7,12 @@ from pathlib import Path
 from ..errors import CheckpointError
 
 MAX_BYTES = 8 << 20  # a config.json with the names of 21,843 classes has 2 MiB
-NAMES = ("config.json", "preprocessor_config.json")
+CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 
 
 def read_beside(directory):
-    """{name: dict} of those NAMES that are in `directory`. Raises CheckpointError."""
-    paths = {name: Path(directory) / name for name in NAMES}
+    """{name: dict} of both that are in `directory`. Raises CheckpointError."""
+    paths = {name: Path(directory) / name for name in (CONFIG, PREPROCESSOR)}
     return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 

@@ -7,15 +7,15 @@ Face transformers, models/vit/configuration_vit.py and image_processing_backends
 import math
 
 from ..config import VARIANTS
+from .hugging_face_json import BICUBIC
+from .timm_json import WORDS
 
-WORDS = {"Ti": "tiny", "S": "small", "B": "base", "L": "large", "H": "huge"}
 PUBLISHED = set(  # the sizes that timm has a name for
     "tiny_patch16_224 tiny_patch16_384 small_patch8_224 small_patch16_224 small_patch16_384 "
     "small_patch32_224 small_patch32_384 base_patch8_224 base_patch16_224 base_patch16_384 "
     "base_patch32_224 base_patch32_384 large_patch14_224 large_patch16_224 large_patch16_384 "
     "large_patch32_224 large_patch32_384 huge_patch14_224".split()
 )
-PILLOW_BICUBIC = 3
 
 
 def timm_config(trained):
@@ -59,7 +59,7 @@ def timm_config(trained):
 def _architecture(c):
     """timm's name for these sizes, and the arguments in which they differ from its own."""
     own = (c.dim, c.depth, c.heads, c.mlp_dim)
-    word = next((WORDS[name] for name, sizes in VARIANTS.items() if sizes == own), None)
+    word = next((word for word, name in WORDS.items() if VARIANTS[name] == own), None)
     for size in (c.image_size, 224):
         if (name := f"{word}_patch{c.patch_size}_{size}") in PUBLISHED:
             return f"vit_{name}", {} if size == c.image_size else {"img_size": c.image_size}
@@ -115,7 +115,7 @@ def hugging_face_preprocessor(trained):
         "do_convert_rgb": c.channels == 3,
         "do_resize": True,
         "size": {"shortest_edge": int(c.image_size / trained.crop)},
-        "resample": PILLOW_BICUBIC,
+        "resample": BICUBIC,
         "do_center_crop": True,
         "crop_size": {"height": c.image_size, "width": c.image_size},
         "do_rescale": True,

@@ -4,9 +4,9 @@ Sources: the authors' code, vit_jax/models_vit.py; timm 1.0, models/vision_trans
 Hugging Face transformers, models/vit/.
 """
 
-from .beside import parsed
+from .beside import CONFIG, PREPROCESSOR, parsed
 from .hugging_face_json import read_hugging_face, read_preprocessor
-from .said import CONFIG, PREPROCESSOR, Said
+from .said import Said
 from .timm_json import read_timm
 
 OWN = {  # kind: values; flax's gelu is the tanh form

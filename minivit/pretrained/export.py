@@ -20,11 +20,11 @@ import numpy as np
 from ..arrays import tree
 from ..errors import BackendError, CheckpointError, ConfigError
 from ..storage import atomic, npz
+from .beside import CONFIG, PREPROCESSOR
 from .configs import hugging_face_config, hugging_face_preprocessor, timm_config
+from .files import WEIGHTS
 from .formats import FORMATS, check, format_of, is_directory
 from .layouts import places
-
-CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 
 
 class Exported(NamedTuple):

@@ -103,7 +103,7 @@ def resample(kind, params, own, config, report):
     if old == new:
         return
     params[POSITIONS] = positions.resample(
-        params[POSITIONS], own.tokens - own.patches, old, new, kind.resample
+        params[POSITIONS], own.prefix_tokens, old, new, kind.resample
     )
     way = positions.WAYS[kind.resample]
     report.reshaped[POSITIONS] = f"grid {old} x {old} -> {new} x {new}, {way}"

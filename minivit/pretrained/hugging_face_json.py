@@ -8,7 +8,8 @@ import re
 
 from ..errors import CheckpointError
 from ..storage.meta import Either, ListOf, MappingOf, Number, Optional, Text, Whole
-from .said import CONFIG, MOST, PREPROCESSOR, check, gelu, maybe
+from .beside import CONFIG, PREPROCESSOR
+from .said import MOST, check, gelu, maybe
 
 SIZE = Either(Whole(1, MOST), MappingOf(Optional(Whole(1, MOST))))
 SIDE = Either(Whole(1, MOST), ListOf(Whole(1, MOST), 3))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from ..errors import CheckpointError
 from ..storage.meta import Number, Optional, problem
 
-CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 MOST = 1_000_000  # of any size
 GELUS = {  # the name in a config: ours
     "gelu": "erf", "gelu_python": "erf", "gelu_erf": "erf",

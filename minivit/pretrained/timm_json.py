@@ -8,8 +8,10 @@ import re
 from ..config import VARIANTS
 from ..errors import CheckpointError
 from ..storage.meta import ListOf, MappingOf, Number, Text, Whole
-from .said import CONFIG, MOST, Setting, check, gelu, maybe
+from .beside import CONFIG
+from .said import MOST, Setting, check, gelu, maybe
 
+# timm's word for a published size: ours
 WORDS = {"tiny": "Ti", "small": "S", "base": "B", "large": "L", "huge": "H"}
 MODEL = {
     "architecture": Text(),

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from program import few_shapes, train
+from program import home_with_runs, train
 
 import minivit
 from minivit import CheckpointError, Config, ConfigError, RunError, trained
@@ -22,13 +22,8 @@ OPTIONS = """--dataset shapes --preset smoke --epochs 2 --dim 16 --depth 1 --hea
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A directory in which two runs have been trained, the second with a running mean."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(home)
-        few_shapes(patch)
-        assert exits.run(train.main, OPTIONS) == 0
-        assert exits.run(train.main, [*OPTIONS, "--ema", "0.5", "--gelu", "erf"]) == 0
-    return home
+    with_average = [*OPTIONS, "--ema", "0.5", "--gelu", "erf"]
+    return home_with_runs(tmp_path_factory, OPTIONS, with_average)
 
 
 @pytest.fixture

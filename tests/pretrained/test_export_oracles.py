@@ -10,10 +10,10 @@ import pytest
 from random_models import random_trained
 
 from minivit import Config
-from minivit.config import VARIANTS
-from minivit.pretrained.configs import PUBLISHED, WORDS, timm_config
+from minivit.pretrained.configs import PUBLISHED, timm_config
 from minivit.pretrained.export import export
 from minivit.pretrained.layouts import TIMM, places
+from minivit.pretrained.timm_json import WORDS
 
 torch = pytest.importorskip("torch", reason="the oracles need it: pip install torch")
 B16 = Config.variant("B/16").to_dict()
@@ -123,7 +123,7 @@ def test_timms_reader_of_the_authors_files_takes_it(timm, tmp_path, sizes):
 def test_the_published_sizes_are_timms(timm, name):
     """Without weights: the shapes alone."""
     word, patch, size = name.split("_")
-    variant = next(v for v in VARIANTS if WORDS[v] == word)
+    variant = WORDS[word]
     config = Config.variant(f"{variant}/{patch[5:]}", image_size=int(size))
     model = timm.create_model(f"vit_{name}", num_classes=1000, device="meta")
     theirs = {key: tuple(value.shape) for key, value in model.state_dict().items()}
