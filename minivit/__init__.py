@@ -58,11 +58,15 @@ __version__ = VERSION
 
 
 def __getattr__(name):
-    """`load` and `Trained`, imported on demand, because they bring data and training along."""
+    """`load`, `Trained` and `pretrained`, imported on demand: they bring data and training."""
     if name in ("load", "Trained"):
         from . import trained
 
         return getattr(trained, name)
+    if name == "pretrained":
+        import importlib
+
+        return importlib.import_module(".pretrained", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -35,7 +35,7 @@ class Config(Settings):
     Sizes of images and patches are pixels a side. The rates are shares of what is left out in
     training: dropout of numbers, patch_dropout of patches, drop_path of the last block's branches;
     drop_path rises linearly from 0 in the first block. The values of `init` are explained in
-    `minivit.start`.
+    `minivit.start`. `norm_eps` and `pre_logits` are for published weights (`minivit.pretrained`).
 
     Raises ConfigError for values that are out of range or do not fit together, and names sizes
     that would fit.
@@ -60,6 +60,12 @@ class Config(Settings):
     drop_path: float = rate("share of branches to drop in the last block")
     patch_dropout: float = rate("share of patches to drop in training")
     init: str = setting("xavier", "how the parameters start", choices=INITS)
+    norm_eps: float = setting(
+        1e-6, "what LayerNorm adds to the variance", low_open=True, high=1, metavar="EPS"
+    )
+    pre_logits: int = setting(
+        0, "hidden width of the head, a tanh layer", high=LARGEST, unset="none"
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -98,9 +104,14 @@ class Config(Settings):
         return (self.patch_size + 2 * self.patch_overlap) ** 2 * self.channels
 
     @property
+    def prefix_tokens(self):
+        """The number of tokens before the patches: 1, the class token, or 0 without one."""
+        return int(self.pool == "class")
+
+    @property
     def tokens(self):
-        """T, the number of tokens: the patches, plus the class token if there is one."""
-        return self.patches + (self.pool == "class")
+        """T, the number of tokens: the patches and what comes before them."""
+        return self.prefix_tokens + self.patches
 
 
 def _check_divides(small_name, small, large_name, large):

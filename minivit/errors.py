@@ -4,8 +4,6 @@
 `ConfigError`, which is wrong usage); a caller of the library catches `MinivitError`.
 """
 
-import difflib
-
 
 class MinivitError(Exception):
     """The root of everything minivit raises on purpose."""
@@ -37,16 +35,3 @@ class WorkerError(MinivitError, RuntimeError):
 
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
-
-
-def unknown(kind, name, valid, meant=None):
-    """One sentence for a misspelt name: what it was, the nearest valid one, and all of them.
-
-    `meant` is the valid one where that is known better than by spelling. Capitals do not count.
-    """
-    valid = [str(v) for v in valid]
-    small = {v.casefold(): v for v in reversed(valid)}
-    near = difflib.get_close_matches(str(name).casefold(), small, n=1, cutoff=0.4)
-    near = [meant] if meant in valid else [small[word] for word in near]
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {str(name)!r}{hint} Valid: {', '.join(valid)}."

@@ -40,6 +40,7 @@ from .layers import (
     PatchDropout,
     Patchify,
     PositionEmbedding,
+    PreLogits,
     SequencePool,
     TransformerBlock,
 )
@@ -68,6 +69,7 @@ LAYERS = {
     "ClassPool": (ClassPool(), (B, T, D)),
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
+    "PreLogits": (PreLogits(D, M), (B, D)),
 }
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".

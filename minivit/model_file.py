@@ -15,19 +15,21 @@ The meta data of a weights-only file:
 
 import dataclasses
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from .arrays import tree
 from .config import Config
-from .errors import CheckpointError, ConfigError
+from .errors import CheckpointError, ConfigError, RunError
 from .objective import OBJECTIVES
 from .storage import checkpoint
+from .storage.bounded import NPZ, SAFETENSORS, looks_like, members
 from .storage.compare import mismatches
 from .storage.directory import RunDirectory
 from .storage.meta import problem
+from .text import quoted, shell
 from .training.resuming import same_run
 from .training.run_meta import WEIGHTS_FILE, weights_problem
 from .training.saved_run import SavedRun
@@ -37,7 +39,8 @@ WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays beg
 
 
 def write(path, trained):
-    """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError.
+    """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError, and RunError
+    where it would write over the checkpoint of a run, with which the run goes on.
 
     Where the images of its run were on this machine (`about["source"]`) is left out.
     """
@@ -45,6 +48,10 @@ def write(path, trained):
     headers = {name: (leaf.shape, leaf.dtype) for name, leaf in leaves.items()}
     if problems := mismatches(headers, _expected(trained.config, WEIGHTS)):
         raise CheckpointError(f"{path} is not written: the weights do not fit: {problems}.")
+    with suppress(CheckpointError):
+        if "recipe" in checkpoint.read_meta(path):
+            refuse = f"{path} is the checkpoint of a run, which goes on with it: name another file."
+            raise RunError(refuse)
     objective = trained.objective
     if not dataclasses.is_dataclass(objective):
         raise CheckpointError(f"{path} is not written: {objective!r} is not a dataclass.")
@@ -68,6 +75,10 @@ def read(path):
     CheckpointError for a file that is missing, damaged or none of the two kinds.
     """
     path = Path(path)
+    if foreign(path):
+        raise CheckpointError(f"{path} is not a minivit file; if it holds weights of another "
+                              f"program, `python -m minivit import {shell(path)} OUT` "
+                              "reads them.")  # fmt: skip
     if not path.is_dir() and "about" in (meta := checkpoint.read_meta(path)):
         if wrong := problem(WEIGHTS_FILE, meta):
             raise CheckpointError(f"{path} holds no trained model: {wrong}.")
@@ -150,11 +161,20 @@ def _expected(config, group):
     return {group + name: (leaf.shape, np.dtype("<f4")) for name, leaf in leaves}
 
 
+def foreign(path):
+    """Whether a path looks like weights of another program, at first sight: see `pretrained`."""
+    if path.is_dir():
+        return any(path.glob("model*.safetensors")) and not (path / "last.npz").exists()
+    kind = looks_like(path)
+    named = members(path) if kind == NPZ else ()
+    return kind == SAFETENSORS or any(name.endswith("embedding/kernel.npy") for name in named)
+
+
 def _kind(path, name):
     """The objective's class. Raises CheckpointError for one that this program does not know."""
     if name not in OBJECTIVES:
         raise CheckpointError(
-            f"{path} was trained for the objective {name!r}, which is not one of "
+            f"{path} was trained for the objective {quoted(name)}, which is not one of "
             f"minivit's own ({', '.join(OBJECTIVES)}); add it to minivit.objective.OBJECTIVES."
         )
     return OBJECTIVES[name]

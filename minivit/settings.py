@@ -12,7 +12,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 
 from .errors import ConfigError
-from .text import unknown
+from .text import quoted, unknown
 
 LARGEST_INTEGER = 2**63 - 1  # that fits in NumPy's int64
 
@@ -74,12 +74,14 @@ class Setting:
         if self.choices:
             return "" if value in self.choices else unknown(name, value, self.choices)
         if self.kind is bool:
-            return "" if type(value) is bool else f"{name} must be True or False; got {value!r}"
+            return (
+                "" if type(value) is bool else f"{name} must be True or False; got {quoted(value)}"
+            )
         kinds = int if self.kind is int else (int, float)
         number = isinstance(value, kinds) and not isinstance(value, bool)
         if number and value in self.range:
             return ""
-        return f"{name} must be {self.range.in_words(value if number else -1)}; got {value!r}"
+        return f"{name} must be {self.range.in_words(value if number else -1)}; got {quoted(value)}"
 
 
 def setting(

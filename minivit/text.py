@@ -5,6 +5,8 @@ import os
 import shlex
 import unicodedata
 
+LONGEST_SHOWN = 200  # characters of a value that a message repeats
+
 
 def shell(path):
     """`path` as one word of a shell command, quoted if necessary."""
@@ -28,6 +30,12 @@ def counted(number, noun):
 def printable(text):
     """The text with ? for what could move the cursor: file and class names may hold anything."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def quoted(value):
+    """repr(value), cut where it is long: a file may hold anything, and a message is one line."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
 def columns_of(text):
@@ -58,7 +66,7 @@ def unknown(kind, name, valid, meant=None):
     near = difflib.get_close_matches(str(name).casefold(), small, n=1, cutoff=0.4)
     near = [meant] if meant in valid else [small[word] for word in near]
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {str(name)!r}{hint} Valid: {', '.join(valid)}."
+    return f"unknown {kind} {quoted(str(name))}{hint} Valid: {', '.join(valid)}."
 
 
 def decimal(number):

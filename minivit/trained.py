@@ -8,6 +8,7 @@ import numpy as np
 
 from . import inside, model_file
 from .config import Config
+from .costs import flops
 from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
@@ -16,7 +17,9 @@ from .parallel.workers import Workers, cut
 from .vit import ViT
 
 MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
-FEW_TOKENS = 512  # fewer tokens at once make matrix products slow
+FEW_TOKENS = 850  # fewer tokens at once make matrix products slow
+FEWEST_TOKENS = 150  # and so slow that even few images are not divided further
+MANY_FLOPS = 1e9  # 10 ms of a core: with less, threads of the matrix library wait too long
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,10 @@ class Trained:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.
 
         For another objective than classification: what its `predict` makes of the outputs. Runs on
-        `workers` threads, by default one a core. Raises ConfigError for images of another size.
+        `workers` threads, by default one a core; what is too little to divide is then left to the
+        matrix library's own threads. Raises ConfigError for images of another size.
         """
-        outputs = self.outputs(np.asarray(images), workers)
+        outputs = self.outputs(images, workers)
         return self.objective.predict(outputs)
 
     def outputs(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
@@ -126,8 +130,12 @@ class Trained:
     def _map(self, function, images, workers):
         """function(params, normalised images (b, H, W, C)) -> (b, ...), for all images, (B, ...).
 
-        A worker takes MICRO_BATCH images at once.
+        A worker takes a micro-batch of images at once, with one thread of the matrix library. What
+        cannot be divided among workers is left to all of the library's threads, if it is work
+        enough for them; their number may then change the last bits.
         """
+        if isinstance(images, np.ma.MaskedArray):  # whose mask would be ignored
+            raise ConfigError("the model takes plain arrays; got a masked array")
         images = np.asarray(images)
         if images.dtype != np.uint8:
             if images.dtype.kind != "f":
@@ -141,14 +149,23 @@ class Trained:
                               f"got {images.shape}")  # fmt: skip
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *side), np.uint8), 1)[:0]
-        least = max(1, FEW_TOKENS // self.config.tokens)  # so that few images are work for all
-        cuts = cut(len(images), min(MICRO_BATCH, max(least, len(images) // 64)))
+        cuts = self._cuts(len(images))
 
         def share(indices):
             return [(i, self._apply(function, images[slice(*cuts[i])])) for i in indices]
 
-        with Workers(workers, processes=False) as threads:  # a library does not fork its user
+        alone = len(cuts) == 1
+        many = alone and workers is None and len(images) * flops(self.config) > MANY_FLOPS
+        # no processes: a library does not fork its user
+        with Workers(1 if alone else workers, processes=False, one_blas_thread=not many) as threads:
             return np.concatenate(in_order(threads.run_tasks(len(cuts), share)))
+
+    def _cuts(self, count):
+        """Where `count` images are cut into micro-batches, for any number of workers."""
+        tokens = self.config.tokens
+        size = min(MICRO_BATCH, max(1, FEW_TOKENS // tokens, count // 64))
+        quarter = -(-count // 4)  # so that few images are work for all
+        return cut(count, min(size, max(quarter, -(-FEWEST_TOKENS // tokens))))
 
     def _apply(self, function, images):
         return function(self.params, normalise(images, self.mean, self.std))
@@ -166,7 +183,8 @@ class Trained:
     def save(self, path: str | os.PathLike) -> None:
         """Write the model to one file that `load` opens: its weights and all the rest, but for
         `about["source"]`, a path on this machine. `path` is the old file or the new one, never a
-        part of one. Raises CheckpointError if it cannot be written.
+        part of one. Raises CheckpointError if it cannot be written, and RunError rather than write
+        over the checkpoint of a run.
         """
         model_file.write(path, self)
 

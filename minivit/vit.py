@@ -7,7 +7,9 @@
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
     x = block(x)              depth times
-    logits = head(pool(norm(x)))                        (B, classes)
+    x = pool(norm(x))                                   (B, D)
+    x = pre_logits(x)         if its width is above 0   (B, its width)
+    logits = head(x)                                    (B, classes)
 
     backward: the same parts in reverse order; the dx of each is the dy of the next
 
@@ -33,6 +35,7 @@ from .layers import (
     PatchDropout,
     Patchify,
     PositionEmbedding,
+    PreLogits,
     SequencePool,
     TransformerBlock,
 )
@@ -63,22 +66,24 @@ class ViT:
             parts["class_token"] = ClassToken(c.dim)
         parts["position"] = PositionEmbedding(c.tokens, c.dim)
         if c.patch_dropout:
-            prefix_tokens = c.tokens - c.patches  # 1 with a class token, else 0
-            parts["patch_dropout"] = PatchDropout(c.patch_dropout, prefix_tokens)
+            parts["patch_dropout"] = PatchDropout(c.patch_dropout, c.prefix_tokens)
         parts["dropout"] = Dropout(c.dropout)
         gelu = Gelu() if c.gelu == "tanh" else GeluErf()
         for i in range(c.depth):
             drop_path = c.drop_path * i / max(1, c.depth - 1)  # from 0 up to c.drop_path
-            block = TransformerBlock(c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path)
-            parts[f"block{i}"] = block
-        parts["norm"] = LayerNorm(c.dim)
+            parts[f"block{i}"] = TransformerBlock(
+                c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
+            )
+        parts["norm"] = LayerNorm(c.dim, c.norm_eps)
         if c.pool == "class":
             parts["pool"] = ClassPool()
         elif c.pool == "mean":
             parts["pool"] = MeanPool()
         else:
             parts["pool"] = SequencePool(c.dim)
-        parts["head"] = Linear(c.dim, c.classes, zero=True)
+        if c.pre_logits:
+            parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)
+        parts["head"] = Linear(c.pre_logits or c.dim, c.classes, zero=True)
         return parts
 
     def init(self, rng):

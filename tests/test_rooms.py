@@ -39,11 +39,21 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "model_file": {*TRAINING, "training"},
     "trained": {*TRAINING, "inside", "model_file"},
     "evaluation": {*TRAINING, "training", "trained"},
-    "bench": {*TRAINING, "training"},
+    "pretrained": {*TRAINING, "trained"},
+    "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
-    "commands": {*TRAINING, "training", "trained", "bench", "evaluation", "figures", *GRADCHECK},
+    "commands": {
+        *TRAINING,
+        "training",
+        "trained",
+        "bench",
+        "evaluation",
+        "figures",
+        "pretrained",
+        *GRADCHECK,
+    },
     "__main__": {*WORDS, "commands"},
-    "__init__": {*MODEL, "gradcheck", "trained", "version"},  # the public names
+    "__init__": {*MODEL, "gradcheck", "trained", "pretrained", "version"},  # the public names
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

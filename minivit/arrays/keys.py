@@ -11,7 +11,7 @@ Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"; `nump
 """
 
 import math
-import zlib
+from binascii import crc32
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ NUMBERS_PER_COUNT = 16  # one Philox 4x64 counter makes 256 bits: sixteen 16-bit
 
 def generator(seed, purpose, *where):
     """A NumPy Generator for one use; (seed, purpose, epoch, step, ...) names its own stream."""
-    return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *where])
+    return np.random.default_rng([seed, crc32(purpose.encode()), *where])
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Key:
         images, per_image = shape[0], math.prod(shape[1:])
         counts = -(-per_image // NUMBERS_PER_COUNT)  # rounded up
         philox = np.random.Philox(
-            key=np.array([self.seed, zlib.crc32(self.path.encode())], np.uint64),
+            key=np.array([self.seed, crc32(self.path.encode())], np.uint64),
             counter=[self.first * counts, 0, self.step, 0],
         )
         raw = philox.random_raw(images * counts * 4).view(np.uint16)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..parallel import blas
 from ..parallel.workers import Workers
-from . import machine, memory, peak, step
+from . import inference, machine, memory, peak, step
 from .results import Result
 from .timing import SECONDS
 
@@ -31,9 +31,12 @@ class Setup:
     seconds: float = SECONDS
 
 
-def facts(setup):
-    """The machine and the libraries, and notes on what makes timings doubtful, as JSON values."""
-    values = machine.describe(Workers(setup.threads), setup.xp)
+def facts(setup, processes=None):
+    """The machine and the libraries, and notes on what makes timings doubtful, as JSON values.
+
+    processes: what the workers are, as in `Workers`.
+    """
+    values = machine.describe(Workers(setup.threads, processes), setup.xp)
     if setup.torch:
         torch = setup.torch
         values |= {"torch": torch.__version__, "torch_threads": torch.get_num_threads()}
@@ -76,3 +79,14 @@ def result(setup, size, best):
         medians = step.compare(bench, opponent, setup.runs, setup.seconds)
     used = {side: memory.peak_bytes(side, size, setup.threads, setup.device) for side in sides}
     return Result(size, medians, used, best)
+
+
+def speed(setup, size):
+    """Time the predictions of one Size, on both sides -> inference.Speed."""
+    opponent = None
+    if setup.torch:
+        from .torch_opponent import InferenceOpponent
+
+        opponent = InferenceOpponent(size)
+    ours = inference.Predictor(size, setup.threads)
+    return inference.Speed(size, step.compare(ours, opponent, setup.runs, setup.seconds))

@@ -5,6 +5,13 @@ from ..text import binary, decimal
 
 LINE = "{:<17}{:>10}{:>9}{:>9}  |{:>11}{:>9}  |{:>8}"
 PROFILE = "{:<27}{:>11}{:>10}{:>11}{:>10}{:>9}"
+SPEED = "{:<8}{:>6}{:>12}{:>11}{:>8}  |{:>11}{:>11}{:>8}"
+SPEED_ALONE = "{0:<8}{1:>6}{2:>12}  |{5:>11}"
+SPEED_NOTES = """\
+Ours is minivit.load(...).outputs(images): it takes bytes and normalises them"""
+SPEED_FAIRNESS = """\
+PyTorch's takes prepared float images, in inference_mode. Turns alternate;
+ratio: how many times as fast ours is"""
 NOTES = """\
 share        for the step and for forward: of the peak (FLOPs of the model's
              matrix products; training is 3 x forward); for the optimizer, with
@@ -94,6 +101,25 @@ def _timed(label, result, work, share=None):
         cells += ["" if share is None else f"{share:.1%}"] if side == "ours" else []
     compared = work in result.medians.get("torch", {})
     return (*cells, f"{result.ratio(work):.2f}" if compared else "")
+
+
+def speeds_head(against):
+    """The two lines above the table of predictions. against: whether there is an opponent."""
+    form = SPEED if against else SPEED_ALONE
+    over = form.format("", "", "images/s", "", "", "ms of one", "", "")
+    theirs = "PyTorch", "ratio"
+    head = form.format("size", "batch", "in batches", *theirs, "alone", *theirs)
+    return f"{over.rstrip()}\n{head}"
+
+
+def speed_text(name, speed):
+    """The line of the `inference.Speed` of size `name`."""
+    cells = [name, str(speed.size.batch)]
+    for work, value, form in (("batch", speed.rate, ",.1f"), ("one", speed.latency, ",.2f")):
+        theirs, ratio = value("torch"), speed.ratio(work)
+        cells += [format(value(), form)]
+        cells += [format(theirs, form), f"{ratio:.2f}"] if theirs else ["", ""]
+    return (SPEED if "torch" in speed.medians else SPEED_ALONE).format(*cells)
 
 
 def profile_text(name, size, profile):

@@ -66,6 +66,35 @@ class Opponent:
         return {n: average(getattr(self, n), self.wait, least) for n in ("train", "forward")}
 
 
+class InferenceOpponent:
+    """The PyTorch ViT of a `Size` in evaluation, and a batch of prepared images, on the CPU.
+
+    Its patches are a Linear layer on pixels as they lie in memory. Raises as `Opponent` does.
+    """
+
+    def __init__(self, size):
+        self.torch = torch = load()
+        c, rng = size.config, np.random.default_rng(0)
+        self.model = build(torch, c).eval()
+        shape = (size.batch, c.image_size, c.image_size, c.channels)
+        self.images = torch.from_numpy(rng.standard_normal(shape, np.float32))
+
+    def batch(self):
+        """The logits of the whole batch."""
+        with self.torch.inference_mode():
+            self.model(self.images)
+
+    def one(self):
+        """The logits of one image."""
+        with self.torch.inference_mode():
+            self.model(self.images[:1])
+
+    def turn(self, least=SECONDS):
+        """Seconds of a batch and of one image -> {"batch", "one": seconds}."""
+        works = {"batch": self.batch, "one": self.one}
+        return {name: average(work, lambda: None, least) for name, work in works.items()}
+
+
 def rates(lengths, device="cpu", runs=7, least=0.02):
     """GFLOP/s of torch.matmul, as `peak.rates` measures ours -> {name: rate}."""
     torch, best = load(), {}
@@ -124,7 +153,7 @@ def build(torch, config):
         def __init__(self):
             super().__init__()
             self.patch = nn.Linear(c.patch_dim, c.dim)
-            self.token = nn.Parameter(torch.zeros(1, c.tokens - c.patches, c.dim))
+            self.token = nn.Parameter(torch.zeros(1, c.prefix_tokens, c.dim))
             self.position = nn.Parameter(0.02 * torch.randn(1, c.tokens, c.dim))
             self.blocks = nn.Sequential(*(Block() for _ in range(c.depth)))
             self.norm, self.head = nn.LayerNorm(c.dim, 1e-6), nn.Linear(c.dim, c.classes)

@@ -4,6 +4,8 @@
     predict.py     use a trained model: the classes of image files; bars.py: as bars
     evaluate.py    how good a trained model is, and where it is wrong
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
+    import.py      read the weights of other programs
+    export.py      write a trained model for other programs, or as a file worth keeping
     gradcheck.py, summary.py, bench.py
                    look at a model: its gradients, its sizes, its speed
     arguments.py   what all command lines share: the parser, types of values, settings, MODEL
@@ -19,7 +21,9 @@ COMMANDS = {  # name of the module here: what it does
     "predict": "name the classes that a trained model sees in image files",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "figures": "draw what a model attends to and has learned, and how runs went",
+    "import": "read weights of the ViT authors, timm or Hugging Face",
+    "export": "write a trained model for timm, Hugging Face or JAX, or to keep",
     "gradcheck": "compare every gradient with finite differences",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
-    "bench": "measure how fast a training step is, alone or against PyTorch",
+    "bench": "measure the speed of training or prediction, also of PyTorch",
 }

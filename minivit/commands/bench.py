@@ -1,10 +1,11 @@
-"""python -m minivit bench: how fast a training step is, and against PyTorch."""
+"""python -m minivit bench: how fast training steps and predictions are, and against PyTorch."""
 
 import json
 import sys
 
 from ..arrays.backend import select
 from ..bench import measure, step, table
+from ..bench.inference import INFERENCE_SIZES
 from ..bench.profile import profile_step
 from ..bench.sizes import SIZES
 from ..bench.timing import SECONDS
@@ -18,9 +19,13 @@ def add_arguments(parser):
     parser.add_argument(
         "--sizes",
         type=size_names,
-        default=",".join(SIZES),
         metavar="A,B,...",
-        help="sizes to measure, of those below",
+        help="sizes to measure, of those below (default: all)",
+    )
+    parser.add_argument(
+        "--inference",
+        action="store_true",
+        help="measure predictions instead: images a second in batches, and one image alone",
     )
     parser.add_argument(
         "--against",
@@ -49,35 +54,37 @@ def add_arguments(parser):
     )
     parser.epilog = "sizes, all of 4 x 4 patches on 32 x 32 pixels, with a class token:\n" + (
         "\n".join(f"  {name}  {size}" for name, size in SIZES.items())
+        + "\n\nwith --inference also the published models on 224 x 224 pixels:"
+        + f"\n  {', '.join(name for name in INFERENCE_SIZES if name not in SIZES)}"
         + "\n\nAll sizes against torch take about five minutes on two cores. Run nothing else"
         + "\nmeanwhile."
         + "\n\nexamples:"
         + f"\n  {parser.prog} --sizes A"
         + f"\n  {parser.prog} --against torch"
         + f"\n  {parser.prog} --profile --sizes C"
+        + f"\n  {parser.prog} --inference --against torch --sizes B,B/16"
     )
 
 
 def size_names(text):
-    """A value type: names of SIZES, separated by commas -> list of names, each once."""
-    name = choice("size", SIZES)
+    """A value type: names of sizes, separated by commas -> list of names, each once."""
+    name = choice("size", INFERENCE_SIZES)
     return list(dict.fromkeys(name(part.strip()) for part in text.split(",")))
 
 
 def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
     """Measure and print -> 0. Raises BackendError if the GPU or PyTorch is asked for and missing.
 
-    sizes: {name: Size} to choose from; dataset_size: images to gather batches from; seconds: the
-    shortest time of one measurement.
+    sizes: {name: Size} to choose from, without --inference; dataset_size: images to gather batches
+    from; seconds: the shortest time of one measurement.
     """
     if args.profile and args.against:
         raise ConfigError("--profile looks at minivit alone: leave out --against")
-    chosen = {name: sizes[name] for name in args.sizes}
+    if args.inference:
+        return predictions(args, seconds)
+    chosen = {name: size_of(name, sizes) for name in args.sizes or sizes}
     say, setup = printer(args.json), setup_of(args, dataset_size, seconds)
-    facts = measure.facts(setup)
-    for note in facts["notes"]:
-        print(f"note: {note}", file=sys.stderr, flush=True)
-    say(table.machine_text(facts))
+    facts = introduction(setup, say)
     if args.profile:
         for name, size in chosen.items():
             profile = profile_step(size, Workers(setup.threads, processes=False), setup.xp)
@@ -99,6 +106,44 @@ def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
     if args.json:
         print(json.dumps({"machine": facts, "peak_gflops": peak, "sizes": rows}, indent=2))
     return 0
+
+
+def predictions(args, seconds, sizes=INFERENCE_SIZES):
+    """The same for predictions."""
+    if args.profile or args.device == "gpu":
+        wrong = "--profile" if args.profile else "--device gpu"
+        raise ConfigError(f"--inference measures predictions on the CPU: leave out {wrong}")
+    chosen = {name: sizes[name] for name in args.sizes or sizes}
+    say, setup = printer(args.json), setup_of(args, step.DATASET_SIZE, seconds)
+    if setup.torch and args.threads:
+        setup.torch.set_num_threads(args.threads)
+    facts = introduction(setup, say, processes=False)  # as `Trained.outputs` has its workers
+    say("\n" + table.speeds_head(setup.torch))
+    rows = {}
+    for name, size in chosen.items():
+        speed = measure.speed(setup, size)
+        rows[name] = speed.row()
+        say(table.speed_text(name, speed))
+    say("\n" + table.SPEED_NOTES + ("\n" + table.SPEED_FAIRNESS if setup.torch else ""))
+    if args.json:
+        print(json.dumps({"machine": facts, "inference": rows}, indent=2))
+    return 0
+
+
+def size_of(name, sizes):
+    """The Size of that name. Raises ConfigError for one whose training is not measured."""
+    if name not in sizes:
+        raise ConfigError(f"size {name} is measured with --inference only")
+    return sizes[name]
+
+
+def introduction(setup, say, processes=None):
+    """Say what computes here, and print notes on what makes timings doubtful -> the facts."""
+    facts = measure.facts(setup, processes)
+    for note in facts["notes"]:
+        print(f"note: {note}", file=sys.stderr, flush=True)
+    say(table.machine_text(facts))
+    return facts
 
 
 def setup_of(args, dataset_size, seconds):

@@ -10,11 +10,12 @@ from ..evaluation.as_json import as_json
 from ..evaluation.images import PARTS, load_part, recipe_of
 from ..evaluation.judge import evaluate
 from ..evaluation.report import report
-from ..storage import atomic
+from ..storage import atomic, own_files
 from .arguments import add_model, choice, load_model, path
 from .progress import Progress
 from .train_options import data_name
 
+JSON_FILE = "evaluation.json"
 EPILOG = """\
 By default the images are the test set of the model's own run, and the accuracy
 is the one that the run printed. --split val: the images that the run held out
@@ -70,6 +71,9 @@ def main(args):
         figures.require_matplotlib()
         if Path(args.out).exists() and not Path(args.out).is_dir():
             raise ConfigError(f"--out {args.out} is a file; name a directory.")
+        own_files.refuse_others(Path(args.out) / JSON_FILE, start=b'{\n  "model": ')
+        for name in figures.FILES:
+            own_files.refuse_others(Path(args.out) / name, mark=own_files.MARK.encode())
     trained = load_model(args)
     recipe = recipe_of(trained)
     part = load_part(trained, args.split, args.dataset, args.data_dir, say)
@@ -111,7 +115,7 @@ def weights_of(about, recipe):
 
 def write(directory, values, evaluation, part):
     """Write evaluation.json and the pictures, each of them whole or not at all -> their names."""
-    files = {"evaluation.json": (json.dumps(values, indent=2, allow_nan=False) + "\n").encode()}
+    files = {JSON_FILE: (json.dumps(values, indent=2, allow_nan=False) + "\n").encode()}
     if evaluation.details:
         files |= figures.draw(evaluation, part)
     for name, content in files.items():

@@ -1,29 +1,33 @@
 """How every command ends: its exit status, and errors as one line on stderr.
 
-Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted (143 terminated), 141 the reader
-of the output pipe has closed it. An error that is a bug in minivit keeps its traceback;
-MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
+Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted (143 terminated, 129 the terminal
+was closed), 141 the reader of the output pipe has closed it. An error that is a bug in minivit
+keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 """
 
+import _thread
 import io
 import os
 import signal
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 
 from ..errors import ConfigError, MinivitError
+
+# Those that end a program; a run in its steps has its own way (`training/signals.py`).
+ENDING = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
 
 
 def run(main, argv=None):
     """Call main(argv) -> exit status. Errors become one line. argv: sys.argv[1:] if None."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as train.py sets it while modules load
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # print characters it cannot encode as \x..
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            status = main(sys.argv[1:] if argv is None else argv)
+            with _signals():
+                status = main(sys.argv[1:] if argv is None else argv)
         except SystemExit as stop:  # argparse has printed help, or has refused an option
             status = stop.code
         if sys.stdout:  # None if it was closed before the program started
@@ -48,6 +52,54 @@ def run(main, argv=None):
             raise
         advice = "try a lower --batch-size; `nvidia-smi` shows what else runs there"
         return _end(f"error: the GPU failed ({type(error).__name__}: {error}); {advice}", 1)
+
+
+@contextmanager
+def _signals():
+    """Within this, a signal that ends programs raises KeyboardInterrupt: files are tidied up.
+
+    A second one ends the program at once. One that was ignored (nohup) stays so.
+    """
+    numbers = {
+        getattr(signal, name): said for name, said in ENDING.items() if hasattr(signal, name)
+    }
+
+    stop = KeyboardInterrupt()
+
+    def arrived(number, frame):
+        for name in before:
+            signal.signal(name, signal.SIG_DFL)
+        stop.args, stop.status = (numbers[number],), 128 + number
+        raise stop
+
+    def lost(seen):
+        """Python cannot raise in a weak reference's callback, say: raise soon after it."""
+        if seen.exc_value is not stop:
+            return hook(seen)
+        for name in before:
+            signal.signal(name, arrived)
+        with suppress(RuntimeError):  # no thread left: the next signal ends the program
+            again = threading.Timer(0.01, _thread.interrupt_main, [stop.status - 128])
+            again.daemon = True
+            again.start()
+
+    # SIGINT is SIG_DFL as train.py sets it while modules load; only the main thread has handlers
+    hook, sys.unraisablehook = sys.unraisablehook, lost
+    usual, before = (signal.SIG_DFL, signal.default_int_handler), {}
+    if threading.current_thread() is threading.main_thread():
+        before = {n: h for n in numbers if (h := signal.getsignal(n)) in usual}
+    try:
+        for number in before:
+            signal.signal(number, arrived)
+        yield
+    except Exception:
+        if not stop.args:
+            raise
+        raise stop from None  # Python turns an interruption into other errors at some places
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _from_cupy(error):

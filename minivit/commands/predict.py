@@ -15,7 +15,7 @@ from ..data import image_files
 from ..errors import CheckpointError, ConfigError, DataError, RunError
 from ..objective import Classification
 from ..parallel.workers import available_cores
-from ..storage import atomic
+from ..storage import atomic, own_files
 from ..text import counted, printable
 from .arguments import add_model, load_model, path, whole
 from .bars import line, name_columns
@@ -62,6 +62,8 @@ def main(args):
     for name in args.images:
         if URL.match(name):
             raise ConfigError(f"{name} is a URL; download the image and give its file.")
+    if args.csv:  # `--csv *.png` names an image
+        own_files.refuse_others(args.csv, start=b"file,class_1")
     trained = load_model(args)
     if trained.objective.name != Classification.name:
         raise ConfigError(
@@ -160,7 +162,10 @@ def predictions(trained, files, top):
     with ThreadPoolExecutor(cores) as pool:
         for start in range(0, len(files), chunk):
             some = files[start : start + chunk]
-            images = list(pool.map(read, some))
+            try:
+                images = list(pool.map(read, some))
+            except RuntimeError:  # the system has no thread left
+                images = list(map(read, some))
             good = [image for image in images if not isinstance(image, str)]
             probabilities = iter(trained.predict(np.stack(good)) if good else ())
             for file, image in zip(some, images, strict=True):

@@ -1,6 +1,5 @@
 """python -m minivit train, and train.py: train a model, or go on with a run."""
 
-import os
 from contextlib import ExitStack
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from .. import data
 from ..arrays import gpu
 from ..config import Config
-from ..errors import BackendError, ConfigError, RunError
+from ..errors import ConfigError, RunError
 from ..objective import OBJECTIVES, deciding_metric
 from ..parallel import blas
 from ..parallel.workers import Workers
@@ -16,6 +15,7 @@ from ..text import counted
 from ..training.plan import Plan
 from ..training.recipe import Recipe
 from ..training.run import Run
+from .progress import require_tqdm
 from .train_options import add_arguments
 
 __all__ = ["add_arguments", "main"]
@@ -32,6 +32,7 @@ def main(args):
     plan = Plan.resumed(args.resume, options) if args.resume else Plan.fresh(options)
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
+        saved.load()  # raises unless its weights are as they were saved
         print(f"{plan.directory.path} is complete: {epochs} of {epochs} epochs done")
         objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
         if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
@@ -49,24 +50,11 @@ def main(args):
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())
         workers = held.enter_context(Workers(args.threads if plan.xp is np else 1))
+        plan.directory.program = args.program
         run = Run(plan, dataset, workers)
         introduce(run, counted(workers.count, "CPU worker") if plan.xp is np else "GPU")
         values = run.train()
     return conclude(plan, dataset.name, run.objective, values)
-
-
-def require_tqdm():
-    """Raise BackendError without tqdm: now, not when a download or a progress bar needs it."""
-    try:
-        import tqdm  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name not in (None, "tqdm"):
-            raise BackendError(f"tqdm, for progress bars, cannot be imported: {error}") from None
-        raise BackendError("training needs tqdm for progress bars: pip install tqdm") from None
-    except Exception as error:  # it reads its settings from the environment when it is imported
-        names = " ".join(name for name in os.environ if name.startswith("TQDM_"))
-        advice = f"unset {names}" if names else "pip install -U tqdm"
-        raise BackendError(f"tqdm, for progress bars, fails ({error}): {advice}") from None
 
 
 def compare_bits(plan, exact):
@@ -85,6 +73,11 @@ def compare_bits(plan, exact):
     if exact and changed:
         raise ConfigError(
             f"--exact: {changed}; undo that, or leave out --exact to go on with other bits"
+        )
+    if exact and (unknown := plan.unknown_arithmetic):
+        raise ConfigError(
+            f"--exact: {unknown} cannot be found out here (pip install threadpoolctl); do that, or "
+            "leave out --exact"
         )
     if changed:
         print(f"note: {changed}: the run ends with other bits than without a break")

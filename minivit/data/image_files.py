@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import limits
 from ..errors import BackendError, ConfigError, DataError
+from ..text import printable
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -77,6 +78,7 @@ def read(file, size, channels=3, crop=1.0, animations=None):
             return pixels.reshape(size, size, channels)
     except Exception as error:  # a damaged image can raise nearly anything
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = printable(" ".join(reason.split()))
         if isinstance(error, UnidentifiedImageError):
             reason = "it is none of these"
         raise DataError(

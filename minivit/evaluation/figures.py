@@ -10,10 +10,12 @@ import warnings
 import numpy as np
 
 from ..errors import BackendError
+from ..storage import own_files
 from .tables import shown
 
 BLUE, SKY, ORANGE, GREY = "#0072B2", "#56B4E9", "#D55E00", "#8C8C8C"
 DPI = 110
+FILES = ("reliability.png", "confusion.png", "classes.png", "mistakes.png")  # the last if any
 NUMBERS, NAMES = 20, 40  # up to so many classes have their numbers, their names in the confusions
 LISTED, ROWS = 100, 25  # classes in the picture of the classes, and in one column of it
 PICTURES, COLUMNS = 24, 6  # mistakes
@@ -79,7 +81,7 @@ def _png(figure):
     memory = io.BytesIO()
     with warnings.catch_warnings():  # a name may have letters that no font here has
         warnings.simplefilter("ignore")
-        figure.savefig(memory, format="png", dpi=DPI)
+        figure.savefig(memory, format="png", dpi=DPI, metadata={"Software": own_files.MARK})
     return memory.getvalue()
 
 

@@ -33,7 +33,7 @@ def query(config, patch=None):
     The class token, or where there is none, or where `patch` (row, column) is given, a patch: by
     default the one in the middle. Raises ConfigError for a patch outside of the image.
     """
-    side, spare = grid_side(config), config.tokens - config.patches
+    side, spare = grid_side(config), config.prefix_tokens
     if patch is None and spare:
         return 0, "of the class token"
     row, column = patch or (side // 2, side // 2)
@@ -119,7 +119,7 @@ def draw_box(axes, config, token, side, at=(0, 0)):
     """
     from matplotlib.patches import Rectangle
 
-    place = token - (config.tokens - config.patches)
+    place = token - config.prefix_tokens
     if place < 0:
         return
     row, column = divmod(place, grid_side(config))

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import ConfigError
+from ..errors import ConfigError, RunError
 from ..objective import OBJECTIVES, Classification
 from ..storage.directory import RunDirectory
+from ..storage.text_file import read_text
 from .drawing import COLOURS, MARKERS, WIDTH, Drawing, canvas
 
 DASHES = ("-", "--", "-.", ":")
@@ -43,9 +44,9 @@ def read(path):
 def metrics_of(config):
     """The metrics that config.json says the run was judged by; else those of a classification."""
     try:
-        name = json.loads(config.read_text(encoding="utf-8"))["objective"]
+        name = json.loads(read_text(config))["objective"]
         return OBJECTIVES[name].metrics
-    except (AttributeError, OSError, ValueError, KeyError, TypeError):
+    except (AttributeError, RunError, ValueError, KeyError, TypeError, RecursionError):
         return Classification.metrics
 
 

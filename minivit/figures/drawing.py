@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import BackendError, RunError
-from ..storage import atomic
+from ..storage import atomic, own_files
 
 FORMATS = ("png", "svg", "pdf")
 WIDTH = 7.0  # inches: a page's width, and 700 pixels at 100 dots per inch
@@ -36,6 +36,12 @@ STYLE = {
     "pdf.fonttype": 42,  # text stays text
     "svg.hashsalt": "minivit",  # the same figure is the same bytes
     "text.parse_math": False,  # a class may be called "$5"
+}
+
+MADE_BY = {  # what a file of each format says of itself; no dates, so that it is always the same
+    "png": {"Software": own_files.MARK},
+    "svg": {"Creator": own_files.MARK, "Date": None},
+    "pdf": {"Creator": own_files.MARK, "CreationDate": None},
 }
 
 
@@ -100,12 +106,20 @@ def show(axes, picture):
 def save(drawing, directory, formats=("png",), dpi=200):
     """Write the drawing to directory/NAME.FORMAT for each format -> list of paths.
 
-    A file is complete, or not there. Raises RunError if one cannot be written.
+    A file is complete, or not there. Raises RunError if one cannot be written, or is there and no
+    figure of minivit's; BackendError if matplotlib fails.
     """
     paths = [Path(directory) / f"{drawing.name}.{form}" for form in formats]
+    for path in paths:
+        own_files.refuse_others(path, mark=own_files.MARK.encode())
     with style():
         for path, form in zip(paths, formats, strict=True):
-            metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
             with atomic.replacing(path, RunError) as temporary:
-                drawing.figure.savefig(temporary, format=form, dpi=dpi, metadata=metadata)
+                try:
+                    drawing.figure.savefig(temporary, format=form, dpi=dpi, metadata=MADE_BY[form])
+                except OSError:
+                    raise
+                except Exception as error:  # fonts, files and settings of this machine
+                    words = f"{type(error).__name__}: {error}"
+                    raise BackendError(f"matplotlib could not draw {path} ({words}).") from error
     return paths

@@ -3,6 +3,7 @@
     linear.py, layernorm.py                              the protocol, and a first derivation
     attention.py, gelu.py, mlp.py, block.py              a transformer block and its parts
     patchify.py, overlapping.py, tokens.py, pool.py      from image to tokens, from tokens to vector
+    pre_logits.py                                        a hidden layer in the head
     cross_entropy.py                                     the loss
     dropout.py, drop_path.py, patch_dropout.py           what is random in training
 
@@ -22,6 +23,7 @@ from .overlapping import OverlappingPatches
 from .patch_dropout import PatchDropout
 from .patchify import Patchify
 from .pool import ClassPool, MeanPool, SequencePool
+from .pre_logits import PreLogits
 from .tokens import ClassToken, PositionEmbedding
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "PatchDropout",
     "Patchify",
     "PositionEmbedding",
+    "PreLogits",
     "SequencePool",
     "TransformerBlock",
 ]

@@ -40,15 +40,16 @@ class TransformerBlock:
     dropout: float = 0.0
     gelu: Gelu | GeluErf = Gelu()
     drop_path: float = 0.0
+    norm_eps: float = 1e-6
     norm1: LayerNorm = field(init=False)
     attn: Attention = field(init=False)
     norm2: LayerNorm = field(init=False)
     mlp: Mlp = field(init=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "norm1", LayerNorm(self.dim))
+        object.__setattr__(self, "norm1", LayerNorm(self.dim, self.norm_eps))
         object.__setattr__(self, "attn", Attention(self.dim, self.heads))
-        object.__setattr__(self, "norm2", LayerNorm(self.dim))
+        object.__setattr__(self, "norm2", LayerNorm(self.dim, self.norm_eps))
         object.__setattr__(self, "mlp", Mlp(self.dim, self.hidden, self.dropout, self.gelu))
 
     def init(self, rng):

@@ -81,6 +81,5 @@ def shared_memory(size):
     try:
         return mmap.mmap(-1, max(1, size))
     except OSError as error:
-        raise MemoryError(
-            f"cannot share {binary(size)} with worker processes ({error.strerror})"
-        ) from None
+        why = f"{error.strerror}; --threads 1 has none"
+        raise MemoryError(f"cannot share {binary(size)} with worker processes ({why})") from None

@@ -14,6 +14,7 @@ threads.
 """
 
 import contextlib
+import functools
 import itertools
 import os
 import sys
@@ -38,11 +39,26 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+@functools.lru_cache(maxsize=1)
+def blas_libraries(modules: int):
+    """The matrix libraries of this process, as threadpoolctl has them.
+
+    modules: how many modules have been imported. While these are the same, no library is new, and
+    none is looked for: that takes a quarter of the time in which a small model sees an image.
+    """
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
 class Workers:
     """A few workers that share numbered tasks; a context manager.
 
     count: how many, by default one for each available core. The caller is one of them; the others
     are processes or threads. processes: which of the two, by default processes on Linux.
+    one_blas_thread: False, for one worker, leaves the matrix library all threads that it has.
+
+    Where the system has no thread left, there are fewer workers than asked for.
 
     Without threadpoolctl the matrix library cannot be limited to one thread. Then there is one
     worker, and the library uses all cores; `blas.note` says so.
@@ -51,17 +67,23 @@ class Workers:
         next_task     a Counter: the task that the next worker to ask gets
     """
 
-    def __init__(self, count: int | None = None, processes: bool | None = None):
+    def __init__(
+        self,
+        count: int | None = None,
+        processes: bool | None = None,
+        one_blas_thread: bool = True,
+    ):
         self.count = min(available_cores(), MOST_WORKERS) if count is None else count
         if not 1 <= self.count <= MOST_WORKERS:
             raise WorkerError(f"workers must be 1 to {MOST_WORKERS}; got {count!r}")
         try:
-            import threadpoolctl
+            import threadpoolctl  # noqa: F401
         except ImportError:
             self.count, self._one_blas_thread = 1, contextlib.nullcontext
         else:
-            blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
-            self._one_blas_thread = lambda: blas.limit(limits=1)
+            self._one_blas_thread = lambda: blas_libraries(len(sys.modules)).limit(limits=1)
+        if not one_blas_thread:
+            self._one_blas_thread = contextlib.nullcontext
         self.processes, self._threads = None, None
         self._ready = False  # inside the `with`, and not in a call
         if self.count > 1 and (sys.platform == "linux" if processes is None else processes):
@@ -127,25 +149,28 @@ class Workers:
             self._ready = True
 
     def _call_threads(self, *share):
-        """Run every worker's share, with threads -> Outcomes."""
+        """Run every worker's share, with threads -> Outcomes.
+
+        Where the system has no thread left, fewer workers do all the tasks, now and later.
+        """
         self.next_task.set(0)
-        others = []
+        others, refused = [], False
         try:
-            for _ in range(self.count - 1):
-                others.append(self._start_thread(share))
+            while len(others) < self.count - 1 and not refused:
+                try:
+                    others.append(self._threads.submit(outcome_of, self._run_share, *share))
+                except RuntimeError:
+                    refused = True
             return [outcome_of(self._run_share, *share), *(other.result() for other in others)]
         except BaseException:  # Ctrl-C: return only when no worker is at work any more
             self.next_task.set(ABORTED)
             wait(others)
             raise
-
-    def _start_thread(self, share):
-        try:
-            return self._threads.submit(outcome_of, self._run_share, *share)
-        except RuntimeError as error:  # the system has no thread left for this user
-            raise WorkerError(
-                f"cannot start a worker thread ({error}); --threads 1 needs none"
-            ) from None
+        finally:
+            if refused:  # its share is queued all the same, and must not meet a later call
+                self._threads.shutdown()
+                self.count = 1 + len(others)
+                self._threads = ThreadPoolExecutor(max(1, len(others)), "worker")
 
     def _run_share(self, count, method, args):
         """One worker's share of a call. NumPy's warnings are off: the trainer checks for NaN."""

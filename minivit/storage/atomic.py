@@ -26,35 +26,91 @@ def replacing(path, error_class=CheckpointError):
     path = Path(os.path.realpath(path))  # of a symbolic link, replace the file it points to
     if os.path.isdir(path):
         raise error_class(f"cannot write {path}: it is a directory; name a file in it.")
-    temporary = path.with_name(f".minivit-{path.name}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
+    with explained(path, error_class):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_temporary_files(path.parent, path.name)
+            yield temporary
+            os.replace(temporary, path)
+            _sync(path.parent)
+        finally:
+            with suppress(OSError):  # after the rename there is nothing to remove
+                temporary.unlink()
+
+
+@contextmanager
+def filling(directory, last):
+    """Yield a temporary directory for new files; after the caller has written them, rename them.
+
+    If `directory` is not there yet, the temporary one becomes it in one step. Otherwise the files
+    are renamed into it one by one, the one called `last` at the end: where that is, all of them
+    are. If anything fails, none is left. Raises OSError: see `explained`.
+    """
+    directory = Path(os.path.realpath(directory))
+    there = directory.is_dir()
+    temporary = _temporary(directory / directory.name if there else directory)
+    moved = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_temporary_files(path.parent, path.name)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        remove_temporary_files(temporary.parent, directory.name)
+        temporary.mkdir()
         yield temporary
-        os.replace(temporary, path)
-        with suppress(OSError):  # write the rename itself to disk; not every system can
-            handle = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        _sync(temporary)
+        if there:
+            for file in sorted(temporary.iterdir(), key=lambda file: file.name == last):
+                os.rename(file, directory / file.name)
+                moved.append(directory / file.name)
+        else:
+            os.rename(temporary, directory)
+        _sync(temporary.parent)
+    except BaseException:
+        for file in moved:
+            with suppress(OSError):
+                file.unlink()
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path):
+    """A name beside `path` that nothing has yet."""
+    return path.with_name(f".minivit-{path.name}-{secrets.token_hex(4)}.tmp")
+
+
+def _sync(directory):
+    """Write the names in a directory to disk; not every system can."""
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def explained(path, error_class=CheckpointError):
+    """Turn an OSError into an `error_class`: one sentence about `path`, as the user calls it."""
+    try:
+        yield
     except FileExistsError as error:
-        raise error_class(f"cannot write {path}: {path.parent} is not a directory.") from error
+        raise error_class(
+            f"cannot write {path}: {Path(path).parent} is not a directory."
+        ) from error
     except OSError as error:
         advice = "free some space" if error.errno in DISK_FULL else "choose another place"
         raise error_class(
             f"cannot write {path}: {error.strerror or error}; what was there before is untouched, "
             f"{advice}."
         ) from error
-    finally:
-        with suppress(OSError):  # after the rename there is nothing to remove
-            temporary.unlink()
 
 
 def remove_temporary_files(directory, name=None):
-    """Remove the temporary files that killed processes left, of the file `name` or of any file."""
+    """Remove what killed processes left of temporary files and directories, of `name` or any."""
     pattern = "*" if name is None else glob.escape(name)
     for stale in Path(directory).glob(f".minivit-{pattern}-*.tmp"):
+        if stale.is_dir():
+            shutil.rmtree(stale, ignore_errors=True)
         with suppress(OSError):
             stale.unlink()
 

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 
+from ..text import quoted
+
 MAX_LISTED = 10
 
 
@@ -17,11 +19,11 @@ def differences(saved: dict, wanted: dict) -> list[str]:
     lines = []
     for name in {**wanted, **saved}:
         if name not in saved:
-            lines.append(f"{name}: not in the checkpoint, asked {wanted[name]!r}")
+            lines.append(f"{name}: not in the checkpoint, asked {quoted(wanted[name])}")
         elif name not in wanted:
-            lines.append(f"{name}: checkpoint {saved[name]!r}, not asked for")
+            lines.append(f"{name}: checkpoint {quoted(saved[name])}, not asked for")
         elif saved[name] != wanted[name]:
-            lines.append(f"{name}: checkpoint {saved[name]!r}, asked {wanted[name]!r}")
+            lines.append(f"{name}: checkpoint {quoted(saved[name])}, asked {quoted(wanted[name])}")
     return lines
 
 

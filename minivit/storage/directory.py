@@ -22,6 +22,7 @@ class RunDirectory:
         curves       curves.png
 
     fresh: whether it is for a new run, so that it must be empty; made: whether it was made for it.
+    program: the command that trains, for the words that say how to go on.
     claim: the `Claim` on the directory, inside of `claimed()`; else None. While there is one, every
     method that writes raises RunError if the directory has been removed or replaced.
     """
@@ -31,13 +32,14 @@ class RunDirectory:
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"
         self.config, self.metrics = self.path / "config.json", self.path / "metrics.jsonl"
         self.curves = self.path / "curves.png"
+        self.program = "python train.py"
 
     @property
     def how_to_resume(self) -> str:
         """The words that say how to go on with the run."""
         if self.lost:
             return f"it cannot be continued, because {self.path} was removed or replaced"
-        return f"continue with: python train.py {option('--resume', self.path)}"
+        return f"continue with: {self.program} {option('--resume', self.path)}"
 
     @classmethod
     def new(cls, path: str | os.PathLike) -> Self:

@@ -31,18 +31,21 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A finite number of at least `low`; whole ones count."""
+    """A finite number from `low` to `high`; whole ones count."""
 
     low: float = -math.inf
+    high: float = math.inf
 
     def problem(self, value):
         """As `Whole.problem`."""
         try:
-            if type(value) in (int, float) and math.isfinite(value) and value >= self.low:
+            finite = type(value) in (int, float) and math.isfinite(value)
+            if finite and self.low <= value <= self.high:
                 return ""
         except OverflowError:  # a whole number too large for a float
             pass
-        return "must be a finite number" + (f" of at least {self.low:g}" if self.low == 0 else "")
+        least = f" of at least {self.low:g}" if self.low == 0 else ""
+        return f"must be a finite number{least}" + f" up to {self.high}" * (self.high < math.inf)
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,20 @@ def _plain(value):
 def objects(path):
     """All JSON objects of the file, without lines that are incomplete or something else.
 
-    The last line is incomplete if the process was killed while it wrote. [] if there is no file.
+    The last line is incomplete if the process was killed while it wrote. A whole number that no
+    float can hold is something else. [] if there is no file.
     """
     values = []
     for line in read_text(path).splitlines():
         with contextlib.suppress(ValueError, RecursionError):
-            values.append(json.loads(line))
+            values.append(json.loads(line, parse_int=_whole))
     return [value for value in values if isinstance(value, dict)]
+
+
+def _whole(digits):
+    if len(digits) > 300:  # a float ends at 1e308
+        raise ValueError("too large a number")
+    return int(digits)
 
 
 def rows(entries):

@@ -12,7 +12,6 @@ No pickle is ever opened. Sources: the zip format, APPNOTE.TXT 6.3; the npy form
 Enhancement Proposal 1.
 """
 
-import io
 import math
 import os
 import re
@@ -25,14 +24,14 @@ import numpy as np
 from numpy.lib import format as npy
 
 from .. import limits
-from ..errors import CheckpointError
+from ..errors import CheckpointError, MinivitError
+from .bounded import Bounded
 
 MAX_MEMBERS = 10_000
 # Weights hardly compress, and at worst there are three vectors of zeros (moments, average) beside
 # them. So a compressed checkpoint unpacks to less than 8 times its size, a zip bomb to 1000 times.
 MAX_RATIO, FREE_BYTES = 16, 1 << 20
 CHUNK_BYTES = 1 << 20
-MAX_READ = 1 << 21  # bytes at once: the table of contents of MAX_MEMBERS needs half of that
 NAME = re.compile(r"[\w./-]+")  # of an array, such as "model/block3.attn.qkv.w"
 
 
@@ -69,11 +68,15 @@ def write(path, arrays):
 
 
 @contextmanager
-def reading(path):
-    """Yield a `Reader` of `path`. Every error inside the `with` becomes a CheckpointError."""
+def reading(path, kind=None):
+    """Yield a `Reader` of `path`, or one of another `kind`.
+
+    Every error inside the `with` but the project's own becomes a CheckpointError.
+    """
+    kind = kind or Reader
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)  # `open` would wait on a named pipe
-        file = _Bounded(open(path, "rb", buffering=0)) if regular else None
+        file = Bounded(open(path, "rb", buffering=0)) if regular else None
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}.") from None
     except (OSError, ValueError) as error:
@@ -83,8 +86,8 @@ def reading(path):
         raise CheckpointError(f"{path} is not a file; name the checkpoint, such as last.npz.")
     with file:
         try:
-            yield Reader(path, file, os.fstat(file.fileno()).st_size)
-        except CheckpointError:
+            yield kind(path, file, os.fstat(file.fileno()).st_size)
+        except MinivitError:
             raise
         except MemoryError as error:
             raise CheckpointError(f"{path} needs more memory than there is.") from error
@@ -97,24 +100,15 @@ def reading(path):
             ) from error
 
 
-class _Bounded(io.BufferedReader):
-    """A file of which nobody can read more than MAX_READ bytes at once.
+class Reader:
+    """An npz file whose table of contents has been checked: `headers` by name, and `read(name)`.
 
-    zipfile reads the table of contents whole, and its length is a number in the file.
+    Files of other programs are read by a subclass, which says what it is for, and what such files
+    may hold besides: see `pretrained/authors_file.py`.
     """
 
-    def read(self, size=-1):
-        left = os.fstat(self.fileno()).st_size - self.tell()
-        size = left if size < 0 else min(size, left)
-        if size > MAX_READ:
-            raise CheckpointError(
-                f"{self.raw.name} is not a minivit checkpoint: its table of contents is too long."
-            )
-        return super().read(max(size, 0))
-
-
-class Reader:
-    """An npz file whose table of contents has been checked: `headers` by name, and `read(name)`."""
+    what, maker = "a minivit checkpoint", "minivit"
+    any_order = False  # whether arrays may be stored in Fortran order
 
     def __init__(self, path, file, size):
         """Check everything except the data. Raises CheckpointError, or zipfile's own errors."""
@@ -122,7 +116,7 @@ class Reader:
         self._check_ends(file, size)
         self._archive = zipfile.ZipFile(file)
         self._members = self._check_members(size)
-        self.headers = {}
+        self.headers, self._fortran = {}, set()
         for name, member in self._members.items():
             with self._archive.open(member) as stream:
                 self.headers[name] = self._read_header(name, member, stream)
@@ -131,12 +125,16 @@ class Reader:
         """The CheckpointError to raise: one line that starts with the path."""
         return CheckpointError(f"{self.path} {reason}")
 
+    def storable(self, dtype):
+        """Whether arrays of this dtype are read."""
+        return storable(dtype)
+
     def _check_ends(self, file, size):
         """Check that members start at byte 0, and that the zip's end record ends the file."""
         if size == 0:
             raise self.refuse("is empty (0 bytes); use another checkpoint.")
         if file.read(4) != b"PK\x03\x04":
-            raise self.refuse("is not a minivit checkpoint: it does not start as an npz file.")
+            raise self.refuse(f"is not {self.what}: it does not start as an npz file.")
         file.seek(max(size - 22, 0))  # it has 22 bytes; the last 2 are the length of a comment
         end = file.read(22)
         if end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
@@ -149,11 +147,11 @@ class Reader:
             shown = repr(member.filename[:80])
             name = member.filename.removesuffix(".npy")
             if name == member.filename or not NAME.fullmatch(name):
-                raise self.refuse(f"is not a minivit checkpoint: it holds {shown}.")
+                raise self.refuse(f"is not {self.what}: it holds {shown}.")
             if name in members:
                 raise self.refuse(f"is damaged: it holds {shown} twice.")
             if member.flag_bits & 1:
-                raise self.refuse(f"is encrypted ({shown}); minivit never writes such a file.")
+                raise self.refuse(f"is encrypted ({shown}); {self.maker} never writes such a file.")
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise self.refuse(f"is damaged: {shown} is packed by an unknown method.")
             members[name] = member
@@ -171,18 +169,23 @@ class Reader:
         if npy.read_magic(stream) != (1, 0):
             raise self.refuse(f"is damaged: {name} is not in the npy format 1.0.")
         shape, fortran, dtype = npy.read_array_header_1_0(stream)
-        if not storable(dtype) or (fortran and len(shape) > 1):
+        fortran = fortran and len(shape) > 1
+        if not self.storable(dtype) or (fortran and not self.any_order):
             order = " in Fortran order" if fortran else ""
-            raise self.refuse(f"holds {name} as {dtype.str}{order}, which minivit never writes.")
+            raise self.refuse(
+                f"holds {name} as {dtype.str}{order}, which {self.maker} never writes."
+            )
         claimed = math.prod(shape) * dtype.itemsize
         if min(shape, default=0) < 0 or claimed != member.file_size - stream.tell():
             raise self.refuse(f"is damaged: {name} is not as long as its shape {shape} needs.")
+        if fortran:
+            self._fortran.add(name)
         return Header(shape, dtype)
 
     def read(self, name):
-        """Read the array `name`, C-contiguous; zipfile checks its CRC-32."""
+        """Read the array `name`, in the order in which it is stored; zipfile checks its CRC-32."""
         member, (shape, dtype) = self._members[name], self.headers[name]
-        array = np.empty(shape, dtype)
+        array = np.empty(shape[::-1] if name in self._fortran else shape, dtype)
         data, done = flat_bytes(array), 0
         with self._archive.open(member) as stream:
             stream.read(member.file_size - len(data))  # the npy header
@@ -191,4 +194,4 @@ class Reader:
                 if count == 0:
                     raise self.refuse(f"is cut short in {name}; copy it again.")
                 done += count
-        return array
+        return array.T if name in self._fortran else array

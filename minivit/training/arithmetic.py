@@ -21,6 +21,7 @@ NAMES = {  # key: what a user calls it
     "gpu": "the GPU",
     "cupy": "CuPy",
 }
+PLURAL = ("vectors", "kernels", "blas_threads")
 
 
 def arithmetic(xp, config):
@@ -49,11 +50,16 @@ def changes(then, now):
     then: what a checkpoint holds: {} in older ones.
     """
     words = [
-        f"{NAMES[key]} {'is' if key != 'kernels' else 'are'} {now[key]}, not {then[key]}"
+        f"{NAMES[key]} {'are' if key in PLURAL else 'is'} {now[key]}, not {then[key]}"
         for key in now
         if None not in (now[key], then.get(key)) and now[key] != then[key]
     ]
     return "; ".join(words)
+
+
+def unknown_now(then, now):
+    """What was known of the saved run and cannot be found out here, in words; "" if nothing."""
+    return ", ".join(NAMES[key] for key in now if now[key] is None and then.get(key) is not None)
 
 
 def _vectors():

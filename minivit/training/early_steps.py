@@ -38,7 +38,7 @@ class SmallerViT:
         self.config = self.model.config
         self.pixels = resampling(config.image_size, size)  # A
         grid = resampling(config.image_size // config.patch_size, size // config.patch_size)
-        prefix = self.config.tokens - self.config.patches  # 1 with a class token, else 0
+        prefix = self.config.prefix_tokens
         self.positions = np.eye(self.config.tokens, config.tokens)  # R
         self.positions[prefix:, prefix:] = np.kron(grid, grid)
 

@@ -21,8 +21,7 @@ def micro_batches(config, batch, size=0):
     """
     if size:
         return cut(batch, size)
-    prefix = config.tokens - config.patches  # the class token is never dropped
-    tokens = PatchDropout(config.patch_dropout, prefix).count(config.tokens)
+    tokens = PatchDropout(config.patch_dropout, config.prefix_tokens).count(config.tokens)
     widest = max(config.mlp_dim, 3 * config.dim, config.heads * tokens)
     images = max(CACHE / (4 * tokens * widest), TOKENS / tokens)
     return cut(batch, max(1, round(images)))

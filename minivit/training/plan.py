@@ -15,7 +15,7 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError
 from ..storage.checkpoint import MAX_META_BYTES
 from ..storage.directory import RunDirectory
-from .arithmetic import arithmetic, changes
+from .arithmetic import arithmetic, changes, unknown_now
 from .early_steps import SmallerViT
 from .presets import PRESETS
 from .recipe import Recipe
@@ -104,6 +104,11 @@ class Plan:
         if not self.saved:
             return ""
         return changes(self.saved.arithmetic, arithmetic(self.xp, self.config))
+
+    @property
+    def unknown_arithmetic(self) -> str:
+        """What computed the saved run and cannot be found out now, in words."""
+        return unknown_now(self.saved.arithmetic, arithmetic(self.xp, self.config))
 
     def for_data(self, dataset: Dataset, asked: dict) -> "Plan":
         """The same for a data set that is loaded: its sizes, and where it is to be found again.

@@ -65,10 +65,13 @@ class Record:
             raise CheckpointError(f"{path} has changed while it was read; try again.")
         position = meta["position"]
         steps_per_epoch = self.trainer.steps // saved.recipe.epochs
-        if not 0 <= position["step"] - position["epochs_done"] * steps_per_epoch <= steps_per_epoch:
+        into = position["step"] - position["epochs_done"] * steps_per_epoch  # steps of the epoch
+        count = position["sums"]["count"]
+        if not 0 <= into <= steps_per_epoch or (into > 0) != (count > 0):
             raise CheckpointError(
                 f"{path} contradicts itself: it has done {position['step']} steps and "
-                f"{position['epochs_done']} epochs of {steps_per_epoch} steps."
+                f"{position['epochs_done']} epochs of {steps_per_epoch} steps, and seen "
+                f"{count} images since."
             )
         self.trainer.restore(arrays, position["step"])
         self.trainer.sums.reset(position["sums"], position["sums"]["count"])

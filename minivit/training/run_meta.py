@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import tree
 from ..storage.compare import mismatches
-from ..storage.meta import Either, ListOf, MappingOf, Number, Optional, Text, Whole
+from ..storage.meta import LARGEST, Either, ListOf, MappingOf, Number, Optional, Text, Whole
 from ..vit import ViT
 
 MODEL = {"model": {}}  # a Config, which checks its own fields
@@ -33,7 +33,7 @@ RUN = {  # what a checkpoint says of its run: see `describe` and `Record.save`
     "position": {
         "epochs_done": Whole(),
         "step": Whole(),
-        "sums": MappingOf(Optional(Number())),
+        "sums": MappingOf(Optional(Number(high=LARGEST))),
         "elapsed_s": Number(low=0),
         "best": Optional(Number(), absent=True),
         "best_val_accuracy": Optional(Number(), absent=True),

@@ -9,7 +9,7 @@ from ..storage import checkpoint
 from ..storage.compare import differences
 from ..storage.directory import RunDirectory
 from ..storage.meta import problem
-from ..text import option
+from ..text import option, quoted
 from .recipe import Recipe
 from .resuming import (
     going_back,
@@ -176,5 +176,5 @@ def renamed(was, now):
     """Two lists of names that differ, in words: "'cat' is now 'lion'"."""
     if len(was) == len(now):
         old, new = next((a, b) for a, b in zip(was, now, strict=True) if a != b)
-        return f"{old!r} is now {new!r}"
+        return f"{quoted(old)} is now {quoted(new)}"
     return f"{len(was)} then, {len(now)} now"

@@ -1,21 +1,32 @@
-"""Checkpoints whose values were edited and whose hash is right: loaded, and gone on with."""
+"""Checkpoints and model files whose values were edited and whose hash is right.
+
+They are loaded, used, judged and gone on with.
+"""
 
 import copy
+import json
+import os
+
+import numpy as np
 
 import minivit
+from minivit.__main__ import main as program
 from minivit.errors import MinivitError
+from minivit.evaluation.images import load_part
 from minivit.storage import checkpoint
 from minivit.training.saved_run import SavedRun
 
-from .files import CHECKPOINT, sentence
-from .lines import program, quiet
+from . import sound
+from .files import sentence
+from .lines import quiet
 
 VALUES = [
-    None, True, False, 0, 1, 2, 3, -1, 7, 2**31, 2**53, 2**63, 2**70, 10**300, 0.0, 0.5, -0.5,
-    1e-300, 1e300, "", "a", "\0", "\n", "a" * 5000, "../../x", "\ud800", "cpu", "gpu", "shapes",
-    [], [1], [[]], ["a"] * 3, [0.5] * 3, [1e300] * 3, {}, {"a": 1}, {"count": 1},
+    None, True, False, 0, 1, 2, 3, -1, 7, 2**31, 2**53, 2**63, 2**70, 10**300, 10**400, 0.0, 0.5,
+    -0.5, 1e-300, 1e300, "", "a", "\0", "\n", "a" * 5000, "../../x", "\ud800", "cpu", "gpu",
+    "shapes", [], [1], [[]], ["a"] * 3, [0.5] * 3, [1e300] * 3, {}, {"a": 1}, {"count": 1},
 ]  # fmt: skip
-RUN_SHARE = 0.1  # of the attacks that also train; the others only load
+RUN_SHARE = 0.15  # of the attacks that also train, or judge; the others only load
+USED = 0.03  # of them that go to another command
 
 
 def leaves(values, place=()):
@@ -29,28 +40,63 @@ def leaves(values, place=()):
 
 def begin(place):
     """Prepare a turn -> a function that makes one attack, given a `random.Random`."""
-    program()
-    arrays, sound = checkpoint.load(CHECKPOINT)
+    run = sound.small_run(place)
+    minivit.load(run).save(place / "weights.npz")
+    sounds = [
+        checkpoint.load(path) for path in (sound.OLD, run / "last.npz", place / "weights.npz")
+    ]
     # a run on a data set that is there: its images are others, which is the last thing refused
-    sound["source"]["dataset"] = "shapes"
+    sounds[0][1]["source"]["dataset"] = "shapes"
+    os.chdir(place)
     path = place / "last.npz"
+    # a new checkpoint takes the place of the old one without a look at its directory
+    (place / "config.json").write_bytes((run / "config.json").read_bytes())
+
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    commands = [["predict", str(path), "image.png"], ["evaluate", str(path)],
+                ["figures", str(path), "--kind", "positions", "--dpi", "30"],
+                ["figures", "--runs", "rows.jsonl", "--dpi", "30"]]  # fmt: skip
+    for name, content in sound.images(np.random.default_rng(0)).items():
+        (place / name).write_bytes(content)
+
+    def used(chance):
+        """The file, or rows of a run that were edited too, given to another command."""
+        edited = copy.deepcopy(rows)
+        for _ in range(3):
+            _edit(chance, edited)
+        text = "".join(json.dumps(row) + "\n" for row in edited)
+        (place / "rows.jsonl").write_text(text)
+        return quiet(program, chance.choice(commands))
 
     def attack(chance):
-        meta = copy.deepcopy(sound)
+        which = chance.choice((0, 1, 1, 2))
+        arrays, meta = sounds[which]
+        meta = copy.deepcopy(meta)
         for _ in range(chance.choice((1, 1, 2))):
             _edit(chance, meta)
         try:
-            write(path, arrays, meta)
+            path.unlink(missing_ok=True)
+            checkpoint.save(path, arrays, meta)
         except (MinivitError, UnicodeError, ValueError):
             return "accepted"  # it cannot be crafted
         try:
             trained = minivit.load(path)
-            trained.predict(_blank(trained.config), workers=1)
+            side = trained.config.image_size
+            trained.predict(np.zeros((1, side, side, trained.config.channels), np.uint8), workers=1)
+            if chance.random() < RUN_SHARE:
+                load_part(trained, "val", say=lambda line: None)
+            if chance.random() < USED:
+                return used(chance)
+            if which == 2:
+                return "accepted"
             saved = SavedRun.read(path)
         except MinivitError as error:
             return sentence(str(error))
         if chance.random() < RUN_SHARE and saved.recipe.epochs <= 3:
-            return quiet("train", ["--resume", str(path), "--threads", "1", "--device", "cpu"])
+            for name in ("metrics.jsonl", "best.npz"):
+                (place / name).unlink(missing_ok=True)
+            line = ["--resume", str(path), "--threads", "1", "--device", "cpu"]
+            return quiet(program, ["train", *line])
         return "accepted"
 
     return attack
@@ -66,15 +112,3 @@ def _edit(chance, meta):
         del inner[last]
     else:
         inner[last] = copy.deepcopy(chance.choice(VALUES))
-
-
-def write(path, arrays, meta):
-    """Save the checkpoint as it is, without waiting for the disk."""
-    path.unlink(missing_ok=True)
-    checkpoint.save(path, arrays, meta)
-
-
-def _blank(config):
-    import numpy as np
-
-    return np.zeros((1, config.image_size, config.image_size, config.channels), np.uint8)

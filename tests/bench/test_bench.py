@@ -52,7 +52,7 @@ def bench(monkeypatch):
 
     def call(**options):
         given = {"against": None, "runs": 2, "threads": 2, "device": "cpu"}
-        given |= {"json": False, "profile": False, "sizes": ["T"], **options}
+        given |= {"json": False, "profile": False, "inference": False, "sizes": ["T"], **options}
         return command.main(Namespace(**given), {"T": TINY}, dataset_size=64, seconds=0.001)
 
     return call
@@ -171,8 +171,8 @@ def test_without_torch_one_sentence(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--sizes", "A,E"], "--sizes: unknown size 'E'. Valid: A, B, C, D."),
-        (["--sizes", ""], "--sizes: unknown size ''. Valid: A, B, C, D."),
+        (["--sizes", "A,E"], "--sizes: unknown size 'E'. Valid: A, B, C, D, "),
+        (["--sizes", ""], "--sizes: unknown size ''. Valid: A, B, C, D, "),
         (["--runs", "0"], "--runs: must be a whole number of at least 1; got '0'."),
         (["--against", "jax"], "--against: unknown opponent 'jax'. Valid: torch."),
         (["--profile", "--against", "torch"], "--profile looks at minivit alone"),

@@ -154,6 +154,22 @@ def few_classes(monkeypatch):
     return dataset
 
 
+@pytest.mark.parametrize("name", ["confusion.png", "evaluation.json"])
+def test_files_of_the_user_are_not_written_over(capsys, here, name):
+    pytest.importorskip("matplotlib", exc_type=ImportError)
+    (here / "mine").mkdir()
+    (here / "mine" / name).write_text("{}")
+    refused(capsys, 1, "is there already, and minivit did not write it", "plain", "--out", "mine")
+    assert [p.name for p in (here / "mine").iterdir()] == [name]
+    assert (here / "mine" / name).read_text() == "{}"
+
+
+def test_figures_are_written_anew(capsys, here):
+    pytest.importorskip("matplotlib", exc_type=ImportError)
+    for _ in range(2):
+        assert evaluate(capsys, "plain", "--out", "new")[0] == 0
+
+
 def test_without_matplotlib_nothing_is_begun(capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     refused(capsys, 1, "figures need matplotlib", "plain", "--out", "figures")

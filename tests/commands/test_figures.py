@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from program import few_shapes, train
+from program import few_shapes, home_with_runs
 
 pytest.importorskip("matplotlib")
 
@@ -21,12 +21,7 @@ RUN = "runs/shapes-smoke-1"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A directory with a run in it, and few shapes to look at."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(home)
-        few_shapes(patch)
-        assert exits.run(train.main, OPTIONS) == 0
-    return home
+    return home_with_runs(tmp_path_factory, OPTIONS)
 
 
 @pytest.fixture

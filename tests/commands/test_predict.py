@@ -57,6 +57,16 @@ def run(home, capsys):
 FILES = ["pictures/a.png", "pictures/b.jpg", "pictures/more/c.png"]
 
 
+def test_a_table_never_takes_the_place_of_an_image(run, home):
+    """`predict MODEL --csv *.png` names the first image as the table."""
+    content = (home / "pictures/a.png").read_bytes()
+    said = run("model.npz", "--csv", "pictures/a.png", "pictures/b.jpg", status=1)
+    assert "error: pictures/a.png is there already, and minivit did not write it" in said.err
+    assert (home / "pictures/a.png").read_bytes() == content
+    for _ in range(2):
+        run("model.npz", "--csv", "table.csv", "pictures/b.jpg")
+
+
 def test_bars_in_eighty_columns(run, trained):
     said = run("model.npz", "pictures")
     blocks = [block.splitlines() for block in said.out.split("\n\n")]

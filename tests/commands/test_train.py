@@ -527,7 +527,7 @@ def test_without_tqdm_there_is_help_and_one_line_says_what_is_missing(here, prog
     assert (told.returncode, told.stderr) == (0, "") and told.stdout.startswith("usage: python ")
     if program != ["minivit"]:
         done = without_tqdm(*ON_SHAPES)
-        sentence = "error: training needs tqdm for progress bars: pip install tqdm\n"
+        sentence = "error: progress bars need tqdm: pip install tqdm\n"
         assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
         assert not (here / "runs").exists()
 

@@ -161,6 +161,12 @@ class Touch:
         return open, (str(self.path), "w")
 
 
+def test_a_name_in_a_pickle_cannot_break_the_line():
+    blob = pickle.dumps({"data": 1}, protocol=2)[:2] + b"\x8c\x01a\x8c\x05b\nc\x1b[\x93."
+    with pytest.raises(DataError, match=r"it asks for a\.b\?c\?\[\.$"):
+        pickles.read(blob, 2, "labels", "batch")
+
+
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_malicious_pickle_does_nothing(tmp_path, protocol):
     target = tmp_path / "pwned"

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from minivit import ConfigError, figures
+from minivit.figures import curves
 from minivit.figures.subject import Subject
 
 
@@ -70,3 +71,10 @@ def test_what_is_no_run(tmp_path, content, sentence):
 def test_a_directory_without_a_run(tmp_path):
     with pytest.raises(ConfigError, match=r"is not a run: there is no metrics\.jsonl in it"):
         figures.draw("curves", Subject(runs=(tmp_path,)))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"objective": ["a"]}', "[]", "\xff", ""])
+def test_a_config_that_may_hold_anything(tmp_path, text):
+    """Where it does not say how the run was judged, it is taken for a classification."""
+    (tmp_path / "config.json").write_text(text)
+    assert curves.metrics_of(tmp_path / "config.json") == curves.Classification.metrics

@@ -269,7 +269,7 @@ TABLE = {
         ("+ 0.5) * step - 0.5", "+ 0.5) * step"),
         ("return weights / weights.sum(axis=1, keepdims=True)", "return weights"),
         ("return columns.reshape(b, s, c, s).swapaxes(2, 3)", "return columns.reshape(b, s, s, c)"),
-        ("prefix = self.config.tokens - self.config.patches", "prefix = 0 * self.config.tokens"),
+        ("prefix = self.config.prefix_tokens", "prefix = 0"),
         ("np.kron(grid, grid)", "np.kron(grid, grid[::-1])"),
         ("positions.T @ grads", "positions[:, : len(positions)] @ grads"),
         ("like(self.pixels, dsmall).T)", "like(self.pixels[::-1], dsmall).T)"),
@@ -287,6 +287,12 @@ TABLE = {
         ("ds = p * (dp - (p", "ds = (dp - (p"),
         ("dx += ds[:, :, None] * w[:, 0]", "pass"),
         ("dx = p[:, :, None] * dy[:, None]", "dx = dy[:, None] / x.shape[1] + 0 * p[:, :, None]"),
+    ],
+    # no tanh; the slope of another function; a cache of what is returned
+    "minivit/layers/pre_logits.py": [
+        ("y = array_module(x).tanh(h, out=h)", "y = h"),
+        ("1.0 - y * y", "1.0 - y"),
+        ("dh = dy * slope", "dh = dy"),
     ],
     # no maximum; smoothing forgotten here or there; dloss or the batch ignored;
     # p taken for its own; unchecked targets; a check that waits for the device
@@ -312,11 +318,14 @@ TABLE = {
         ("x, at(key, name))", "x, None)"),
         ("reversed(self.parts.items())", "reversed([*self.parts.items()][1:])"),
         ("part.backward(dx, cache.pop(name))", "part.backward(dx, cache[name])"),
-        ('parts["norm"] = LayerNorm(c.dim)', "pass"),
+        ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', "pass"),
+        ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', 'parts["norm"] = LayerNorm(c.dim)'),
+        ("drop_path, c.norm_eps", "drop_path"),
+        ('parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)', "pass"),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
-        ("prefix_tokens = c.tokens - c.patches", "prefix_tokens = 0"),
+        ("PatchDropout(c.patch_dropout, c.prefix_tokens)", "PatchDropout(c.patch_dropout, 0)"),
     ],
 }
 MUTATIONS = [(file, *pair) for file, pairs in TABLE.items() for pair in pairs]

@@ -71,6 +71,11 @@ def test_pools(xp):
     close(run(MeanPool(), {}, x, xp), sum(x[:, t] for t in range(T)) / T)
 
 
+def test_pre_logits_is_the_tanh_of_a_linear_layer(xp):
+    layer, params, x = build("PreLogits")
+    close(run(layer, params, x, xp), np.tanh(x @ params["w"] + params["b"]))
+
+
 # Patchify
 
 

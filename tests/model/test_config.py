@@ -128,6 +128,7 @@ def test_a_config_is_plain_data():
     with pytest.raises(AttributeError):
         config.dim = 3
     assert (config.patches, config.tokens, Config().tokens) == (64, 64, 65)
+    assert (config.prefix_tokens, Config().prefix_tokens) == (0, 1)
 
 
 def test_a_config_with_fewer_fields_means_their_defaults():

@@ -93,6 +93,28 @@ def test_the_model_is_its_parts_in_order(xp, pool, key, options):
     np.testing.assert_allclose(to_host(logits), want, rtol=1e-9, atol=1e-12)
 
 
+def test_the_model_of_published_weights():
+    """LayerNorm's eps reaches every norm; a tanh layer stands before the head."""
+    model = tiny(norm_eps=0.3, pre_logits=5)
+    assert [*model.parts][-3:] == ["pool", "pre_logits", "head"]
+    params, images = redrawn(model), draw((BATCH, 6, 6, 3))
+    x = images
+    for name in [*model.parts][:-2]:
+        part = model.parts[name]
+        if name.startswith("block"):
+            part = TransformerBlock(8, 4, 7)
+            for norm in ("norm1", "norm2"):
+                object.__setattr__(part, norm, LayerNorm(8, 0.3))
+        elif name == "norm":
+            part = LayerNorm(8, 0.3)
+        x, _ = part.forward(params.get(name, {}), x)
+    hidden = np.tanh(x @ params["pre_logits"]["w"] + params["pre_logits"]["b"])
+    want = hidden @ params["head"]["w"] + params["head"]["b"]
+    np.testing.assert_allclose(model.forward(params, images)[0], want, rtol=1e-9, atol=1e-12)
+    _, dimages, grads = gradients(model, params, images, LABELS, None)
+    assert set(grads) == set(model.parts) and dimages.shape == images.shape
+
+
 @pytest.mark.parametrize("options", [{"dropout": 0.5}, {"drop_path": 0.5}, {"patch_dropout": 0.4}])
 def test_predict_is_forward_in_evaluation(xp, options):
     model = tiny(**options)

@@ -7,10 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-from program import few_shapes, train
+from program import home_with_runs, train
 
 import minivit
-from minivit import CheckpointError, ConfigError, trained
+from minivit import CheckpointError, Config, ConfigError, RunError, trained
 from minivit.commands import exits
 from minivit.data.sources import shapes
 from minivit.storage import checkpoint
@@ -22,13 +22,8 @@ OPTIONS = """--dataset shapes --preset smoke --epochs 2 --dim 16 --depth 1 --hea
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A directory in which two runs have been trained, the second with a running mean."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(home)
-        few_shapes(patch)
-        assert exits.run(train.main, OPTIONS) == 0
-        assert exits.run(train.main, [*OPTIONS, "--ema", "0.5", "--gelu", "erf"]) == 0
-    return home
+    with_average = [*OPTIONS, "--ema", "0.5", "--gelu", "erf"]
+    return home_with_runs(tmp_path_factory, OPTIONS, with_average)
 
 
 @pytest.fixture
@@ -83,6 +78,7 @@ def test_any_number_of_images_on_any_number_of_workers(home, workers):
     [
         (np.zeros((2, 8, 8, 3), np.uint8), r"takes images \(B, 32, 32, 3\); got \(2, 8, 8, 3\)"),
         (np.zeros((32, 32, 3), np.uint8), r"got \(32, 32, 3\)"),
+        (np.ma.zeros((2, 32, 32, 3), np.uint8), "plain arrays; got a masked array"),
         (np.zeros((2, 32, 32, 3), int), "must be uint8 in 0..255 or floats in 0..1; got int64"),
     ],
 )
@@ -104,7 +100,8 @@ def test_what_is_no_trained_model_is_refused(home, tmp_path):
         minivit.load(tmp_path / "less.npz")
 
 
-IMAGES = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
+RNG = np.random.default_rng(1)
+IMAGES = RNG.integers(0, 256, (3, 32, 32, 3), np.uint8)
 
 
 def test_features_lead_to_the_outputs(home):
@@ -241,7 +238,55 @@ def test_weights_that_do_not_fit_are_not_written(home, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_runs_checkpoint_is_not_written_over(home, tmp_path):
+    """With it the run goes on; a file of weights alone would end that."""
+    shutil.copy(home / "runs/shapes-smoke-1/last.npz", tmp_path)
+    content = (tmp_path / "last.npz").read_bytes()
+    loaded = minivit.load(tmp_path / "last.npz")
+    with pytest.raises(RunError, match=r"last\.npz is the checkpoint of a run.*name another file"):
+        loaded.save(tmp_path / "last.npz")
+    assert (tmp_path / "last.npz").read_bytes() == content
+    for _ in range(2):  # over a file of weights it is
+        loaded.save(tmp_path / "weights.npz")
+
+
 def test_no_run_goes_on_from_weights_alone(home, tmp_path, capsys):
     minivit.load(home / "runs/shapes-smoke-1").save(tmp_path / "model.npz")
     assert exits.run(train.main, ["--resume", str(tmp_path / "model.npz")]) == 1
     assert "weights of a trained model only, no run to go on with" in capsys.readouterr().err
+
+
+def test_images_are_cut_for_fast_products_and_few_of_them_for_all_workers():
+    def cuts(count, **sizes):
+        one = trained.Trained(Config(**sizes), {}, (), *2 * [np.ones(3)], None)
+        edges = one._cuts(count)
+        assert edges[0][0] == 0 and edges[-1][1] == count
+        return sorted({stop - start for start, stop in edges}), len(edges)
+
+    small, large = {}, {"image_size": 224, "patch_size": 16}  # 65 and 197 tokens
+    assert cuts(1, **small) == cuts(1, **large) == ([1], 1)
+    assert cuts(3, **small) == ([3], 1) and cuts(8, **small) == ([2], 4)
+    assert cuts(2, **large) == ([1], 2) and cuts(4, **large) == ([1], 4)
+    assert cuts(16, **large) == ([4], 4) and cuts(64, **large) == ([4], 16)
+    assert cuts(128, **small) == ([10, 11], 12)
+    assert cuts(10_000, **small)[0] == [31, 32]
+    assert cuts(5, image_size=224, patch_size=4) == ([1], 5)  # 3137 tokens
+
+
+def test_the_matrix_library_has_its_threads_for_one_large_image_alone(monkeypatch):
+    made = []
+
+    class Watched(trained.Workers):
+        def __init__(self, count, **options):
+            made.append((count, options["one_blas_thread"]))
+            super().__init__(1, **options)
+
+    monkeypatch.setattr(trained, "Workers", Watched)
+    for images, workers, depth in ((1, None, 2), (1, 1, 2), (1, None, 1), (8, None, 2)):
+        config = Config(dim=768, heads=12, mlp_dim=3072, depth=depth)  # 0.9 GFLOP a block
+        params = minivit.tree.map(
+            lambda leaf: leaf.astype(np.float32), minivit.ViT(config).init(RNG)
+        )
+        one = trained.Trained(config, params, (), *2 * [np.ones(3, np.float32)], None)
+        one.outputs(IMAGES[[0] * images], workers)
+    assert made == [(1, False), (1, True), (1, True), (None, True)]

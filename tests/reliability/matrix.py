@@ -93,6 +93,15 @@ def failures(ids):
     return set(bad)
 
 
+def sentence(table):
+    """The counts in one line, as the README has it."""
+    counts = Counter(row.state for row in table)
+    words = {"proved": "proved by tests", "argued": "argued on that page", "later": "still to come",
+             "gpu": "for a GPU", "missing": "missing"}  # fmt: skip
+    parts = [f"{counts[state]} {said}" for state, said in words.items() if counts[state]]
+    return f"{len(table)} rows, {', '.join(parts)}"
+
+
 def main():
     """Print the matrix and its counts -> 0 if nothing is missing or failed."""
     table = rows()
@@ -108,6 +117,7 @@ def main():
         parts = [f"{counts[priority, s]} {s}" for s in STATES if counts[priority, s]]
         total = sum(count for (p, _), count in counts.items() if p == priority)
         print(f"{priority}: {total} rows: {', '.join(parts)}")
+    print(f"all: {sentence(table)}")
     return int(any(counts[p, s] for p in ("P0", "P1") for s in ("missing", "failed")))
 
 

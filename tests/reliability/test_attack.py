@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs signals and limits")
 def test_the_short_attack():
-    line = [sys.executable, "-m", "tests.attack", "--seconds", "8"]
+    line = [sys.executable, "-m", "tests.attack", "--seconds", "6"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
-    for kind in ("files", "meta", "lines", "kills", "disks"):
+    for kind in attack.SHARES:
         assert f"\n{kind} " in done.stdout
     assert "\n0 broken in " in done.stdout
 
@@ -37,8 +37,7 @@ def test_the_attack_sees_what_is_broken(tmp_path, monkeypatch, body, words):
     lines = ["def begin(place):", "    def attack(chance):", f"        {body}", "    return attack"]
     (tmp_path / "planted.py").write_text("\n".join(lines))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    report = attack.Report()
-    report.outcomes["planted"] = attack.Counter()
+    report = attack.Report(["planted"])
     attack.turn("planted", "0", 0.05, tmp_path, report)
     assert words in report.broken[0] and report.outcomes["planted"]["broken"]
 

@@ -20,6 +20,11 @@ def test_every_test_that_a_row_names_exists():
             assert name in matrix.functions(matrix.TESTS.parent / file), f"{row.number}: {test}"
 
 
+def test_the_readme_states_the_counts():
+    readme = " ".join((matrix.TESTS.parent / "README.md").read_text(encoding="utf-8").split())
+    assert f"({matrix.sentence(matrix.rows())})" in readme
+
+
 def test_no_row_is_left_without_a_proof_or_a_reason():
     table = matrix.rows()
     assert not [row.number for row in table if row.state == "missing"]

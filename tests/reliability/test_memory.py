@@ -32,6 +32,7 @@ from minivit import limits, data
 from minivit.data import image_files
 from minivit.data.sources import cifar, pickles
 from minivit.errors import MinivitError
+from minivit.pretrained import importing
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 if len(sys.argv) > 2:
@@ -45,6 +46,7 @@ READERS = {
     "npz": lambda path: checkpoint.load(path),
     "png": lambda path: image_files.read(path, 32),
     "jsonl": lambda path: RunDirectory(path.parent).rows(),
+    "weights": lambda path: importing.read(path),
 }
 
 def status(name):
@@ -101,6 +103,11 @@ def npz_of_many_names():
     return b"PK\x03\x04" + table + end
 
 
+def safetensors(header):
+    """A safetensors file without data."""
+    return struct.pack("<Q", len(header)) + header
+
+
 ZEROS = bytes(1 << 20)
 LIST, TUPLE = b"]", b"\x85"
 
@@ -134,6 +141,18 @@ def hostile():
         "many.tar": zipped_tar(header("readme", 0) * 20_000),
         "bomb.npz": bomb.getvalue(),
         "names.npz": npz_of_many_names(),
+        "bomb.weights": bomb.getvalue(),
+        "names.weights": npz_of_many_names(),
+        "long-header.weights": struct.pack("<Q", 1 << 40) + b"{" + bytes(100),
+        "many-arrays.weights": safetensors(
+            b"{%s}"
+            % b",".join(
+                b'"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' % i for i in range(60_000)
+            )
+        ),
+        "huge-array.weights": safetensors(
+            b'{"a":{"dtype":"F32","shape":[4294967296],"data_offsets":[0,17179869184]}}'
+        ),
         "pixels.png": png((b"IHDR", size), image, (b"IEND", b"")),
         "text.png": png(
             (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)),

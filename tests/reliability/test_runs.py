@@ -17,6 +17,8 @@ from small_runs import CONFIG, RECIPE, after, make_run, pictures
 
 import minivit
 from minivit import data
+from minivit.__main__ import main as minivit_main
+from minivit.__main__ import script
 from minivit.commands import exits
 from minivit.data import Dataset
 from minivit.errors import CheckpointError, ConfigError, DataError, RunError
@@ -286,6 +288,14 @@ def test_S04_an_older_checkpoint_never_takes_the_newest_ones_place(five, make, n
     assert files("run") == before
 
 
+def test_K21_a_finished_run_whose_last_is_damaged_says_so(capsys, here):
+    assert run(capsys, *SMALL, "--val-fraction", 0, "--out", "a")[0] == 0
+    flip_a_weight(Path("a/last.npz"))
+    status, out, err = run(capsys, "--resume", "a")
+    assert status == 1 and "last.npz is damaged" in err and "a/best.npz, of epoch 2, is good" in err
+    assert "complete" not in out
+
+
 @pytest.mark.parametrize("damage", [flip_a_weight, change_a_weight])
 def test_K21_a_best_that_is_damaged_too_is_not_named(make, damage):
     make(recipe=replace(RECIPE, epochs=1)).train()
@@ -350,8 +360,8 @@ def test_C10_what_is_printed_is_what_this_run_measured(capsys, here, monkeypatch
     [
         ("numpy", "2.0.0", "NumPy is"),
         ("kernels", "Prescott", "the matrix library's kernels are"),
-        ("blas_threads", 7, "the matrix library's threads is"),
-        ("vectors", "X86_V2", "NumPy's vector instructions is"),
+        ("blas_threads", 7, "the matrix library's threads are"),
+        ("vectors", "X86_V2", "NumPy's vector instructions are"),
     ],
 )
 def test_S06_other_arithmetic_is_said_and_refused_where_exact(capsys, here, key, value, words):
@@ -368,6 +378,16 @@ def test_S06_other_arithmetic_is_said_and_refused_where_exact(capsys, here, key,
     status, out, _ = run(capsys, "--resume", "a")
     assert status == 0 and re.search(rf"^note: {words} .*, not {value}: .*other bits", out)
     assert "note:" not in run(capsys, "--resume", "a", "--exact")[1]  # recorded anew
+
+
+def test_S06_what_cannot_be_found_out_here_is_not_exact(capsys, here, monkeypatch):
+    pytest.importorskip("threadpoolctl", reason="kernels are known by it")
+    assert run(capsys, *SMALL, "--out", "a")[0] == 0
+    Path("a/metrics.jsonl").unlink()
+    monkeypatch.setattr(blas, "library", lambda: None)
+    status, _, err = run(capsys, "--resume", "a", "--exact")
+    assert status == 2 and "--exact: the matrix library, the matrix library's kernels cannot" in err
+    assert run(capsys, "--resume", "a")[0] == 0
 
 
 def test_S06_an_older_checkpoint_goes_on_and_is_not_exact(capsys, here):
@@ -421,6 +441,25 @@ def test_S15_the_command_line_prints_how_to_go_on(capsys, monkeypatch):
     assert status == 1 and err.count("\n") == 1
     assert err.startswith("error: out of memory: Unable to allocate 3 GiB; try smaller sizes")
     assert err.endswith("What was saved is good; continue with: python train.py --resume=-x\n")
+
+
+@pytest.mark.parametrize("program", ["python train.py", "python -m minivit train", "minivit train"])
+def test_S15_the_way_on_is_the_way_the_program_was_started(program, capsys, monkeypatch, tmp_path):
+    """By train.py, by the package, and by the console script of an installed one."""
+
+    def full(*step):
+        raise MemoryError("Unable to allocate 3 GiB")
+
+    monkeypatch.setattr("minivit.training.trainer.Trainer.train_step", full)
+    words = [str(word) for word in (*SMALL, "--out", tmp_path / "x")]
+    if program == "python train.py":
+        assert exits.run(train.main, words) == 1
+    elif program == "python -m minivit train":
+        assert exits.run(minivit_main, ["train", *words]) == 1
+    else:
+        monkeypatch.setattr("sys.argv", ["minivit", "train", *words])
+        assert script() == 1
+    assert capsys.readouterr().err.endswith(f"continue with: {program} --resume {tmp_path / 'x'}\n")
 
 
 def test_C15_a_name_that_begins_with_a_dash_can_be_given_again(capsys, here, monkeypatch):

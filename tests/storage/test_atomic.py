@@ -11,7 +11,7 @@ import pytest
 
 import minivit
 from minivit.errors import CheckpointError
-from minivit.storage import checkpoint
+from minivit.storage import atomic, checkpoint
 
 HERE = {**os.environ, "PYTHONPATH": str(Path(minivit.__file__).parents[1])}  # for child processes
 
@@ -119,3 +119,45 @@ def test_copy_of_nothing(file):
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         checkpoint.copy(file.parent / "none.npz", file)
     checkpoint.load(file)
+
+
+def write_two(directory, fail=False):
+    """Two files by `filling`; with `fail` it stops before the second."""
+    with atomic.filling(directory, last="a") as new:
+        (new / "a").write_text("last")
+        if fail:
+            raise OSError(28, "No space left on device")
+        (new / "b").write_text("first")
+
+
+def test_a_new_directory_is_there_with_all_its_files(tmp_path):
+    write_two(tmp_path / "below" / "new")
+    assert sorted(os.listdir(tmp_path / "below" / "new")) == ["a", "b"]
+    assert os.listdir(tmp_path / "below") == ["new"]
+    for place in (tmp_path / "other", tmp_path / "below"):
+        with pytest.raises(OSError):
+            write_two(place, fail=True)
+    assert os.listdir(tmp_path) == ["below"] and os.listdir(tmp_path / "below") == ["new"]
+
+
+def test_files_come_into_a_directory_that_exists_and_what_is_there_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").write_text("mine")
+    stale = tmp_path / f".minivit-{tmp_path.name}-0000.tmp"
+    stale.mkdir()
+    (stale / "left").write_text("by a killed process")
+    write_two(".")
+    assert sorted(os.listdir()) == ["a", "b", "own"]
+    renamed, rename = [], os.rename
+
+    def fails_at_the_second(source, target):
+        renamed.append(Path(target).name)
+        if len(renamed) == 2:
+            raise OSError(5, "Input/output error")
+        rename(source, target)
+
+    (tmp_path / "a").unlink(), (tmp_path / "b").unlink()
+    monkeypatch.setattr(os, "rename", fails_at_the_second)
+    with pytest.raises(OSError):
+        write_two(tmp_path)
+    assert renamed == ["b", "a"] and os.listdir() == ["own"]

@@ -39,6 +39,9 @@ def test_rows_and_result_of_any_objective(run):
         '{"epoch": "x", "step": 1}',
         '{"epoch": true, "step": 1}',
         '{"epoch": 2, "step": null}',
+        '{"epoch": 2, "step": 1, "train_loss": 1' + 400 * "0" + "}",  # which no float can hold
+        '{"test_loss": 1' + 400 * "0" + "}",
+        "[" * 100_000,
     ],
 )
 def test_lines_that_are_no_rows_are_left_out(run, line):

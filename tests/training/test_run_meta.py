@@ -101,8 +101,20 @@ def test_steps_and_epochs_that_do_not_belong_together(
     meta = edited(edited(meta, "position.step", step), "position.epochs_done", done)
     checkpoint.save(tmp_path / "last.npz", arrays, meta)
     assert exits.run(train.main, ["--resume", str(tmp_path)]) == 1
-    sentence = f"it has done {step} steps and {done} epochs of 4 steps."
+    sentence = f"it has done {step} steps and {done} epochs of 4 steps, and seen "
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [0, -3])
+def test_steps_without_images_are_refused(saved, tmp_path, capsys, monkeypatch, count):
+    """The mean loss of the epoch would be one over none."""
+    few_shapes(monkeypatch)
+    arrays, meta = saved
+    meta = edited(meta, "position.sums.count", count)
+    meta = edited(edited(meta, "position.step", 6), "position.epochs_done", 1)
+    checkpoint.save(tmp_path / "last.npz", arrays, meta)
+    assert exits.run(train.main, ["--resume", str(tmp_path)]) == 1
+    assert f"of 4 steps, and seen {count} images since" in capsys.readouterr().err
 
 
 def test_a_checkpoint_that_is_replaced_while_it_is_read(saved, tmp_path, monkeypatch):

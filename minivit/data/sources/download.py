@@ -89,7 +89,10 @@ def _answers(urls):
     answers = queue.SimpleQueue()
     for url in urls:
         # A daemon thread: a server that never answers must not keep the program from ending.
-        threading.Thread(target=_probe, args=(url, answers), daemon=True).start()
+        try:
+            threading.Thread(target=_probe, args=(url, answers), daemon=True).start()
+        except RuntimeError:  # the system has no thread left
+            _probe(url, answers)
     deadline = time.monotonic() + PROBE_TIMEOUT
     for _ in urls:
         try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...errors import DataError
+from ...text import printable
 
 CONTAINERS = 1000  # most lists, tuples, dicts and calls; genuine files have about 20
 
@@ -110,7 +111,8 @@ class Machine:
     def name(self, module, name):
         """Push a name, if it is one of those that genuine files have."""
         if Name(module, name) not in self.known:
-            raise DataError(f"it asks for {str(module)[:100]}.{str(name)[:100]}")
+            asked = f"{str(module)[:100]}.{str(name)[:100]}"
+            raise DataError(f"it asks for {printable(asked)}")
         self.push(Name(module, name))
 
     def call(self):

@@ -12,7 +12,6 @@ short form of it here, so it is not found under the long one.
 Sources: POSIX.1-1988, "ustar" interchange format; RFC 1952 (gzip).
 """
 
-import zlib
 from typing import NamedTuple
 
 from ... import limits
@@ -158,6 +157,11 @@ class _Gzip(_Plain):
 
     def __init__(self, file):
         super().__init__(file)
+        try:
+            import zlib
+        except ImportError:  # a Python may be built without it
+            raise DataError("it is gzipped, and this Python has no zlib: unpack it") from None
+        self.error = zlib.error
         self.unzip = zlib.decompressobj(wbits=31)  # 31: a gzip header and trailer
 
     def more(self):
@@ -167,7 +171,7 @@ class _Gzip(_Plain):
                 raise DataError("it is cut short")
             try:
                 data = self.unzip.decompress(packed, CHUNK)
-            except zlib.error as error:
+            except self.error as error:
                 raise DataError(f"it cannot be unpacked: {error}") from None
             if data:
                 return data
