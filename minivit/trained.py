@@ -12,14 +12,12 @@ from .costs import flops
 from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
+from .parallel.cuts import prediction_cuts
 from .parallel.tree_sum import in_order
-from .parallel.workers import Workers, cut
+from .parallel.workers import Workers
 from .vit import ViT
 
-MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
-FEW_TOKENS = 850  # fewer tokens at once make matrix products slow
-FEWEST_TOKENS = 150  # and so slow that even few images are not divided further
-MANY_FLOPS = 1e9  # 10 ms of a core: with less, threads of the matrix library wait too long
+MANY_FLOPS = 1e8  # 1 ms of a core: with less, the threads of the matrix library only wait
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,7 @@ class Trained:
                               f"got {images.shape}")  # fmt: skip
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *side), np.uint8), 1)[:0]
-        cuts = self._cuts(len(images))
+        cuts = prediction_cuts(len(images), self.config.tokens)
 
         def share(indices):
             return [(i, self._apply(function, images[slice(*cuts[i])])) for i in indices]
@@ -159,13 +157,6 @@ class Trained:
         # no processes: a library does not fork its user
         with Workers(1 if alone else workers, processes=False, one_blas_thread=not many) as threads:
             return np.concatenate(in_order(threads.run_tasks(len(cuts), share)))
-
-    def _cuts(self, count):
-        """Where `count` images are cut into micro-batches, for any number of workers."""
-        tokens = self.config.tokens
-        size = min(MICRO_BATCH, max(1, FEW_TOKENS // tokens, count // 64))
-        quarter = -(-count // 4)  # so that few images are work for all
-        return cut(count, min(size, max(quarter, -(-FEWEST_TOKENS // tokens))))
 
     def _apply(self, function, images):
         return function(self.params, normalise(images, self.mean, self.std))

@@ -53,12 +53,12 @@ class LayerNorm:
     def backward(self, dy, cache):
         """dy (..., D) -> dx (..., D), grads."""
         xhat, rstd, gamma = cache
-        dgamma = token_sum(dy * xhat)
+        dy_xhat = dy * xhat
+        dgamma = token_sum(dy_xhat)
         dbeta = token_sum(dy)
-        dxhat = dy * gamma
-        mean_dxhat = feature_mean(dxhat)  # (..., 1)
-        mean_dxhat_xhat = feature_mean(dxhat * xhat)  # (..., 1)
-        dx = dxhat - mean_dxhat
+        mean_dxhat = feature_mean(dy, gamma)  # (..., 1), of dxhat = dy * gamma
+        mean_dxhat_xhat = feature_mean(dy_xhat, gamma)  # (..., 1)
+        dx = dy * gamma - mean_dxhat
         dx -= xhat * mean_dxhat_xhat
         dx *= rstd
         return dx, {"gamma": dgamma, "beta": dbeta}

@@ -13,13 +13,17 @@ def token_sum(x):
     return array_module(x).ones(len(rows), dtype=x.dtype) @ rows
 
 
-def feature_sum(x):
-    """Sum over the last axis, (..., D) -> (..., 1). Plain: x.sum(axis=-1, keepdims=True)."""
+def feature_sum(x, weights=None):
+    """Sum over the last axis of x * weights (D,), (..., D) -> (..., 1). Weights of 1 by default.
+
+    Plain: (x * weights).sum(axis=-1, keepdims=True).
+    """
     d = x.shape[-1]
-    ones = array_module(x).ones(d, dtype=x.dtype)
-    return (x.reshape(-1, d) @ ones).reshape(*x.shape[:-1], 1)
+    if weights is None:
+        weights = array_module(x).ones(d, dtype=x.dtype)
+    return (x.reshape(-1, d) @ weights).reshape(*x.shape[:-1], 1)
 
 
-def feature_mean(x):
-    """Mean over the last axis, (..., D) -> (..., 1). Plain: x.mean(axis=-1, keepdims=True)."""
-    return feature_sum(x) * (1 / x.shape[-1])
+def feature_mean(x, weights=None):
+    """The same sum, divided by D. Plain: (x * weights).mean(axis=-1, keepdims=True)."""
+    return feature_sum(x, weights) * (1 / x.shape[-1])

@@ -1,6 +1,7 @@
 """A step on all cores, with the same bits for any number of workers.
 
 workers.py       start here: numbered tasks for a few workers, which are processes or threads
+cuts.py          where a batch is cut into micro-batches
 tree_sum.py      the order in which gradients are added, whoever computes them
 counter.py       gives each task to one worker
 processes.py     worker processes: they share memory and are called through pipes

@@ -15,7 +15,6 @@ threads.
 
 import contextlib
 import functools
-import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -185,19 +184,3 @@ class Workers:
     def _task_numbers(self, count) -> Iterator[int]:
         while (number := self.next_task.take()) < count:
             yield number
-
-
-def cut(batch: int, size: int) -> list[tuple[int, int]]:
-    """Cut `batch` images into micro-batches of about `size` -> [(start, stop), ...].
-
-    Their number is a multiple of four (if there are as many images), so that two or four workers
-    finish together.
-    """
-    count = -(-batch // size)
-    return cut_into(batch, min(batch, -(-count // 4) * 4) if count > 1 else 1)
-
-
-def cut_into(total: int, count: int) -> list[tuple[int, int]]:
-    """Cut 0..total-1 into `count` parts of nearly one size -> [(start, stop), ...]."""
-    edges = [total * i // count for i in range(count + 1)]
-    return list(itertools.pairwise(edges))

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..arrays import tree
 from ..arrays.backend import to_device
+from ..parallel.cuts import cut_into
 from ..parallel.tree_sum import nodes_within, top, tree_sum
-from ..parallel.workers import cut_into
 
 SMALL_BYTES = 1 << 26  # up to here every micro-batch has an array of its own
 

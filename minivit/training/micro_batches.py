@@ -5,7 +5,7 @@ are rounded differently when a batch is cut differently.
 """
 
 from ..layers import PatchDropout
-from ..parallel.workers import cut
+from ..parallel.cuts import cut
 
 # Bytes of the widest activation of a micro-batch: what one layer writes is still in the cache when
 # the next one reads it.

@@ -156,12 +156,14 @@ def test_gelu_gradient_across_the_edges_of_pieces(key):
 def test_sums_are_their_plain_forms(xp, shape, dtype):
     """The plain forms in the docstrings, for contiguous and for strided arrays."""
     strided = draw(shape[::-1], xp, seed=2, dtype=dtype).transpose()
+    weights = draw((D,), xp, seed=3, dtype=dtype)
     for x in (draw(shape, xp, dtype=dtype), strided):
         host = to_host(x).astype(np.float64)
         pairs = [
             (token_sum(x), host.reshape(-1, D).sum(axis=0)),
             (feature_sum(x), host.sum(axis=-1, keepdims=True)),
             (feature_mean(x), host.mean(axis=-1, keepdims=True)),
+            (feature_mean(x, weights), (host * to_host(weights)).mean(axis=-1, keepdims=True)),
         ]
         for got, want in pairs:
             assert got.dtype == dtype and got.shape == want.shape

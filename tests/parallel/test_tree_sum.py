@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from minivit.parallel.cuts import cut_into
 from minivit.parallel.tree_sum import nodes_within, split, top, tree_sum
-from minivit.parallel.workers import cut_into
 
 
 def written(a, b):

@@ -13,7 +13,8 @@ import pytest
 
 from minivit import Config
 from minivit.errors import WorkerError
-from minivit.parallel.workers import Workers, available_cores, cut
+from minivit.parallel.cuts import cut
+from minivit.parallel.workers import Workers, available_cores
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
 from minivit.training.update import OPTIMIZERS
