@@ -14,6 +14,15 @@ from .arrays import tree
 from .arrays.backend import to_device
 from .arrays.keys import Key, generator
 from .config import POOLS, Config
+from .convolution import (
+    Chain,
+    Convolution,
+    GroupNorm,
+    MaxPool,
+    Relu,
+    ResidualUnit,
+    StandardisedConv,
+)
 from .gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
@@ -70,6 +79,13 @@ LAYERS = {
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
     "PreLogits": (PreLogits(D, M), (B, D)),
+    "Convolution": (Convolution(2, D, 3, 2), (B, 6, 4, 2)),
+    "StandardisedConv": (StandardisedConv(D, M, 3), (B, 3, 2, D)),
+    "Relu": (Relu(), (B, T, M)),
+    "MaxPool": (MaxPool(), (B, 6, 4, D)),
+    "GroupNorm": (GroupNorm(D, HEADS), (B, 3, 2, D)),
+    "Chain": (Chain((("conv", Convolution(3, D, 2)), ("relu", Relu()))), (B, 3, 2, 3)),
+    "ResidualUnit": (ResidualUnit(D, 4, 2, groups=2), (B, 4, 2, D)),
 }
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".

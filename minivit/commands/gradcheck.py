@@ -75,6 +75,8 @@ def print_rows(rows):
         shape = " x ".join(map(str, row.shape))
         name = "" if row.layer == previous else row.layer
         mark = "ok" if row.ok else "WRONG"
+        if row.check.kinks:  # no derivative there, so nothing to compare
+            mark += f", {row.check.kinks} kink{'s' * (row.check.kinks > 1)} left out"
         print(LINE.format(name, row.check.leaf, shape, f"{row.check.error:.1e}", at, mark))
         previous = row.layer
 
