@@ -1,12 +1,13 @@
 """Convolution against a loop over pixels; its windows, pieces, padding and refusals."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from cases import B, D, close, draw, redrawn, run
 
 from minivit import ConfigError, gradcheck
 from minivit.convolution import Convolution, StandardisedConv
-from minivit.convolution import convolution as module
 from minivit.convolution.windows import padded, same_padding, windows
 
 FORMS = [  # size, stride, padding, height, width
@@ -21,6 +22,14 @@ FORMS = [  # size, stride, padding, height, width
     (2, 3, (0, 0), 5, 8),
 ]
 forms = pytest.mark.parametrize("size, stride, padding, height, width", FORMS)
+
+
+@contextmanager
+def piece_of(numbers):
+    """Inside this context, pieces of windows have `numbers` numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minivit.convolution.convolution.PIECE", numbers)
+        yield
 
 
 def looped(x, w, b, size, stride, before, after):
@@ -44,6 +53,8 @@ def test_convolution_is_a_loop_over_pixels(xp, size, stride, padding, height, wi
     before, after = padding or same_padding(size, stride)
     want = looped(x, params["w"], params["b"], size, stride, before, after)
     close(run(layer, params, x, xp), want)
+    strided = np.ascontiguousarray(x.transpose()).transpose()
+    close(run(layer, params, strided, xp), want)
     if padding is None:
         assert want.shape == (2, height // stride, width // stride, D)
 
@@ -57,25 +68,25 @@ def test_every_form_has_its_gradient(size, stride, padding, height, width):
 
 
 @pytest.mark.parametrize("numbers", [1, 18, 40, 54, 120, 10**6])
-def test_pieces_change_nothing(monkeypatch, numbers):
+def test_pieces_change_nothing(numbers):
     """Less than one window, single rows of windows, an image, several images, all."""
     layer = Convolution(2, D, 3, 2)
     params, x = redrawn(layer), draw((B, 6, 4, 2))
     y, cache = layer.forward(params, x)
     dy = draw(y.shape, seed=5)
     dx, grads = layer.backward(dy, cache)
-    monkeypatch.setattr(module, "PIECE", numbers)
-    cut, cache = layer.forward(params, x)
-    dx_cut, grads_cut = layer.backward(dy, cache)
+    with piece_of(numbers):
+        cut, cache = layer.forward(params, x)
+        dx_cut, grads_cut = layer.backward(dy, cache)
     close(cut, y)
     close(dx_cut, dx)
     close(grads_cut["w"], grads["w"])
 
 
-def test_pieces_stay_as_small_as_they_are_meant_to_be(monkeypatch):
-    monkeypatch.setattr(module, "PIECE", 100)
+def test_pieces_stay_as_small_as_they_are_meant_to_be():
     view = windows(padded(draw((B, 6, 6, 2)), 0, 1), 3, 2)
-    lengths = [rows.size for _, rows in Convolution(2, D, 3, 2).gathered(view)]
+    with piece_of(100):
+        lengths = [rows.size for _, rows in Convolution(2, D, 3, 2).gathered(view)]
     assert sum(lengths) == B * 9 * 18 and max(lengths) <= 100
 
 

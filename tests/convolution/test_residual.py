@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import B, D, close, draw, plain_layernorm, redrawn, run
+from cases import KEY, B, D, close, draw, plain_layernorm, redrawn, run
 
 from minivit import ConfigError, gradcheck
 from minivit.arrays import tree
@@ -16,7 +16,7 @@ from minivit.convolution import (
     StandardisedConv,
 )
 from minivit.convolution.stems import resnet_stem, small_stem
-from minivit.layers import Gelu
+from minivit.layers import Dropout, Gelu
 
 
 def test_relu_keeps_what_is_positive(xp):
@@ -36,6 +36,8 @@ def test_maxpool_is_a_loop_over_windows(xp, size, stride):
         stops = (at * stride - before + size for at in (i, j))
         window = x[n, r : next(stops), c : next(stops), k]
         assert y[n, i, j, k] == window.max()
+    (check,) = gradcheck.check_layer(MaxPool(size, stride), x)
+    assert check.error <= gradcheck.LAYER_TOLERANCE
 
 
 def test_of_equal_numbers_the_first_gets_the_gradient(xp):
@@ -146,6 +148,14 @@ def test_a_chain_hands_each_layer_its_own_parameters(xp):
     assert list(params) == ["one", "two"]
     h = np.maximum(x @ params["one"]["w"] + params["one"]["b"], 0)
     close(run(chain, params, x, xp), Convolution(3, D, 2).forward(params["two"], h)[0])
+
+
+def test_a_chain_hands_each_layer_its_own_key():
+    chain = Chain((("one", Dropout(0.5)), ("two", Dropout(0.5))))
+    y, _ = chain.forward({}, np.ones((4, 50)), KEY)
+    first, _ = Dropout(0.5).forward({}, np.ones((4, 50)), KEY.at("one"))
+    second, _ = Dropout(0.5).forward({}, np.ones((4, 50)), KEY.at("two"))
+    assert (y == first * second).all() and 0.1 < (y > 0).mean() < 0.4
 
 
 def test_the_small_stem_is_two_convolutions_with_norms(xp):

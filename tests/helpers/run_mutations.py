@@ -30,7 +30,8 @@ from mutations import MUTATIONS  # noqa: E402
 
 SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
     test_keys test_convolution test_residual test_kinks test_drop_path test_patch_dropout
-    test_sequence_pool test_start test_gradients test_model test_smaller_vit""".split()  # the quickest first
+    test_sequence_pool test_start test_gradients test_model
+    test_smaller_vit""".split()  # the quickest first
 
 
 def functions(module):
