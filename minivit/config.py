@@ -37,8 +37,9 @@ class Config(Settings):
     Sizes of images and patches are pixels a side, also with a stem (`minivit.convolution`): where
     it makes one of 4 x 4 pixels, patches of 4 pixels are 1 x 1 cuts of its map. The rates are
     shares of what is left out in training: dropout of numbers, patch_dropout of patches, drop_path
-    of the last block's branches; it rises linearly from 0 in the first block. The values of `init` are explained in
-    `minivit.start`. `norm_eps` and `pre_logits` are for published weights (`minivit.pretrained`).
+    of the last block's branches; it rises linearly from 0 in the first block. The values of `init`
+    are explained in `minivit.start`. `norm_eps` and `pre_logits` are for published weights
+    (`minivit.pretrained`).
 
     Raises ConfigError for values that are out of range or do not fit together, and names sizes
     that would fit.
@@ -98,8 +99,8 @@ class Config(Settings):
         """A published model, such as "B/16": the name, a slash and the patch size.
 
         "R50+B/16" is a hybrid, with the stem "R50/16". sizes: other fields by keyword
-        (image_size=32, classes=10, pool="mean", ...). As published,
-        image_size is 224 and classes is 1000 if they are not given.
+        (image_size=32, classes=10, pool="mean", ...). As published, image_size is 224 and classes
+        is 1000 if they are not given.
         """
         match = re.fullmatch(r"(?:(R\d+)\+)?(?:ViT-)?([A-Za-z]+)/(\d+)", name)
         stem = f"{match[1]}/{match[3]}" if match and match[1] else "none"

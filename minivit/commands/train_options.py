@@ -29,7 +29,7 @@ presets:
 
 def add_arguments(parser):
     """Add all options."""
-    presets = "\n".join(f"  {name:6} {preset.expect}" for name, preset in PRESETS.items())
+    presets = "\n".join(f"  {name:12} {preset.expect}" for name, preset in PRESETS.items())
     parser.epilog = EPILOG.format(prog=parser.prog, presets=presets)
     parser.set_defaults(program=parser.prog)  # as the user started it
     _add_data(parser.add_argument_group("what to train on"))

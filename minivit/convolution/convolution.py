@@ -93,6 +93,11 @@ class Convolution:
         dx = dpadded[:, before : before + height, before : before + width]
         return dx, {"w": dw, "b": token_sum(dy)} if self.bias else {"w": dw}
 
+    def windows(self, x):
+        """All windows of x (B, H, W, C_in) as rows (n, S*S*C_in), in the order of w's rows."""
+        view = windows(padded(x, *self.sides), self.size, self.stride)
+        return view.reshape(-1, self.size**2 * self.c_in)
+
     @property
     def sides(self):
         """Rows of zeros (before, after) the map; columns the same."""

@@ -77,30 +77,18 @@ _ATTENTION = _BLOCK + "MultiHeadDotProductAttention_1/"
 _UNIT, _THEIRS = "stem.stage{s}.unit{u}.", "block{s}/unit{u}/"
 
 
-def _convolution(conv, norm, theirs, theirs_norm, size):
+def _convolution(ours, number, theirs, theirs_end, size):
     """The three rows of a convolution of `size` pixels without bias, and of its group norm."""
-    yield f"{conv}.w", (f"{theirs}/kernel",), f"HWIO {size}"
-    yield from _both(norm, f"{theirs_norm}/", end=("scale", "bias"))
-
-
-def _in_branch(number, size):
-    """The rows of one of the convolutions of a residual unit."""
-    ours, theirs = (f"{_UNIT}branch.{part}{number}" for part in ("conv", "norm")), _THEIRS
-    return _convolution(*ours, f"{theirs}conv{number}", f"{theirs}gn{number}", size)
+    yield f"{ours}conv{number}.w", (f"{theirs}conv{theirs_end}/kernel",), f"HWIO {size}"
+    yield from _both(f"{ours}norm{number}", f"{theirs}gn{theirs_end}/", end=("scale", "bias"))
 
 
 AUTHORS = _table(
-    *_convolution("stem.conv", "stem.norm", "conv_root", "gn_root", 7),
-    *_in_branch(1, 1),
-    *_in_branch(2, 3),
-    *_in_branch(3, 1),
-    *_convolution(
-        f"{_UNIT}shortcut.conv",
-        f"{_UNIT}shortcut.norm",
-        f"{_THEIRS}conv_proj",
-        f"{_THEIRS}gn_proj",
-        1,
-    ),
+    *_convolution("stem.", "", "", "_root", 7),
+    *_convolution(f"{_UNIT}branch.", 1, _THEIRS, 1, 1),
+    *_convolution(f"{_UNIT}branch.", 2, _THEIRS, 2, 3),
+    *_convolution(f"{_UNIT}branch.", 3, _THEIRS, 3, 1),
+    *_convolution(f"{_UNIT}shortcut.", "", _THEIRS, "_proj", 1),
     *_both("patch", "embedding/", ("HWIO", "same"), _JAX),
     ("class_token.cls", ("cls",), "(1, 1, D)"),
     ("position.pos", ("Transformer/posembed_input/pos_embedding",), "(1, T, D)"),

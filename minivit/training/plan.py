@@ -65,6 +65,11 @@ class Plan:
             options.get("data_dir"),
             xp,
         )
+        if plan.recipe.whiten and plan.config.stem not in ("none", "small"):
+            raise ConfigError(
+                f"whiten starts weights that stem {plan.config.stem} would standardise; leave it "
+                "out, or say --no-whiten"
+            )
         return plan._with_its_libraries()
 
     @classmethod

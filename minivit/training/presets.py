@@ -32,6 +32,16 @@ PRESETS = {
         {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04},
         "0.83 M weights; 87% on CIFAR-10 in an hour",
     ),
+    "hybrid-tiny": Preset(
+        {"dim": 96, "depth": 6, "heads": 3, "mlp_dim": 192, "stem": "small", **MIMETIC},
+        {**ON_CPU, "epochs": 14, "weight_decay": 0.15, "early_drop": 0.5},
+        "tiny with convolutions for patches: 0.51 M weights; not measured yet",
+    ),
+    "hybrid-small": Preset(
+        {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "stem": "small", **MIMETIC},
+        {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04},
+        "small with convolutions for patches: 0.87 M weights; not measured yet",
+    ),
     "base": Preset(
         {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "drop_path": 0.1, **MIMETIC},
         {**MUON, "epochs": 300, "policy": "rand", "erasing": 0.25, "mixup": 0.8, "cutmix": 1.0},

@@ -15,7 +15,7 @@ from ..data.normalise import normalise
 from ..errors import ConfigError
 from ..objective import Classification
 from ..optim import warmup_cosine
-from ..start.whitening import patch_whitening
+from ..start.whitening import first_weights
 from ..vit import ViT
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
@@ -117,10 +117,10 @@ class Trainer:
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
     def whiten(self, images):
-        """Start the patch embedding as a whitening of the patches of images (B, H, W, C) floats."""
-        w = patch_whitening(self.model, images)
+        """Start the first weights as a whitening of the patches of images (B, H, W, C) floats."""
+        name, w = first_weights(self.model, images)
         for params in (self.params, self.evaluated):
-            params["patch"]["w"][...] = to_device(w.astype(np.float32), self.xp)
+            dict(tree.walk(params))[name][...] = to_device(w.astype(np.float32), self.xp)
 
     @property
     def bad(self):
