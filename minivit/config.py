@@ -88,8 +88,8 @@ class Config(Settings):
             )
         if self.patch_size % self.stem_stride:
             raise ConfigError(
-                f"patch_size must be a multiple of {self.stem_stride}, the pixels that stem "
-                f"{self.stem} makes one of; got {self.patch_size}"
+                f"patch_size must be a multiple of {self.stem_stride}, because stem {self.stem} "
+                f"makes one pixel of {self.stem_stride} x {self.stem_stride}; got {self.patch_size}"
             )
         _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
         _check_divides("heads", self.heads, "dim", self.dim)
