@@ -25,8 +25,8 @@ nothing; with them, and by less than a patch, it does.
 
 examples:
   {prog} runs/cifar10-tiny-1
-  {prog} runs/cifar10-tiny-1 runs/cifar10-hybrid-tiny-1 --out figures
-  {prog} model.npz --dataset cifar10 --direction diagonal --json
+  {prog} runs/patches runs/hybrid --out figures
+  {prog} model.npz --dataset cifar10 --json
 """
 
 

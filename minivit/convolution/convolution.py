@@ -83,7 +83,6 @@ class Convolution:
         """dy (B, H', W', C_out) -> dx (B, H, W, C_in), grads."""
         grown, w, (_, height, width, _) = cache
         xp, before = array_module(dy), self.sides[0]
-        dy = xp.ascontiguousarray(dy)
         dw, dpadded = xp.zeros(w.shape, dtype=w.dtype), xp.zeros(grown.shape, dtype=dy.dtype)
         dview = windows(dpadded, self.size, self.stride)
         for piece, rows in self.gathered(windows(grown, self.size, self.stride)):
