@@ -15,6 +15,7 @@ import numpy as np
 from .. import layers
 from ..arrays import tree
 from ..costs import flops
+from ..cuda.fast import KINDS
 from ..training import trainer as training
 from .step import Bench
 from .stopwatch import Stopwatch, Total, watching
@@ -113,12 +114,12 @@ def watching_layers(trainer, watch):
 
     kinds = {
         kind
-        for kind in vars(layers).values()
+        for kind in (*vars(layers).values(), *KINDS)
         if isinstance(kind, type) and hasattr(kind, "backward")
     }
     with contextlib.ExitStack() as stack:
         for kind in kinds:
-            for direction in ("forward", "backward"):
+            for direction in {"forward", "backward"} & vars(kind).keys():  # not what it inherits
                 stack.enter_context(watching(kind, direction, label(direction), watch))
         for owner, function, name in (
             (training, "normalise", "normalise"),

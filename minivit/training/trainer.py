@@ -7,10 +7,12 @@ import math
 
 import numpy as np
 
+from .. import cuda
 from ..arrays import tree
 from ..arrays.backend import to_device, to_host
 from ..arrays.keys import Key, generator
 from ..costs import flops
+from ..cuda.gradient_sum import FusedSum
 from ..data.normalise import normalise
 from ..errors import ConfigError
 from ..objective import Classification
@@ -22,7 +24,7 @@ from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
 from .micro_batches import micro_batches
 from .running_sums import RunningSums
-from .update import Update
+from .update import update_for
 
 
 class Trainer:
@@ -30,12 +32,23 @@ class Trainer:
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
-    model: by default ViT(config).
+    model: by default ViT(config); fused: whether the layers, optimizers and sums of `minivit.cuda`
+    take the place of the plain ones, by default on a GPU.
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
     def __init__(
-        self, config, recipe, steps, mean, std, workers, xp=np, objective=None, model=None
+        self,
+        config,
+        recipe,
+        steps,
+        mean,
+        std,
+        workers,
+        xp=np,
+        objective=None,
+        model=None,
+        fused=None,
     ):
         if type(steps) is not int or steps < 1:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
@@ -47,8 +60,10 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.objective = objective or Classification.of(config, recipe)
-        self.model = model or ViT(config)
-        self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
+        self.fused = cuda.wanted(xp) if fused is None else fused
+        build = cuda.fast_vit if self.fused else ViT
+        self.model = model or build(config)
+        self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -58,7 +73,9 @@ class Trainer:
         self.vector, self.gradient = to_device(vector, xp), to_device(gradient, xp)
         self.params = tree.views(self.vector, self.places)
         self.gradients = tree.views(self.gradient, self.places)
-        self.update = Update(recipe, self.places, self.vector, self.gradient, workers, xp)
+        vectors = self.vector, self.gradient
+        self.update = update_for(recipe, self.places, *vectors, workers, xp, self.fused)
+        self.fused_sum = FusedSum(self.gradient, self.places) if self.fused else None
         # what is evaluated: the running mean of the parameters where there is one
         evaluated = self.update.state.get("ema", self.vector)
         self.evaluated = tree.views(evaluated, self.places)
@@ -134,7 +151,7 @@ class Trainer:
 
         Adds their gradients to `self.gradients` -> [(index of the micro-batch, its sums), ...].
         """
-        total, results = OrderedSum(self.gradients, self.workers.next_to_add), []
+        total, results = self.fused_sum or OrderedSum(self.gradients, self.workers.next_to_add), []
         model = self.model_at(step)
         cuts = self.micro_batches(len(images), model.config)
         for index in indices:
