@@ -9,6 +9,7 @@ from pathlib import Path
 
 TYPES = {"float32": "float", "float64": "double"}  # NumPy's names and C++'s
 HERE = Path(__file__).parent
+BLOCKS = 16  # of 128 threads that a multiprocessor is given, of kernels that only move numbers
 
 
 def source(file):
@@ -58,4 +59,4 @@ def blocks_for(rows, columns):
     enough that what each block returns is little.
     """
     wide = -(-columns // 128)
-    return wide, max(1, min(rows, 16 * attribute("MultiProcessorCount") // wide))
+    return wide, max(1, min(rows, BLOCKS * attribute("MultiProcessorCount") // wide))

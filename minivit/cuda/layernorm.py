@@ -8,6 +8,7 @@ from . import kernels
 from .sums import column_sums
 
 WIDEST = 1024  # numbers of a token that a warp can hold
+BLOCKS = 2  # of 256 threads that a multiprocessor is given in backward
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class FusedLayerNorm(LayerNorm):
         x, mean, rstd, gamma = cache
         xp, rows = array_module(x), len(mean)
         dy, dx = xp.ascontiguousarray(dy), xp.empty_like(x)
-        blocks = min(-(-rows // 8), 2 * kernels.attribute("MultiProcessorCount"))
+        blocks = min(-(-rows // 8), BLOCKS * kernels.attribute("MultiProcessorCount"))
         sums = xp.empty((blocks, 3 * self.dim), dtype=x.dtype)
         backward = kernels.kernel("layernorm", "layernorm_backward", x.dtype.name, self.dim)
         others = (kernels.pointer(residual), dx, sums, rows)

@@ -4,6 +4,7 @@ from ..arrays.backend import array_module
 from . import kernels
 
 FEW_ROWS = 512  # that one block may sum on its own
+BLOCKS = 8  # of 256 threads that a multiprocessor is given
 
 
 def column_sums(x):
@@ -16,7 +17,7 @@ def column_sums(x):
     rows, wide = x.size // columns, -(-columns // 32)
     sum_columns = kernels.kernel("sums", "column_sums", x.dtype.name)
     while rows > FEW_ROWS:
-        busy = 8 * kernels.attribute("MultiProcessorCount") // wide
+        busy = BLOCKS * kernels.attribute("MultiProcessorCount") // wide
         shares = max(1, min(busy, rows // 64))
         part = xp.empty((shares, columns), dtype=x.dtype)
         sum_columns((wide, shares), (256,), (x, part, rows, columns))

@@ -110,7 +110,7 @@ def test_gradients(xp, name):
     y, cache = fused.forward(params, x, KEY)
     dy = draw(y.shape, xp, seed=5)
     dx, grads = fused.backward(dy, cache)
-    rng, pairs_of_leaves = np.random.default_rng(0), [("x", (x, dx))]
+    rng, pairs_of_leaves = np.random.default_rng(9), [("x", (x, dx))]
     pairs_of_leaves += tree.walk(tree.map(lambda *pair: pair, params, grads))
     for leaf, (value, gradient) in pairs_of_leaves:
         check = gradcheck.check_directions(
