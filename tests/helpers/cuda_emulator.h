@@ -3,6 +3,7 @@
 // another. It finds wrong indices, sums and barriers that not all threads reach; it cannot find
 // that a barrier is missing between two warps, nor anything about time.
 #include <math.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ static Index threadIdx, blockIdx, blockDim, gridDim;
 
 struct Barrier { int waiting, alive, passed; };
 static const int MOST = 1024, STACK = 1 << 16;
-static ucontext_t home, fibers[MOST];
+static ucontext_t starts[MOST];  // for a fiber's first turn; jumps are faster than contexts
+static jmp_buf home, fibers[MOST];
 static char* stacks[MOST];
 static bool done[MOST];
 static int now;
@@ -31,6 +33,10 @@ static uint64_t sent[MOST];
 static void (*body)(void**);
 static void** body_arguments;
 
+__attribute__((noinline)) static void give_way() {
+  if (!_setjmp(fibers[now])) _longjmp(home, 1);
+}
+
 static void pass_if_complete(Barrier& b) {
   if (b.alive && b.waiting >= b.alive) b.waiting = 0, b.passed++;
 }
@@ -38,7 +44,7 @@ static void wait_at(Barrier& b) {
   int passed = b.passed;
   b.waiting++;
   pass_if_complete(b);
-  while (b.passed == passed) swapcontext(&fibers[now], &home);
+  while (b.passed == passed) give_way();
 }
 static void __syncthreads() { wait_at(block_barrier); }
 template <class T> static T __shfl_xor_sync(unsigned, T x, int mask) {
@@ -51,11 +57,24 @@ template <class T> static T __shfl_xor_sync(unsigned, T x, int mask) {
 }
 
 static void fiber() {
-  body(body_arguments);
-  done[now] = true;
-  block_barrier.alive--, warp_barriers[now / 32].alive--;
-  pass_if_complete(block_barrier), pass_if_complete(warp_barriers[now / 32]);
-  swapcontext(&fibers[now], &home);
+  for (;;) {  // a block after another
+    body(body_arguments);
+    done[now] = true;
+    block_barrier.alive--, warp_barriers[now / 32].alive--;
+    pass_if_complete(block_barrier), pass_if_complete(warp_barriers[now / 32]);
+    give_way();
+  }
+}
+
+__attribute__((noinline)) static void give_turn(int i) {
+  now = i, threadIdx = {(unsigned)i, 0, 0};
+  if (_setjmp(home)) return;
+  if (stacks[i]) _longjmp(fibers[i], 1);
+  stacks[i] = (char*)malloc(STACK);
+  getcontext(&starts[i]);
+  starts[i].uc_stack.ss_sp = stacks[i], starts[i].uc_stack.ss_size = STACK;
+  makecontext(&starts[i], fiber, 0);
+  setcontext(&starts[i]);
 }
 
 static void run(void (*kernel)(void**), void** arguments, Index grid, Index block) {
@@ -66,17 +85,11 @@ static void run(void (*kernel)(void**), void** arguments, Index grid, Index bloc
       block_barrier = {0, count, 0};
       for (int i = 0; i < count; i += 32)
         warp_barriers[i / 32] = {0, count - i < 32 ? count - i : 32, 0};
-      for (int i = 0; i < count; i++) {
-        if (!stacks[i]) stacks[i] = (char*)malloc(STACK);
-        getcontext(&fibers[i]);
-        fibers[i].uc_stack.ss_sp = stacks[i], fibers[i].uc_stack.ss_size = STACK;
-        makecontext(&fibers[i], fiber, 0);
-        done[i] = false;
-      }
+      memset(done, 0, sizeof done);
       for (int left = count; left;) {
         left = 0;
         for (int i = 0; i < count; i++)
-          if (!done[i]) left++, now = i, threadIdx = {(unsigned)i, 0, 0}, swapcontext(&home, &fibers[i]);
+          if (!done[i]) left++, give_turn(i);
       }
     }
 }

@@ -89,4 +89,5 @@ def install(monkeypatch, directory, ready=None):
 
     monkeypatch.setattr(kernels, "kernel", kernel)
     monkeypatch.setattr(kernels, "attribute", GPU.__getitem__)
+    monkeypatch.setattr(kernels, "BLOCKS", 1)  # so that a thread has several rows
     monkeypatch.setattr(kernels, "address", lambda x: x.ctypes.data)
