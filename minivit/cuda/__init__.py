@@ -3,6 +3,7 @@
     fast.py            a model with its parts replaced by those of this room
     block.py           a transformer block
     attention.py, layernorm.py, gelu.py, linear.py, sums.py       its parts
+    products.py        matrix products
     update.py          optimizers, clipping and the weights' running mean
     gradient_sum.py    all gradients into one flat vector
     kernels.py         compiles the CUDA code of the .cu files: attention.cu, gelu.cu, ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..arrays.backend import array_module
 from ..layers import Attention
 from . import kernels
-from .linear import product, product_gradients
+from .products import product, product_gradients
 from .sums import column_sums
 
 MOST_THREADS = 512

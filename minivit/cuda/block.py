@@ -11,7 +11,7 @@ from . import kernels
 from .attention import FusedHeads
 from .gelu import bias_gelu, bias_gelu_backward
 from .layernorm import FusedLayerNorm
-from .linear import product, product_gradients
+from .products import product, product_gradients
 from .sums import column_sums
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..arrays.backend import array_module
 from ..layers import Linear
+from .products import product_gradients
 from .sums import column_sums
 
 
@@ -17,14 +18,3 @@ class FusedLinear(Linear):
         dy = array_module(dy).ascontiguousarray(dy)
         dx, dw = product_gradients(dy, x, w)
         return dx, {"w": dw, "b": column_sums(dy)}
-
-
-def product(x, w):
-    """x (..., D_in) @ w -> (..., D_out)."""
-    return (x.reshape(-1, w.shape[0]) @ w).reshape(*x.shape[:-1], w.shape[1])
-
-
-def product_gradients(dy, x, w):
-    """The gradients of `product` by x and by w."""
-    rows = dy.reshape(-1, w.shape[1])
-    return (rows @ w.T).reshape(x.shape), x.reshape(-1, w.shape[0]).T @ rows

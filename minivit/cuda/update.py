@@ -12,6 +12,7 @@ from ..arrays.backend import array_module
 from ..optim import SGD, Muon
 from ..optim.muon import ROUNDS, A, B, C
 from . import kernels
+from .products import batched
 
 THREADS = 256
 
@@ -135,9 +136,9 @@ def orthogonal(x):
     xp = array_module(x)
     x = x / (xp.sqrt((x * x).sum(axis=(1, 2), keepdims=True)) + 1e-7)
     for _ in range(ROUNDS):
-        square = x @ xp.ascontiguousarray(x.swapaxes(1, 2))
-        polynomial = combine(square @ square, square, C, B)
-        x = combine(polynomial @ x, x, 1.0, A)
+        square = batched(x, x, transpose=True)
+        polynomial = combine(batched(square, square), square, C, B)
+        x = combine(batched(polynomial, x), x, 1.0, A)
     return x
 
 
