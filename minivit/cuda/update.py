@@ -12,7 +12,7 @@ from ..arrays.backend import array_module
 from ..optim import SGD, Muon
 from ..optim.muon import ROUNDS, A, B, C
 from . import kernels
-from .products import batched
+from .products import multiply
 
 THREADS = 256
 
@@ -136,9 +136,9 @@ def orthogonal(x):
     xp = array_module(x)
     x = x / (xp.sqrt((x * x).sum(axis=(1, 2), keepdims=True)) + 1e-7)
     for _ in range(ROUNDS):
-        square = batched(x, x, transpose=True)
-        polynomial = combine(batched(square, square), square, C, B)
-        x = combine(batched(polynomial, x), x, 1.0, A)
+        square = multiply(x, x, transpose_b=True)
+        polynomial = combine(multiply(square, square), square, C, B)
+        x = combine(multiply(polynomial, x), x, 1.0, A)
     return x
 
 

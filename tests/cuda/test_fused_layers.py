@@ -11,10 +11,8 @@ from minivit import gradcheck
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
 from minivit.cuda.attention import FusedHeads
-from minivit.cuda.block import FusedBlock
 from minivit.cuda.fast import fused_layer
 from minivit.cuda.layernorm import FusedLayerNorm
-from minivit.cuda.linear import FusedLinear
 from minivit.cuda.sums import column_sums
 from minivit.layers import Gelu, GeluErf, LayerNorm, Linear, TransformerBlock
 
@@ -186,7 +184,3 @@ def test_a_variance_far_from_the_mean(xp):
 def test_column_sums(xp, shape):
     x = draw(shape, xp)
     np.testing.assert_allclose(to_host(column_sums(x)), to_host(x).sum(axis=0), atol=1e-11)
-
-
-def test_linear_keeps_the_plain_forward():
-    assert FusedLinear.forward is Linear.forward and issubclass(FusedBlock, TransformerBlock)

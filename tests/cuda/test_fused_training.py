@@ -13,7 +13,7 @@ from minivit.config import POOLS
 from minivit.cuda.block import FusedBlock
 from minivit.cuda.fast import fused_layer
 from minivit.cuda.gradient_sum import FusedSum
-from minivit.cuda.products import batched
+from minivit.cuda.products import multiply
 from minivit.cuda.update import FusedUpdate, orthogonal
 from minivit.layers import LayerNorm, Linear, TransformerBlock
 from minivit.optim.muon import orthogonal as plain_orthogonal
@@ -107,12 +107,16 @@ def test_orthogonal_of_several_matrices(xp):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("transpose", [False, True])
-def test_many_products_at_once(xp, dtype, transpose):
-    a, b = draw((3, 4, 6), xp, dtype=dtype), draw((3, 6, 5), xp, seed=1, dtype=dtype)
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("transposed", [(False, False), (False, True), (True, False), (True, True)])
+def test_products(xp, dtype, count, transposed):
+    a, b = draw((count, 4, 6), xp, dtype=dtype), draw((count, 6, 5), xp, seed=1, dtype=dtype)
     want = to_host(a) @ to_host(b)
-    b = xp.ascontiguousarray(b.swapaxes(1, 2)) if transpose else b
-    got = to_host(batched(a, b, transpose))
+    a, b = (
+        xp.ascontiguousarray(x.swapaxes(1, 2)) if t else x
+        for x, t in zip((a, b), transposed, strict=True)
+    )
+    got = to_host(multiply(a, b, *transposed))
     assert got.dtype == dtype
     np.testing.assert_allclose(got, want, atol=1e-5 if dtype == np.float32 else 1e-12)
 
