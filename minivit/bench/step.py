@@ -37,8 +37,8 @@ class Bench:
         self.size, self.workers, self.wait = size, workers, synchronizer(xp)
         c, batch, rng = size.config, size.batch, np.random.default_rng(0)
         shape = (max(dataset_size, batch), c.image_size, c.image_size, c.channels)
-        images = xp.asarray(rng.integers(0, 256, shape, np.uint8))
-        labels = xp.asarray(rng.integers(0, c.classes, len(images)))
+        images = rng.integers(0, 256, shape, np.uint8)
+        labels = rng.integers(0, c.classes, len(images))
         recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, early_drop=0.5)
         mean, std = [0.5] * c.channels, [0.25] * c.channels
         self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp, fused=fused)
@@ -47,7 +47,7 @@ class Bench:
 
         def endless(prepare):
             for epoch in itertools.count(1):
-                yield from batches.epoch(
+                prepared = batches.epoch(
                     images,
                     labels,
                     indices,
@@ -56,6 +56,7 @@ class Bench:
                     seed=recipe.seed,
                     prepare=prepare,
                 )
+                yield from batches.on_device(prepared, xp)
 
         plain, augmented = recipe.preparation(c.classes), replace(AUGMENTED, classes=c.classes)
         self.batches, self.augmented_batches = endless(plain), endless(augmented)
