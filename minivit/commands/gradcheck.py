@@ -70,12 +70,9 @@ def print_rows(rows):
     """Print one line per leaf, with the layer's name on its first line only."""
     previous = None
     for row in rows:
-        at = ", ".join(map(str, row.check.index))
-        at = f"direction {at}" if row.layer.startswith("ViT") else at
-        shape = " x ".join(map(str, row.shape))
         name = "" if row.layer == previous else row.layer
-        mark = "ok" if row.ok else "WRONG"
-        print(LINE.format(name, row.check.leaf, shape, f"{row.check.error:.1e}", at, mark))
+        mark, error = "ok" if row.ok else "WRONG", f"{row.check.error:.1e}"
+        print(LINE.format(name, row.check.leaf, row.size, error, row.where, mark))
         previous = row.layer
 
 
