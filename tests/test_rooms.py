@@ -42,7 +42,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "pretrained": {*TRAINING, "trained"},
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
-    "checking": {*WORDS, "arrays", "gradcheck"},
+    "checking": {*WORDS, "arrays", "gradcheck", "figures"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "commands": {
         *TRAINING,

@@ -9,6 +9,8 @@
     exercise.py    write a backward yourself, and have it graded
     gradcheck.py, summary.py, bench.py
                    look at a model: its gradients, its sizes, its speed
+    gradcheck_own.py, gradcheck_table.py
+                   a layer of the user's own; how gradients are printed
     arguments.py   what all command lines share: the parser, types of values, settings, MODEL
     progress.py    a progress bar for commands that take long
     exits.py       how every command ends: its exit status, and errors in one line
