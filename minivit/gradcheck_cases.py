@@ -2,8 +2,9 @@
 
 The sizes are small and all different: with two equal sizes, a matrix that should be transposed
 still fits. There are several tokens, because with one token every attention weight is 1. To check
-a layer of your own, call `minivit.gradcheck.check_layer(layer, x)`, or add the layer to LAYERS:
-the command and the generic tests (`tests/helpers/cases.py`) then cover it.
+a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
+`minivit.gradcheck.check_layer(layer, x)`; or add the layer to LAYERS: the command and the generic
+tests (`tests/helpers/cases.py`) then cover it.
 """
 
 from dataclasses import dataclass, replace

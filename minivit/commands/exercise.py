@@ -76,7 +76,7 @@ def _write(args, exercise):
     file = args.out or f"{exercise.name}_exercise.py"
     try:
         with open(file, "x", encoding="utf-8") as new:
-            new.write(exercise_text(exercise, shell(file), args.prog))
+            new.write(exercise_text(exercise, Path(file).name, args.prog))
     except FileExistsError:
         raise RunError(
             f"{file} is there already, and is left as it is: grade it with --check {shell(file)}, "
@@ -103,7 +103,12 @@ def _name_of(file):
     text = read(file)
     try:
         first = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-    except (SyntaxError, ValueError):  # said, with its line, when the file is run
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # said, with its line, when the file is run
         first = "".join(text.splitlines()[:1]).lstrip("\"' ")
     found = re.match(r"Exercise (\w+)", first) or re.match(r"(\w+?)_exercise", Path(file).name)
     if not found:

@@ -1,5 +1,6 @@
 """Cut an exercise out of the real source: the file to write in, its hint and its solution."""
 
+import re
 from textwrap import dedent, indent, wrap
 
 from .source import (
@@ -85,7 +86,7 @@ def _edits(source, out, prog):
         task="\n".join(wrap(TASK.format(file=exercise.file, function=exercise.function), COLUMNS)),
         about="\n".join(wrap(kept[0], COLUMNS)),
         prog=prog,
-        out=out,
+        out=out if re.fullmatch(r"[\w.-]+", out) else "FILE",  # it stands in a docstring
         more=more,
     )
     edits[about.lineno] = about.end_lineno, header.splitlines()

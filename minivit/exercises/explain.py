@@ -64,8 +64,10 @@ def explain(exercise, tried, wrong, yours, right):
     for name in left:
         alike.setdefault(relation(yours[name], right[name]), []).append(name)
     findings += [Finding(tuple(names), words) for words, names in alike.items()]
-    if any("." in name for name in left):
-        words = f"On the way back, the first wrong gradient is that of {left[-1]}: look there first"
+    if parts := [name for name in left if "." in name and "," not in name]:
+        words = (
+            f"On the way back, the first wrong gradient is that of {parts[-1]}: look there first"
+        )
         findings.insert(0, Finding((), words))
     return findings
 

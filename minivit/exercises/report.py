@@ -46,20 +46,23 @@ def graded(grade, file, prog):
     title = f"{exercise.name}: {exercise.function} in {file}"
     what = "number" if exercise.owner == "AdamW" else "gradient of"
     head = LINE.format(what, "shape", "error", "worst at", "yours", "right", "").rstrip()
-    lines = [title, "", head, *_table(grade.rows), ""]
+    lines = [title, "", *_table(grade.rows, head), ""]
     for finding in grade.findings[:MOST_FINDINGS]:
         lines += [*_finding(finding, "" if what == "number" else "gradient{} of "), ""]
     return "\n".join([*lines, _verdict(grade, prog)])
 
 
-def _table(rows):
+def _table(rows, head):
     """A line for each leaf, or for those that are wrong if there are many leaves."""
-    shown = rows if len(rows) <= MOST_ROWS else [row for row in rows if not row.ok]
-    lines = [_row(row) for row in shown[:MOST_ROWS]]
-    wrong = sum(not row.ok for row in shown[MOST_ROWS:])
-    more = [f"{wrong} more are wrong"] if wrong else []
-    right = sum(row.ok for row in rows) if len(rows) > MOST_ROWS else 0
-    return [*lines, *more, *([f"{right} others are right"] if right and shown else [])]
+    if len(rows) <= MOST_ROWS:
+        return [head, *map(_row, rows)]
+    wrong = [row for row in rows if not row.ok]
+    if not wrong:
+        worst = max(rows, key=lambda row: row.check.error)
+        return [f"the largest error is {worst.check.error:.1e}, in {worst.check.leaf}"]
+    more = len(wrong) - MOST_ROWS
+    lines = [head, *map(_row, wrong[:MOST_ROWS])]
+    return [*lines, *([f"{more} more are wrong"] if more > 0 else [])]
 
 
 def _row(row):

@@ -126,6 +126,39 @@ grads = {"gamma": (dy * xhat).sum((0, 1)), "beta": dy.sum((0, 1))}
 """
 
 
+PLAIN = {
+    "layernorm": LAYERNORM + "dx -= rstd * dxhat.mean(-1, keepdims=True)\nreturn dx, grads",
+    "gelu": "slope_piece[...] = s + near*2*s*(1 - s)*ROOT*(1 + 3*CUBIC*near**2)",
+    "patchify": """\
+dx = np.empty((len(dy), h, w, c))
+for n in range(dy.shape[1]):
+    i, j = divmod(n, w // p)
+    dx[:, i * p : i * p + p, j * p : j * p + p] = dy[:, n].reshape(-1, p, p, c)
+return dx, {}""",
+    "softmax": "ds = p * (dp - (p * dp).sum(axis=0))",
+    "attention": """\
+do, grads["proj"] = self.proj.backward(dy, cache.pop("proj"))
+do, p = self.split_heads(do), p.transpose(1, 2, 3, 0)
+dp = do @ v.swapaxes(-1, -2)
+ds = p * (dp - (p * dp).sum(-1, keepdims=True)) * self.scale
+parts = ds @ k, ds.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ do
+dqkv = np.stack(parts, 2).transpose(0, 3, 2, 1, 4).reshape(*dy.shape[:2], -1)
+dx, grads["qkv"] = self.qkv.backward(dqkv, cache.pop("qkv"))
+return dx, grads""",
+    "adamw": """\
+m += (1 - self.beta1) * (gradient - m)
+v += (1 - self.beta2) * (gradient**2 - v)
+vector -= lr * decay * vector
+vector -= lr * m / (1 - self.beta1**step) / (np.sqrt(v / (1 - self.beta2**step)) + self.eps)""",
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_an_answer_in_other_words_passes(capsys, name):
+    status, out, err = command(capsys, "--check", answered(name, PLAIN[name]))
+    assert (status, err) == (0, "") and "WRONG" not in out
+
+
 def test_a_mistake_in_other_words_is_named(capsys):
     """Whoever writes it otherwise than the source has made the same mistake."""
     status, out, _ = command(
@@ -256,6 +289,8 @@ def test_a_file_is_never_written_over(capsys, directory):
     assert status == 1 and "linear_exercise.py is there already, and is left as it is" in err
     assert (directory / "linear_exercise.py").read_text(encoding="utf-8") == "mine"
     assert command(capsys, "linear", "--out", "second.py")[0] == 0
+    assert command(capsys, "linear", "--out", '\\U"""\'.py')[0] == 0  # no end of the docstring
+    assert "not written yet" in command(capsys, "--check", '\\U"""\'.py')[2]
     status, _, err = command(capsys, "--check", "second.py")
     assert status == 1 and "not written yet" in err  # it knows which exercise this is
 
