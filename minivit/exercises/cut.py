@@ -26,7 +26,6 @@ HEADER = '''"""Exercise {name}: {title}.
 {more}"""
 '''
 
-
 TASK = (
     "This is minivit/{file}; a part of {function} is missing. Replace the line `raise "
     "NotImplementedError` by your own code: the comment above it says what is wanted. Then:"
@@ -45,12 +44,6 @@ def exercise_text(exercise, out, prog="python -m minivit exercise"):
     return with_numpy(absolute_imports(edited(source.lines, edits), exercise.file))
 
 
-def full_text(exercise, text=None):
-    """The whole source, or a changed `text` of it, as a file that stands outside the package."""
-    source = Source(exercise, text)
-    return absolute_imports(edited(source.lines, without_others(source)), exercise.file)
-
-
 def hint(exercise):
     """What the exercise's docstrings leave out: the backward equations and their derivation."""
     source, parts = Source(exercise), []
@@ -64,18 +57,23 @@ def hint(exercise):
 
 
 def solution(exercise):
-    """The lines that were cut out, as (first line number, last, text)."""
+    """What was cut out, as [(first line, last line, text)], in the order of the file."""
     source = Source(exercise)
-    first, last = source.span()
-    return first, last, dedent("\n".join(source.lines[first - 1 : last]))
+    spans = sorted([source.span(), *((n.lineno, n.end_lineno) for n in _left_out(source))])
+    return [(a, b, dedent("\n".join(source.lines[a - 1 : b]))) for a, b in spans]
+
+
+def _left_out(source):
+    """The statements and methods that would give the answer away."""
+    for start in source.exercise.without:
+        scope = source.owner if start.startswith("def ") else source.function
+        yield statement(scope, source.lines, start)
 
 
 def _edits(source, out, prog):
     """Changes of the source, but for the answer: {first line: (last line, new lines)}."""
     exercise, edits = source.exercise, without_others(source)
-    for start in exercise.without:
-        scope = source.owner if start.startswith("def ") else source.function
-        node = statement(scope, source.lines, start)
+    for node in _left_out(source):
         edits[node.lineno] = end_of(node, source.lines), []
     about, owner = source.docstrings()[0], source.owner.body[0]
     kept, _ = _paragraphs(about.value.value, exercise, 0)

@@ -35,9 +35,11 @@ def hinted(exercise, prog):
 
 def solved(exercise):
     """The real lines, and where they stand."""
-    first, last, code = solution(exercise)
-    lines = f"line {first}" if first == last else f"lines {first} to {last}"
-    return f"minivit/{exercise.file}, {lines}, in {exercise.function}:\n\n{code}"
+    parts = []
+    for first, last, code in solution(exercise):
+        lines = f"line {first}" if first == last else f"lines {first} to {last}"
+        parts.append(f"minivit/{exercise.file}, {lines}:\n\n{code}")
+    return "\n\n".join(parts)
 
 
 def graded(grade, file, prog):

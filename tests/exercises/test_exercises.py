@@ -10,11 +10,17 @@ import pytest
 from minivit.__main__ import main as minivit
 from minivit.commands.exits import run
 from minivit.exercises.catalogue import EXERCISES
-from minivit.exercises.cut import exercise_text, full_text, hint, solution
+from minivit.exercises.cut import exercise_text, hint, solution
 from minivit.exercises.explain import explain, real_class, relation
 from minivit.exercises.grade import grade
 from minivit.exercises.mistakes import MISTAKES
-from minivit.exercises.source import source_text
+from minivit.exercises.source import (
+    Source,
+    absolute_imports,
+    edited,
+    source_text,
+    without_others,
+)
 from minivit.exercises.subjects import subject
 
 every_exercise = pytest.mark.parametrize("name", EXERCISES)
@@ -32,6 +38,12 @@ def command(capsys, *words):
     """(exit status, stdout, stderr) of `minivit exercise WORDS`."""
     status = run(minivit, ["exercise", *words])
     return status, *capsys.readouterr()
+
+
+def full_text(exercise, text=None):
+    """The whole source, or a changed `text` of it, as a file that stands outside the package."""
+    source = Source(exercise, text)
+    return absolute_imports(edited(source.lines, without_others(source)), exercise.file)
 
 
 def answered(name, answer):
@@ -58,8 +70,8 @@ def test_the_file_has_the_forward_and_not_the_answer(name):
     text = exercise_text(exercise, "file.py")
     tree = ast.parse(text)
     assert text.count(MARK) == 2 and "\t" not in text  # the docstring says it too
-    _, _, answer = solution(exercise)
-    assert answer.splitlines()[0] not in text
+    for _, _, answer in solution(exercise):
+        assert answer.splitlines()[0] not in text
     assert "from ." not in text and "import numpy as np" in text
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     assert [node.name for node in classes] == [exercise.owner]
