@@ -28,18 +28,15 @@ class Step(NamedTuple):
         return max(self.checks, key=lambda check: check.error)
 
 
-def sweep(probe, steps=STEPS):
-    """Check each leaf with each step -> list of `Step`."""
-    return [
-        Step(
-            step,
-            [
-                check_leaf(name, probe.loss, value, probe.gradients[name], step)
-                for name, value in probe.values.items()
-            ],
-        )
-        for step in steps
-    ]
+def sweep(probe, steps=STEPS, done=lambda: None):
+    """Check each leaf with each step -> list of `Step`; `done` is called after each step."""
+    swept = []
+    for step in steps:
+        leaves = probe.values.items()
+        checks = [check_leaf(n, probe.loss, v, probe.gradients[n], step) for n, v in leaves]
+        swept.append(Step(step, checks))
+        done()
+    return swept
 
 
 def table(swept):

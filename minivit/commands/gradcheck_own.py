@@ -6,17 +6,20 @@ from textwrap import wrap
 
 import numpy as np
 
+from ..arrays import tree
 from ..arrays.keys import Key
 from ..checking.complex_step import complex_errors
 from ..checking.kinks import check_with_kinks
 from ..checking.own_layer import inputs, own_layer
 from ..checking.probe import probe
 from ..checking.properties import SAME_BITS, properties
-from ..checking.sweep import sweep, table
+from ..checking.sweep import STEPS, sweep, table
+from ..errors import ConfigError
 from ..gradcheck import LAYER_TOLERANCE
 from ..gradcheck_cases import leaf_checks
 from ..text import quoted
 from .gradcheck_table import print_head, print_rows, verdict
+from .progress import Progress
 
 COLUMNS = 80
 V = (
@@ -25,7 +28,7 @@ V = (
 )
 NO_V = "A wrong gradient stays wrong, whatever the step: its error is"
 MOST_KINKS = 5
-LARGEST = 10_000  # numbers in x: each is changed twice
+LARGEST = 10_000  # numbers in x, or in the parameters: each is changed twice
 
 
 def shape(text):
@@ -46,19 +49,19 @@ def check_own(args):
     started = time.perf_counter()
     layer = own_layer(args.layer, args.arguments or ())
     x, params = inputs(layer, args.input, args.seed)
+    if tree.count(params) > LARGEST:
+        raise ConfigError(
+            f"the layer has {tree.count(params):,} parameters, and each is changed twice: choose "
+            f"sizes with at most {LARGEST:,}."
+        )
     name = type(layer.layer).__name__
     kept = properties(layer, x, params, args.seed)
     if kept[SAME_BITS]:
         _print_properties(kept)
         return 1
+    rows, kinks = _check(layer, x, params, name, args.seed)
     print_head()
-    rows, kinks = [], []
-    for mode, key in _modes(layer, x, params, name).items():
-        point = probe(layer, x, params, key, args.seed)
-        checks, found = check_with_kinks(point)
-        new = leaf_checks(mode, point.values, checks)
-        print_rows(new)
-        rows, kinks = rows + new, kinks + [kink for kink in found if kink not in kinks]
+    print_rows(rows)
     _print_kinks(kinks)
     print()
     _print_properties(kept)
@@ -71,6 +74,18 @@ def check_own(args):
     return 1 if wrong or any(kept.values()) else 0
 
 
+def _check(layer, x, params, name, seed):
+    """Each gradient in each mode -> rows, kinks."""
+    rows, kinks, modes = [], [], _modes(layer, x, params, name)
+    with Progress(len(modes) * (1 + len(dict(tree.walk(params)))), "gradient") as bar:
+        for mode, key in modes.items():
+            point = probe(layer, x, params, key, seed)
+            checks, found = check_with_kinks(point, bar.update)
+            rows += leaf_checks(mode, point.values, checks)
+            kinks += [kink for kink in found if kink not in kinks]
+    return rows, kinks
+
+
 def _print_properties(kept):
     """A line for each promise: kept, or where not."""
     for promise, problem in kept.items():
@@ -80,7 +95,8 @@ def _print_properties(kept):
 
 def show_sweep(args, name, point):
     """Print the error for each step h; with --figure also draw it."""
-    swept = sweep(point)
+    with Progress(len(STEPS), "step") as bar:
+        swept = sweep(point, done=bar.update)
     smallest = min(each.worst.error for each in swept)
     said = V if smallest <= LAYER_TOLERANCE else f"{NO_V} {smallest:.1e} at best."
     print("\n".join(["", table(swept), "", *wrap(said, COLUMNS)]))
@@ -103,10 +119,12 @@ def _print_kinks(kinks):
     for kink in kinks[:MOST_KINKS]:
         at = ", ".join(map(str, kink.index))
         slopes = f"slope {kink.left:.3g} on the left, {kink.right:.3g} on the right"
-        print(f"kink   {kink.leaf} at {at} is left out: {slopes}")
+        print(f"kink   {kink.leaf} at {at}: {slopes}{', left out' if kink.left_out else ''}")
     if kinks[MOST_KINKS:]:
-        print(f"kink   {len(kinks) - MOST_KINKS} more elements are left out")
-    if kinks:
+        print(f"kink   and {len(kinks) - MOST_KINKS} more elements")
+    if not all(kink.left_out for kink in kinks):
+        print("       the slope jumps at more than half of the elements: there is no gradient")
+    elif kinks:
         print("       too near a point where the slope jumps; another --seed moves them")
 
 

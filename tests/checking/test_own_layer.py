@@ -1,5 +1,6 @@
 """`gradcheck` of a layer of the user's own: what is right, what is wrong, and where."""
 
+import re
 import textwrap
 
 import numpy as np
@@ -188,6 +189,12 @@ def test_without_kinks_every_element_counts():
     assert check_with_kinks(probe(Sharp(), x, {}))[1] == []
 
 
+def test_a_leaf_that_is_all_kinks_is_not_right():
+    """A function of noise has no slope at all."""
+    checks, kinks = check_with_kinks(probe(Relu(), np.zeros((2, 3)), {}))
+    assert len(kinks) == 6 and checks[0].error > 0.1
+
+
 def test_a_kink_is_printed(capsys, written):
     at = float(np.random.default_rng(0).standard_normal((2, 4))[1, 2])
     slope = f"np.sign(x - {at!r})"
@@ -196,7 +203,7 @@ def test_a_kink_is_printed(capsys, written):
         ("s + self.beta * x * s * (1 - s)", slope),
     )
     status, out, _ = gradcheck(capsys)
-    assert status == 0 and "kink   x at 1, 2 is left out: slope " in out
+    assert status == 0 and re.search(r"kink   x at 1, 2: slope .*, left out", out)
     assert "another --seed" in out and "complex step: not used, because forward" in out
 
 
@@ -271,6 +278,10 @@ def test_the_sweep_of_a_layer_of_minivit_as_a_figure(capsys, tmp_path, monkeypat
         (["--layer", "mine.py:Swish", "--input", "2", "--with", "b=1"], "as in --with dim=6"),
         (["--layer", "mine.py:Swish", "--input", "2xtwo"], "must be sizes such as 2x5x6"),
         (["--layer", "mine.py:Swish", "--input", "999x999"], "has 998,001 numbers"),
+        (
+            "--layer minivit.layers:Linear --input 2x300 --with d_in=300 d_out=300".split(),
+            "the layer has 90,300 parameters",
+        ),
         (["--layer", "Linear", "--input", "2"], "are for a layer of your own"),
         (["--layer", "ViT", "--sweep"], "--sweep and --figure are of one layer"),
         (["--sweep"], "--sweep and --figure are of one layer"),
