@@ -11,16 +11,15 @@ max |analytic - numeric| / max |numeric|. Three things make the check strict: dy
 gamma = 1 and dy = 1, a LayerNorm whose backward returns zeros would pass), every parameter is
 redrawn at random (gamma = 1 and a zero head hide mistakes), and names and shapes are compared too.
 
-At a kink (ReLU at 0, max-pool at a tie) there is no derivative. `kinks.py` finds such elements;
-they are counted and left out, so a right layer does not fail there, nor a wrong one pass by luck.
+At a kink (ReLU at 0, max-pool at a tie) there is no derivative. `gradcheck_compare.py` finds such
+elements; they are counted and left out, so a right layer does not fail there, nor a wrong one pass
+by luck.
 
 The check cannot detect a wrong forward with a matching backward. For that, the tests compare each
 forward with a slow, plain computation.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,27 +27,11 @@ from .arrays import tree
 from .arrays.backend import array_module, to_device, to_host
 from .arrays.doors import check_changeable
 from .arrays.keys import Key
-from .kinks import at_kinks
+from .gradcheck_compare import Check, at_kinks, compare
 
 STEP = 1e-5
 LAYER_TOLERANCE = 1e-7
 MODEL_TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True)
-class Check:
-    """The relative error of one leaf; the index where it is largest, and the two values there.
-
-    kinks: how many elements (or directions) have no derivative and are left out. The error is
-    infinite if nothing else is left.
-    """
-
-    leaf: str
-    error: float
-    index: tuple
-    analytic: float
-    numeric: float
-    kinks: int = 0
 
 
 def check_layer(layer, x, params: dict | None = None, key=Key(0), seed: int = 0) -> list[Check]:
@@ -73,7 +56,7 @@ def check_layer(layer, x, params: dict | None = None, key=Key(0), seed: int = 0)
         return float((layer.forward(params, x, key)[0] * dy).sum())
 
     checks = [check_leaf("x", loss, x, dx)]
-    for name, (value, gradient) in _paired(params, grads):
+    for name, (value, gradient) in paired(params, grads):
         checks.append(check_leaf(name, loss, value, gradient))
     return checks
 
@@ -110,25 +93,23 @@ def check_model(
         return float(loss_layer.forward(model.forward(params, images, key)[0], targets)[0])
 
     checks = [check_directions("images", loss, images, dimages, rng, xp)]
-    for name, (value, gradient) in _paired(params, grads):
+    for name, (value, gradient) in paired(params, grads):
         checks.append(check_directions(name, loss, value, gradient, rng, xp))
     return checks
 
 
-def check_leaf(name: str, loss: Callable[[], float], value, gradient) -> Check:
-    """Change each element of `value` by +STEP and -STEP, and restore it -> `Check`."""
+def check_leaf(name: str, loss: Callable[[], float], value, gradient, step=STEP) -> Check:
+    """Change each element of `value` by +step and -step, and restore it -> `Check`.
+
+    Kinks are looked for with the step STEP only.
+    """
     if gradient.shape != value.shape:
         raise AssertionError(f"gradient {name}: shape {gradient.shape}, value {value.shape}")
 
-    def difference(index, step):
-        start, sides = value[index].copy(), []  # on a GPU value[index] is a view, so copy it
-        for moved in (start + step, start - step):
-            value[index] = moved
-            sides.append(loss())
-        value[index] = start
-        return sides
+    def sides(index, step):
+        return both_sides(loss, value, index, step)
 
-    return _compare(name, to_host(gradient), difference, loss())
+    return _compare(name, to_host(gradient), sides, loss(), step)
 
 
 def check_directions(name, loss, value, gradient, rng, xp, directions=3):
@@ -136,20 +117,19 @@ def check_directions(name, loss, value, gradient, rng, xp, directions=3):
 
     The derivative of the loss along a direction is sum(gradient * direction).
     """
-    start = value.copy()
-    drawn = [rng.standard_normal(value.shape) for _ in range(directions)]
+    start, drawn = value.copy(), [rng.standard_normal(value.shape) for _ in range(directions)]
     drawn = [to_device(direction / np.linalg.norm(direction), xp) for direction in drawn]
     analytic = np.array([float((gradient * direction).sum()) for direction in drawn])
 
-    def difference(index, step):
-        sides = []
+    def sides(index, step):
+        losses = []
         for signed in (step, -step):
             value[...] = start + signed * drawn[index[0]]
-            sides.append(loss())
+            losses.append(loss())
         value[...] = start
-        return sides
+        return losses
 
-    return _compare(name, analytic, difference, loss())
+    return _compare(name, analytic, sides, loss())
 
 
 def _check_changeable(params=None, **arrays):
@@ -174,27 +154,30 @@ def compare_names(params: dict, grads: dict) -> None:
             )
 
 
-def _paired(params, grads):
+def paired(params, grads):
     """(dotted name, (parameter, gradient)) for every leaf."""
     return tree.walk(tree.map(lambda *pair: pair, params, grads))
 
 
-def _compare(name, analytic, difference, middle):
-    """Compare an array of derivatives with finite differences -> `Check`.
+def both_sides(loss, value, index, step):
+    """The loss with one element of `value` changed by +step, and by -step; then restore it."""
+    start = value[index].copy()  # on a GPU value[index] is a view, so copy it
+    value[index] = start + step
+    up = loss()
+    value[index] = start - step
+    down = loss()
+    value[index] = start
+    return up, down
 
-    difference(index, step): the loss with that element moved up and down; middle: where it is. The
-    error of NaN is infinite. If all differences are 0, the error is not relative.
+
+def _compare(name, analytic, sides, here, step=STEP):
+    """The `Check` of derivatives against the loss on both sides of each element.
+
+    sides(index, step): the loss with that element moved up and down; here: where it is.
     """
-    ups, downs = np.empty(analytic.shape), np.empty(analytic.shape)
+    losses = np.empty((*analytic.shape, 2))
     for index in np.ndindex(analytic.shape):
-        ups[index], downs[index] = difference(index, STEP)
-    numeric = (ups - downs) / (2 * STEP)
-    kinks = at_kinks(analytic, ups, middle, downs, difference, STEP)
-    gap = np.where(kinks, -1.0, np.abs(analytic - numeric))
-    index = np.unravel_index(int(np.argmax(gap)), gap.shape)
-    scale = float(np.max(np.abs(numeric), where=~kinks, initial=0.0))
-    error = float(gap[index]) / scale if scale else float(gap[index])
-    if not math.isfinite(error) or kinks.all():
-        error = math.inf
-    values = float(analytic[index]), float(numeric[index])
-    return Check(name, error, tuple(map(int, index)), *values, int(kinks.sum()))
+        losses[index] = sides(index, step)
+    numeric = (losses[..., 0] - losses[..., 1]) / (2 * step)
+    kinks = at_kinks(analytic, losses, here, sides, step) if step == STEP else None
+    return compare(name, analytic, numeric, kinks)

@@ -2,27 +2,20 @@
 
 The sizes are small and all different: with two equal sizes, a matrix that should be transposed
 still fits. There are several tokens, because with one token every attention weight is 1. To check
-a layer of your own, call `minivit.gradcheck.check_layer(layer, x)`, or add the layer to LAYERS:
-the command and the generic tests (`tests/helpers/cases.py`) then cover it.
+a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
+`minivit.gradcheck.check_layer(layer, x)`; or add the layer to LAYERS: the command and the generic
+tests (`tests/helpers/cases.py`) then cover it.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from . import convolution
 from .arrays import tree
 from .arrays.backend import to_device
 from .arrays.keys import Key, generator
 from .config import POOLS, Config
-from .convolution import (
-    Chain,
-    Convolution,
-    GroupNorm,
-    MaxPool,
-    Relu,
-    ResidualUnit,
-    StandardisedConv,
-)
 from .gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
@@ -79,13 +72,13 @@ LAYERS = {
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
     "PreLogits": (PreLogits(D, M), (B, D)),
-    "Convolution": (Convolution(2, D, 3, 2), (B, 6, 4, 2)),
-    "StandardisedConv": (StandardisedConv(D, M, 3), (B, 3, 2, D)),
-    "Relu": (Relu(), (B, T, M)),
-    "MaxPool": (MaxPool(), (B, 6, 4, D)),
-    "GroupNorm": (GroupNorm(D, HEADS), (B, 3, 2, D)),
-    "Chain": (Chain((("conv", Convolution(3, D, 2)), ("relu", Relu()))), (B, 3, 2, 3)),
-    "ResidualUnit": (ResidualUnit(D, 4, 2, groups=2), (B, 4, 2, D)),
+    "Convolution": (convolution.Convolution(2, D, 3, 2), (B, 6, 4, 2)),
+    "StandardisedConv": (convolution.StandardisedConv(D, M, 3), (B, 3, 2, D)),
+    "Relu": (convolution.Relu(), (B, T, M)),
+    "MaxPool": (convolution.MaxPool(), (B, 6, 4, D)),
+    "GroupNorm": (convolution.GroupNorm(D, HEADS), (B, 3, 2, D)),
+    "Chain": (convolution.small_stem(3, widths=(4, D)), (B, 4, 4, 3)),
+    "ResidualUnit": (convolution.ResidualUnit(D, 4, 2, groups=2), (B, 4, 2, D)),
 }
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".
@@ -111,6 +104,17 @@ class LeafCheck:
         """Whether the error is within the tolerance."""
         return self.check.error <= self.tolerance
 
+    @property
+    def where(self):
+        """Where the error is largest, in words: an index, or of the model a direction."""
+        at = ", ".join(map(str, self.check.index))
+        return f"direction {at}" if self.layer.startswith("ViT") else at
+
+    @property
+    def size(self):
+        """The leaf's shape in words: "4 x 5 x 6"."""
+        return " x ".join(map(str, self.shape))
+
 
 def check(name, xp=np, seed=0):
     """Check the layer, the loss or the model called `name` -> list of `LeafCheck`.
@@ -122,39 +126,57 @@ def check(name, xp=np, seed=0):
     if name == "CrossEntropy":
         return _check_loss(xp, seed)
     if name == "ViT":
-        return [leaf_check for pool in POOLS for leaf_check in _check_model(pool, xp, seed)]
+        return [row for pool in POOLS for row in _check_model(pool, xp, seed)]
+    layer, x, params = layer_case(name, xp, seed)
+    checks = check_layer(layer, x, params, Key(seed), seed)
+    return leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+
+
+def layer_case(name, xp=np, seed=0):
+    """A layer of LAYERS, an input and parameters to check it with."""
     layer, shape = LAYERS[name]
     rng = generator(seed, name)
-    x, params = to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
-    checks = check_layer(layer, x, params, Key(seed), seed)
-    return _leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+    return layer, to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
 
 
-def _check_loss(xp, seed):
-    """The loss with every kind of target."""
-    rng, leaf_checks = generator(seed, "CrossEntropy"), []
+def loss_cases(xp=np, seed=0):
+    """The loss with every kind of target: {kind: (loss layer, logits, targets)}."""
+    rng, cases = generator(seed, "CrossEntropy"), {}
     targets = {  # kind: (smoothing, targets)
         "labels": (0.0, rng.integers(C, size=B)),
         "smoothed": (0.1, rng.integers(C, size=B)),
         "soft": (0.0, rng.dirichlet(np.ones(C), B)),
+        "weights": (0.0, rng.uniform(0, 2, (B, C))),  # rows that do not sum to 1
     }
     for kind, (smoothing, target) in targets.items():
         logits = to_device(rng.standard_normal((B, C)), xp)
-        check = check_loss(CrossEntropy(smoothing), logits, to_device(target, xp))
-        check = replace(check, leaf=f"logits, {kind}")
-        leaf_checks += _leaf_checks("CrossEntropy", {check.leaf: logits}, [check])
-    return leaf_checks
+        cases[kind] = CrossEntropy(smoothing), logits, to_device(target, xp)
+    return cases
+
+
+def model_case(pool, xp=np, seed=0):
+    """A small model, its loss, and what to check them with: images, labels, parameters."""
+    rng, model = generator(seed, "ViT"), ViT(replace(MODEL, pool=pool))
+    images = to_device(rng.standard_normal((B, 8, 8, 3)), xp)
+    labels = to_device(rng.integers(C, size=B), xp)
+    return model, CrossEntropy(0.1), images, labels, _parameters(model, rng, xp)
+
+
+def _check_loss(xp, seed):
+    """The loss with every kind of target."""
+    checked = []
+    for kind, (loss_layer, logits, targets) in loss_cases(xp, seed).items():
+        check = replace(check_loss(loss_layer, logits, targets), leaf=f"logits, {kind}")
+        checked += leaf_checks("CrossEntropy", {check.leaf: logits}, [check])
+    return checked
 
 
 def _check_model(pool, xp, seed):
     """The whole model through the loss, in random directions."""
-    rng, model = generator(seed, "ViT"), ViT(replace(MODEL, pool=pool))
-    images = to_device(rng.standard_normal((B, 8, 8, 3)), xp)
-    labels = to_device(rng.integers(C, size=B), xp)
-    params = _parameters(model, rng, xp)
-    checks = check_model(model, CrossEntropy(0.1), params, images, labels, Key(seed), seed)
+    model, loss_layer, images, labels, params = model_case(pool, xp, seed)
+    checks = check_model(model, loss_layer, params, images, labels, Key(seed), seed)
     leaves = {"images": images, **dict(tree.walk(params))}
-    return _leaf_checks(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
+    return leaf_checks(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
 
 
 def _parameters(layer, rng, xp):
@@ -166,6 +188,6 @@ def _parameters(layer, rng, xp):
     return tree.map(lambda p: 0.5 * p, redraw(layer.init(None), rng, xp))
 
 
-def _leaf_checks(name, leaves, checks, tolerance=LAYER_TOLERANCE):
+def leaf_checks(name, leaves, checks, tolerance=LAYER_TOLERANCE):
     """Each check with its layer's name, its leaf's shape and its tolerance."""
     return [LeafCheck(name, leaves[check.leaf].shape, check, tolerance) for check in checks]

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
 WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "convolution", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {*MODEL, *DATA, "optim", "objective", "costs", "parallel", "storage"}
+TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -28,10 +28,11 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "start": {"arrays"},
     "config": {*WORDS, "settings", "start", "convolution"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
-    "kinks": set(),
-    "gradcheck": {"arrays", "kinks"},
+    "gradcheck_compare": set(),
+    "gradcheck": {"arrays", "gradcheck_compare"},
     "gradcheck_cases": {*MODEL, "gradcheck"},
     "costs": MODEL,
+    "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
     "objective": {"arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
@@ -44,12 +45,16 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "pretrained": {*TRAINING, "trained"},
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
+    "checking": {*WORDS, "arrays", "gradcheck", "gradcheck_compare", "figures"},
+    "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "commands": {
         *TRAINING,
         "training",
         "trained",
         "bench",
+        "checking",
         "evaluation",
+        "exercises",
         "figures",
         "pretrained",
         *GRADCHECK,

@@ -19,7 +19,7 @@ from .maxpool import MaxPool
 from .relu import Relu
 from .residual import ResidualUnit
 from .standardised import StandardisedConv
-from .stems import STEMS, stem
+from .stems import STEMS, small_stem, stem
 
 __all__ = [
     "STEMS",
@@ -30,5 +30,6 @@ __all__ = [
     "Relu",
     "ResidualUnit",
     "StandardisedConv",
+    "small_stem",
     "stem",
 ]

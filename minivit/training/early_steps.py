@@ -25,16 +25,17 @@ class SmallerViT:
         dpos    = R^T dfew          dx = A^T dsmall A
 
     A is `resampling`; pos are the position embeddings, the only parameters that depend on the size.
-    Raises ConfigError unless `size` is a multiple of patch_size and at most image_size.
+    build: makes the model of a config. Raises ConfigError unless `size` is a multiple of patch_size
+    and at most image_size.
     """
 
-    def __init__(self, config, size):
+    def __init__(self, config, size, build=ViT):
         if size % config.patch_size or not 0 < size <= config.image_size:
             raise ConfigError(
                 f"early_size must be a multiple of patch_size {config.patch_size}, at most "
                 f"image_size {config.image_size}; got {size!r}"
             )
-        self.model = ViT(replace(config, image_size=size))
+        self.model = build(replace(config, image_size=size))
         self.config = self.model.config
         self.pixels = resampling(config.image_size, size)  # A
         grid = resampling(config.image_size // config.patch_size, size // config.patch_size)
@@ -58,16 +59,17 @@ class SmallerViT:
         return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
 
 
-def early_model(model, drop=0.0, size=0):
+def early_model(model, drop=0.0, size=0, build=ViT):
     """The model that is trained in the early steps, with the parameters of `model`, a ViT.
 
     drop: the share of patches left out, instead of the model's own patch_dropout; size: the side of
-    the smaller images in pixels, 0 for full ones. If both are 0 it is `model` itself.
+    the smaller images in pixels, 0 for full ones. If both are 0 it is `model` itself. build: makes
+    the model of a config.
     """
     config = replace(model.config, patch_dropout=drop) if drop else model.config
     if size:
-        return SmallerViT(config, size)
-    return ViT(config) if drop else model
+        return SmallerViT(config, size, build)
+    return build(config) if drop else model
 
 
 def resampling(old, new):

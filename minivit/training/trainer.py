@@ -7,22 +7,24 @@ import math
 
 import numpy as np
 
+from .. import cuda
 from ..arrays import tree
 from ..arrays.backend import to_device, to_host
 from ..arrays.keys import Key, generator
 from ..costs import flops
+from ..cuda.gradient_sums import FusedGradientSums
 from ..data.normalise import normalise
 from ..errors import ConfigError
 from ..objective import Classification
 from ..optim import warmup_cosine
+from ..parallel.gradient_sums import GradientSums
 from ..start.whitening import first_weights
 from ..vit import ViT
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
-from .gradient_sums import GradientSums
 from .micro_batches import micro_batches
 from .running_sums import RunningSums
-from .update import Update
+from .update import update_for
 
 
 class Trainer:
@@ -30,13 +32,13 @@ class Trainer:
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
-    model: by default ViT(config).
+    model: by default ViT(config); fused: whether the layers, optimizers and sums of `minivit.cuda`
+    take the place of the plain ones, by default on a GPU.
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
-    def __init__(
-        self, config, recipe, steps, mean, std, workers, xp=np, objective=None, model=None
-    ):
+    def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None,
+                 model=None, fused=None):  # fmt: skip
         if type(steps) is not int or steps < 1:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
         if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
@@ -47,8 +49,10 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.objective = objective or Classification.of(config, recipe)
-        self.model = model or ViT(config)
-        self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
+        self.fused = cuda.wanted(xp) if fused is None else fused
+        build = cuda.fast_vit if self.fused else ViT
+        self.model = model or build(config)
+        self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
         start = self.model.init(generator(recipe.seed, "init"))
@@ -57,20 +61,15 @@ class Trainer:
         tree.map(np.copyto, tree.views(vector, self.places), start)
         self.vector = to_device(vector, xp)
         self.params = tree.views(self.vector, self.places)
-        self.gradient_sums = GradientSums(self.places, len(vector), workers, xp)
-        self.update = Update(recipe, self.places, self.vector, self.gradient_sums, workers, xp)
+        sums = FusedGradientSums if self.fused else GradientSums
+        self.gradient_sums = sums(self.places, len(vector), workers, xp)
+        vectors = self.vector, self.gradient_sums
+        self.update = update_for(recipe, self.places, *vectors, workers, xp, self.fused)
         # what is evaluated: the running mean of the parameters where there is one
         evaluated = self.update.state.get("ema", self.vector)
         self.evaluated = tree.views(evaluated, self.places)
-        self.evaluator = Evaluator(
-            self.model,
-            self.evaluated,
-            self.mean,
-            self.std,
-            self.objective,
-            workers,
-            self.micro_batches,
-        )
+        self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std,
+                                   self.objective, workers, self.micro_batches)  # fmt: skip
         self.step = 0
         self.sums = RunningSums(self.objective, xp)
         for model in (self.early_model, self.model):
