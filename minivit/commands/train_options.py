@@ -22,6 +22,8 @@ examples:
       your own images: photos/CLASS/*.png, or photos/train/CLASS/*.png
   {prog} --resume runs/cifar10-tiny-1
       go on after Ctrl-C
+  {prog} --from runs/cifar10-tiny-1 --dataset photos
+      fine-tune a trained model on your own images
 
 presets:
 {presets}"""
@@ -29,7 +31,7 @@ presets:
 
 def add_arguments(parser):
     """Add all options."""
-    presets = "\n".join(f"  {name:6} {preset.expect}" for name, preset in PRESETS.items())
+    presets = "\n".join(f"  {name:8} {preset.expect}" for name, preset in PRESETS.items())
     parser.epilog = EPILOG.format(prog=parser.prog, presets=presets)
     parser.set_defaults(program=parser.prog)  # as the user started it
     _add_data(parser.add_argument_group("what to train on"))
@@ -64,7 +66,15 @@ def _add_training(group):
         "--preset",
         type=choice("preset", PRESETS),
         metavar="{" + ",".join(PRESETS) + "}",
-        help="model and recipe (default: tiny, or base on a GPU)",
+        help="model and recipe (default: tiny, base on a GPU, or finetune with --from)",
+    )
+    group.add_argument(
+        "--from",
+        dest="start",
+        type=path,
+        metavar="MODEL",
+        help="begin with the weights of a trained model: a run, a checkpoint or a model file; "
+        "for other classes its head is replaced",
     )
     _add_recipe(group, "")
 
