@@ -51,7 +51,8 @@ def main(args):
     with ExitStack() as held:
         if plan.directory:  # before the data is loaded, which may take long
             held.enter_context(plan.directory.claimed())
-        dataset = data.load(plan.dataset, plan.data_dir, image_size=plan.config.image_size)
+        size, channels = plan.config.image_size, plan.config.channels
+        dataset = data.load(plan.dataset, plan.data_dir, image_size=size, channels=channels)
         plan = plan.for_data(dataset, options)
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())

@@ -69,8 +69,9 @@ def load_part(trained, name="test", dataset=None, data_dir=None, say=print):
             "test."
         )
     dataset, data_dir = (dataset, data_dir) if dataset is not None else _place(source, data_dir)
+    c = trained.config
     whole = data.load(
-        dataset, data_dir, say, image_size=trained.config.image_size, crop=trained.crop
+        dataset, data_dir, say, image_size=c.image_size, crop=trained.crop, channels=c.channels
     )
     _refuse_misfits(trained, whole)
     own = trained.about.get("dataset_sha256") == fingerprint(whole)
