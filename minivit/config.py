@@ -35,7 +35,8 @@ class Config(Settings):
     Sizes of images and patches are pixels a side. The rates are shares of what is left out in
     training: dropout of numbers, patch_dropout of patches, drop_path of the last block's branches;
     drop_path rises linearly from 0 in the first block. The values of `init` are explained in
-    `minivit.start`. `norm_eps` and `pre_logits` are for published weights (`minivit.pretrained`).
+    `minivit.start`. `norm_eps` is for published weights (`minivit.pretrained`). The head is one
+    linear layer, unless pre_logits or head_hidden puts a hidden layer before it.
 
     Raises ConfigError for values that are out of range or do not fit together, and names sizes
     that would fit.
@@ -64,7 +65,10 @@ class Config(Settings):
         1e-6, "what LayerNorm adds to the variance", low_open=True, high=1, metavar="EPS"
     )
     pre_logits: int = setting(
-        0, "hidden width of the head, a tanh layer", high=LARGEST, unset="none"
+        0, "width of a tanh layer before the head", high=LARGEST, unset="none"
+    )
+    head_hidden: int = setting(
+        0, "width of a GELU layer before the head", high=LARGEST, unset="none"
     )
 
     def __post_init__(self):
@@ -73,6 +77,10 @@ class Config(Settings):
             raise ConfigError(
                 f"patch_overlap must be below image_size {self.image_size}, because nothing lies "
                 f"beyond the image; got {self.patch_overlap}"
+            )
+        if self.pre_logits and self.head_hidden:
+            raise ConfigError(
+                "the head has one hidden layer at most: set pre_logits (tanh) or head_hidden (GELU)"
             )
         _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
         _check_divides("heads", self.heads, "dim", self.dim)

@@ -32,6 +32,7 @@ from .layers import (
     DropPath,
     Gelu,
     GeluErf,
+    HeadHidden,
     LayerNorm,
     Linear,
     MeanPool,
@@ -70,6 +71,7 @@ LAYERS = {
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
     "PreLogits": (PreLogits(D, M), (B, D)),
+    "HeadHidden": (HeadHidden(D, M), (B, D)),
 }
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".

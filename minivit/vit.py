@@ -8,7 +8,7 @@
     x = dropout(x)
     x = block(x)              depth times
     x = pool(norm(x))                                   (B, D)
-    x = pre_logits(x)         if its width is above 0   (B, its width)
+    x = pre_logits(x)         if its width is above 0   (B, its width); or x = head_hidden(x)
     logits = head(x)                                    (B, classes)
 
     backward: the same parts in reverse order; the dx of each is the dy of the next
@@ -28,6 +28,7 @@ from .layers import (
     Dropout,
     Gelu,
     GeluErf,
+    HeadHidden,
     LayerNorm,
     Linear,
     MeanPool,
@@ -40,6 +41,8 @@ from .layers import (
     TransformerBlock,
 )
 from .start import apply_start
+
+HEAD = ("pre_logits", "head_hidden", "head")  # the parts after the pooling
 
 
 class ViT:
@@ -83,7 +86,10 @@ class ViT:
             parts["pool"] = SequencePool(c.dim)
         if c.pre_logits:
             parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)
-        parts["head"] = Linear(c.pre_logits or c.dim, c.classes, zero=True)
+        if c.head_hidden:
+            parts["head_hidden"] = HeadHidden(c.dim, c.head_hidden, gelu)
+        width = c.pre_logits or c.head_hidden or c.dim
+        parts["head"] = Linear(width, c.classes, zero=True)
         return parts
 
     def init(self, rng):

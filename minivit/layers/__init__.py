@@ -3,7 +3,7 @@
     linear.py, layernorm.py                              the protocol, and a first derivation
     attention.py, gelu.py, mlp.py, block.py              a transformer block and its parts
     patchify.py, overlapping.py, tokens.py, pool.py      from image to tokens, from tokens to vector
-    pre_logits.py                                        a hidden layer in the head
+    pre_logits.py, head_hidden.py                        a hidden layer in the head
     cross_entropy.py                                     the loss
     dropout.py, drop_path.py, patch_dropout.py           what is random in training
 
@@ -16,6 +16,7 @@ from .cross_entropy import CrossEntropy
 from .drop_path import DropPath
 from .dropout import Dropout
 from .gelu import Gelu, GeluErf
+from .head_hidden import HeadHidden
 from .layernorm import LayerNorm
 from .linear import Linear
 from .mlp import Mlp
@@ -35,6 +36,7 @@ __all__ = [
     "Dropout",
     "Gelu",
     "GeluErf",
+    "HeadHidden",
     "LayerNorm",
     "Linear",
     "MeanPool",

@@ -53,6 +53,7 @@ PARTS = (
     ("mean pooling", lambda model: model.config.pool == "mean", ("timm", "authors")),
     ("a hidden layer in the head (pre_logits)", lambda model: model.config.pre_logits > 0,
      ("authors",)),
+    ("a hidden layer in the head (head_hidden)", lambda model: model.config.head_hidden > 0, ()),
     ("the exact (erf) GELU", lambda model: model.config.gelu == "erf", ("timm", "huggingface")),
     ("another objective than classification",
      lambda model: model.objective.name != Classification.name, ()),

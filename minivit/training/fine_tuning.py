@@ -1,8 +1,9 @@
 """Fine-tuning: a run that begins with the weights of a trained model.
 
 The head belongs to the classes it was trained for. For other classes it is replaced by one that
-starts at zero, as in the paper; a hidden layer before it (`pre_logits`) is dropped with it. All
-else is kept: sizes, weights, and the mean and standard deviation by which images are normalised.
+starts at zero, as in the paper; a hidden layer before it is dropped, unless a new one is asked
+for. All else is kept: sizes, weights, and the mean and standard deviation by which images are
+normalised.
 
 Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 and appendix B.1.1.
 """
@@ -16,11 +17,11 @@ from ..config import Config
 from ..errors import ConfigError
 from ..objective import Classification
 from ..text import counted
-from ..vit import ViT
+from ..vit import HEAD, ViT
 from .presets import FINE_TUNING
 
 RATES = ("dropout", "drop_path", "patch_dropout")  # fields of Config that a run may change
-HEAD = ("pre_logits", "head")
+HIDDEN = ("pre_logits", "head_hidden")  # fields too: the widths of the hidden layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +51,16 @@ class Start:
         """The config with the options that were given. Raises ConfigError where sizes differ."""
         own = self.config.to_dict()
         for name, value in asked.items():
-            if name not in (*RATES, "classes") and value != own[name]:
+            if name not in (*RATES, *HIDDEN, "classes") and value != own[name]:
                 option = "--" + name.replace("_", "-")
                 raise ConfigError(
                     f"{option} {value}: {self.path} has {own[name]}, and a run that begins with "
                     "its weights keeps that; leave the option out"
                 )
-        return replace(self.config, **{n: asked[n] for n in RATES if n in asked})
+        changed = {n: asked[n] for n in RATES if n in asked}
+        if any(asked.get(n, own[n]) != own[n] for n in HIDDEN):
+            changed |= {n: asked.get(n, 0) for n in HIDDEN}
+        return replace(self.config, **changed)
 
     def for_data(self, dataset, config, seed):
         """The same for a data set, with a new head where the classes differ -> Start.
@@ -72,18 +76,21 @@ class Start:
                 f"{c.image_size} and {counted(c.channels, 'channel')}: begin with a model of such "
                 "images, or give the images as files in a directory, which are resized to the model"
             )
-        if self.classes and self.classes == tuple(dataset.classes):
+        same_hidden = all(getattr(c, name) == getattr(self.config, name) for name in HIDDEN)
+        if self.classes and self.classes == tuple(dataset.classes) and same_hidden:
             note = f"from {self.path}: all weights, and the head for the same classes"
             return replace(self, config=config, note=note)
-        config = replace(config, classes=max(1, len(dataset.classes)), pre_logits=0)
+        hidden = dict.fromkeys(HIDDEN, 0) if same_hidden else {}
+        config = replace(config, classes=max(1, len(dataset.classes)), **hidden)
         params, parts = {}, ViT(config).parts
         for name, part in parts.items():
             new = name in HEAD
-            params[name] = part.init(generator(seed, "init")) if new else self.params.get(name, {})
+            rng = generator(seed, name)
+            params[name] = part.init(rng) if new else self.params.get(name, {})
         note = f"from {self.path}: all weights but the head, which is new and starts at zero, as "
-        note += self._difference(dataset.classes)
-        if self.config.pre_logits:
-            note += f"; its hidden layer of {self.config.pre_logits} numbers is dropped"
+        note += self._difference(dataset.classes) if same_hidden else "its hidden layer is another"
+        if same_hidden and (width := c.pre_logits or c.head_hidden):
+            note += f"; its hidden layer of {width} numbers is dropped"
         return replace(self, config=config, params=params, note=note)
 
     def _difference(self, classes):

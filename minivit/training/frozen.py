@@ -5,7 +5,7 @@ from functools import cached_property
 from ..arrays.doors import explained
 from ..arrays.keys import at
 from ..errors import ConfigError
-from ..vit import ViT
+from ..vit import HEAD, ViT
 
 ALL = -1  # as a number of frozen blocks: everything but the head
 
@@ -34,7 +34,7 @@ class PartlyFrozen(ViT):
         """The names of the parts that stay as they are."""
         names = list(self.parts)
         if self.freeze == ALL:
-            end = "head"
+            end = next(name for name in names if name in HEAD)
         else:
             end = f"block{self.freeze}" if self.freeze < self.config.depth else "norm"
         return names[: names.index(end)]
@@ -83,5 +83,5 @@ def rate_share(name, depth, decay):
     if part.startswith("block"):
         layer = int(part.removeprefix("block")) + 1
     else:
-        layer = depth + 1 if part in ("norm", "pool", "pre_logits", "head") else 0
+        layer = depth + 1 if part in ("norm", "pool", *HEAD) else 0
     return decay ** (depth + 1 - layer)

@@ -294,6 +294,14 @@ TABLE = {
         ("1.0 - y * y", "1.0 - y"),
         ("dh = dy * slope", "dh = dy"),
     ],
+    # no GELU; its slope left out
+    "minivit/layers/head_hidden.py": [
+        (
+            'y, cache["gelu"] = self.gelu.forward({}, h, at(key, "gelu"))',
+            'y, cache["gelu"] = h, self.gelu.forward({}, h, at(key, "gelu"))[1]',
+        ),
+        ('dh, _ = self.gelu.backward(dy, cache.pop("gelu"))', 'dh = dy; cache.pop("gelu")'),
+    ],
     # no maximum; smoothing forgotten here or there; dloss or the batch ignored;
     # p taken for its own; unchecked targets; a check that waits for the device
     "minivit/layers/cross_entropy.py": [
@@ -322,6 +330,8 @@ TABLE = {
         ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', 'parts["norm"] = LayerNorm(c.dim)'),
         ("drop_path, c.norm_eps", "drop_path"),
         ('parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)', "pass"),
+        ('parts["head_hidden"] = HeadHidden(c.dim, c.head_hidden, gelu)', "pass"),
+        ("HeadHidden(c.dim, c.head_hidden, gelu)", "HeadHidden(c.dim, c.head_hidden)"),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),

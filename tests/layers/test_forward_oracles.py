@@ -76,6 +76,13 @@ def test_pre_logits_is_the_tanh_of_a_linear_layer(xp):
     close(run(layer, params, x, xp), np.tanh(x @ params["w"] + params["b"]))
 
 
+def test_head_hidden_is_the_gelu_of_a_linear_layer(xp):
+    layer, params, x = build("HeadHidden")
+    h = x @ params["w"] + params["b"]
+    u = math.sqrt(2 / math.pi) * (h + 0.044715 * h * h * h)
+    close(run(layer, params, x, xp), h * (1 + np.tanh(u)) / 2)
+
+
 # Patchify
 
 

@@ -11,7 +11,7 @@ from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
 from minivit.arrays.keys import at
 from minivit.config import INITS, POOLS
-from minivit.layers import Dropout, LayerNorm, TransformerBlock
+from minivit.layers import Dropout, Gelu, GeluErf, LayerNorm, TransformerBlock
 
 BATCH = 7
 LABELS = np.arange(BATCH) % 10
@@ -113,6 +113,21 @@ def test_the_model_of_published_weights():
     np.testing.assert_allclose(model.forward(params, images)[0], want, rtol=1e-9, atol=1e-12)
     _, dimages, grads = gradients(model, params, images, LABELS, None)
     assert set(grads) == set(model.parts) and dimages.shape == images.shape
+
+
+@pytest.mark.parametrize("gelu", [Gelu(), GeluErf()])
+def test_a_gelu_layer_before_the_head(gelu):
+    if gelu == GeluErf():
+        pytest.importorskip("scipy")
+    model = tiny(head_hidden=5, gelu="tanh" if gelu == Gelu() else "erf")
+    assert [*model.parts][-3:] == ["pool", "head_hidden", "head"]
+    params, images = redrawn(model), draw((BATCH, 6, 6, 3))
+    x = images
+    for name in [*model.parts][:-2]:
+        x, _ = model.parts[name].forward(params.get(name, {}), x)
+    h = x @ params["head_hidden"]["w"] + params["head_hidden"]["b"]
+    want = gelu.forward({}, h)[0] @ params["head"]["w"] + params["head"]["b"]
+    np.testing.assert_allclose(model.forward(params, images)[0], want, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("options", [{"dropout": 0.5}, {"drop_path": 0.5}, {"patch_dropout": 0.4}])

@@ -19,6 +19,7 @@ from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 from minivit.training import run as run_module
 from minivit.training.fine_tuning import Start
+from minivit.training.frozen import ALL
 from minivit.training.plan import Plan
 from minivit.training.presets import PRESETS
 from minivit.training.recipe import Recipe
@@ -94,6 +95,17 @@ def test_rates_may_change_and_sizes_may_not(base):
     assert start.with_options({"drop_path": 0.1, "dim": 8}).drop_path == 0.1
     with pytest.raises(ConfigError, match="--mlp-dim 9: base has 8, and a run that begins with"):
         start.with_options({"mlp_dim": 9})
+
+
+def test_a_hidden_layer_that_is_asked_for_makes_a_new_head(base, workers, tmp_path):
+    recipe = replace(TUNING, freeze=ALL)
+    data = pictures()  # of the same classes
+    run = tuned(base, workers, tmp_path / "run", data=data, recipe=recipe, head_hidden=4)
+    own = leaves(run.trainer.params)
+    assert (run.plan.config.head_hidden, run.plan.config.pre_logits) == (4, 0)
+    assert own["head_hidden.w"].shape == (8, 4) and own["head_hidden.w"].any()
+    assert not own["head.w"].any() and run.plan.start.note.endswith("its hidden layer is another")
+    assert len(run.trainer.vector) == 8 * 4 + 4 + 4 * 3 + 3  # both layers of the head learn
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (12, 12, 3)])
