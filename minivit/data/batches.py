@@ -52,6 +52,16 @@ def epoch(
         yield prepare(images[chosen], labels[chosen], generator(seed, "augment", number, step))
 
 
+def on_device(batches: Iterable, xp) -> Iterator:
+    """The same batches as arrays of `xp`; NumPy's stay as they are.
+
+    Batches are prepared on the host and sent to a GPU: many small operations on few images take
+    longer there.
+    """
+    for images, targets in batches:
+        yield to_device(images, xp), to_device(targets, xp)
+
+
 def prefetch(iterable: Iterable, depth: int = 2) -> Iterator:
     """Yield the items of `iterable`; a thread computes up to `depth` of them in advance.
 

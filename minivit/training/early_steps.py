@@ -7,14 +7,12 @@ Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 (positions interpolated t
 """
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from ..arrays.backend import array_module, to_device
 from ..errors import ConfigError
 from ..vit import ViT
-from .frozen import learner
 
 
 class SmallerViT:
@@ -26,18 +24,18 @@ class SmallerViT:
 
         dpos    = R^T dfew          dx = A^T dsmall A
 
-    make: Config -> the model of that size; if its positions are frozen, there is no dpos and no dx.
     A is `resampling`; pos are the position embeddings, the only parameters that depend on the size.
+    build: makes the model of a config; where its positions are frozen there is no dpos and no dx.
     Raises ConfigError unless `size` is a multiple of patch_size and at most image_size.
     """
 
-    def __init__(self, config, size, make=ViT):
+    def __init__(self, config, size, build=ViT):
         if size % config.patch_size or not 0 < size <= config.image_size:
             raise ConfigError(
                 f"early_size must be a multiple of patch_size {config.patch_size}, at most "
                 f"image_size {config.image_size}; got {size!r}"
             )
-        self.model = make(replace(config, image_size=size))
+        self.model = build(replace(config, image_size=size))
         self.config = self.model.config
         self.pixels = resampling(config.image_size, size)  # A
         grid = resampling(config.image_size // config.patch_size, size // config.patch_size)
@@ -63,19 +61,17 @@ class SmallerViT:
         return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
 
 
-def early_model(model, recipe):
+def early_model(model, drop=0.0, size=0, build=ViT):
     """The model that is trained in the early steps, with the parameters of `model`, a ViT.
 
-    Of the recipe: early_drop, the share of patches left out, instead of the model's own
-    patch_dropout; early_size, the side of the smaller images in pixels, 0 for full ones. If both
-    are 0 it is `model` itself.
+    drop: the share of patches left out, instead of the model's own patch_dropout; size: the side of
+    the smaller images in pixels, 0 for full ones. If both are 0 it is `model` itself. build: makes
+    the model of a config.
     """
-    drop, size = recipe.early_drop, recipe.early_size
     config = replace(model.config, patch_dropout=drop) if drop else model.config
-    make = partial(learner, recipe=recipe)
     if size:
-        return SmallerViT(config, size, make)
-    return make(config) if drop else model
+        return SmallerViT(config, size, build)
+    return build(config) if drop else model
 
 
 def resampling(old, new):

@@ -60,9 +60,14 @@ class PartlyFrozen(ViT):
         return None, grads
 
 
-def learner(config, recipe):
-    """The model that a run of this recipe trains: a ViT, or one that is partly frozen."""
-    return PartlyFrozen(config, recipe.freeze) if recipe.freeze else ViT(config)
+def learner(config, recipe, build=ViT):
+    """The model that a run of this recipe trains: build(config), or that partly frozen."""
+    model = build(config)
+    if not recipe.freeze:
+        return model
+    frozen = PartlyFrozen(config, recipe.freeze)
+    frozen.parts = model.parts
+    return frozen
 
 
 def rate_share(name, depth, decay):

@@ -61,8 +61,6 @@ class Run:
         if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
             some = self.training[:: -(-len(self.training) // WHITENED)]
             self.trainer.whiten((dataset.train_images[some] / 255 - self.mean) / self.std)
-        self.images = to_device(dataset.train_images, xp)
-        self.targets = to_device(dataset.train_labels, xp)
         self.log_every = 10 if xp is np else 50
         self.record = Record(self.directory, self.trainer, describe(self))
         if plan.saved:
@@ -132,12 +130,12 @@ class Run:
         progress.line(epoch_line(row, recipe.epochs, self.objective))
 
     def batches(self, number):
-        """What is left of epoch `number`: batches of prepared images and targets."""
+        """What is left of epoch `number`: batches of prepared images and targets, on the device."""
         trainer, recipe = self.trainer, self.plan.recipe
         first = trainer.step - self.record.epochs_done * self.steps_per_epoch
-        return batches.epoch(
-            self.images,
-            self.targets,
+        prepared = batches.epoch(
+            self.dataset.train_images,
+            self.dataset.train_labels,
             self.training,
             number=number,
             batch_size=recipe.batch_size,
@@ -145,13 +143,19 @@ class Run:
             first_step=first,
             prepare=recipe.preparation(self.plan.config.classes),
         )
+        return batches.on_device(prepared, trainer.xp)
 
     def validate(self):
         """The metrics on the validation images; each None if there are none."""
         if not len(self.validation):
             return {metric.name: None for metric in self.objective.metrics}
-        chosen = to_device(self.validation, self.trainer.xp)
-        return self.trainer.evaluate(self.images[chosen], self.targets[chosen])
+        images, targets = self.dataset.train_images, self.dataset.train_labels
+        return self.judge(images[self.validation], targets[self.validation])
+
+    def judge(self, images, targets):
+        """The metrics on some images."""
+        xp = self.trainer.xp
+        return self.trainer.evaluate(to_device(images, xp), to_device(targets, xp))
 
     def metrics_so_far(self):
         """Those of this epoch's training. Raises DivergedError if a step was not finite."""
@@ -165,10 +169,9 @@ class Run:
         """Look at the test set, once, with the final weights; draw the curves -> its metrics."""
         if self.plan.recipe.patience:
             self.record.take_best()
-        rows, xp = self.directory.rows(), self.trainer.xp
-        images = to_device(self.dataset.test_images, xp)
-        targets = to_device(self.dataset.test_labels, xp)
-        result = finite_result(self.trainer.evaluate(images, targets), self.directory)
+        rows = self.directory.rows()
+        measured = self.judge(self.dataset.test_images, self.dataset.test_labels)
+        result = finite_result(measured, self.directory)
         of = {"weights": "running mean of the weights"} if self.plan.recipe.ema else {}
         of |= {"of_epoch": self.record.taken} if self.record.taken else {}
         self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})

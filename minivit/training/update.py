@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import tree
+from ..cuda.update import FusedUpdate
 from ..optim import SGD, AdamW, Muon, average, clip_scale, sum_of_squares
 from ..parallel.tree_sum import in_order
 
@@ -109,3 +110,10 @@ class Update:
             rule.update(vector, gradient, state, rate * lr, step, decay)
             if "ema" in state:
                 average(state["ema"], vector, self.recipe.ema, step)
+
+
+def update_for(recipe, places, vector, gradients, workers, xp, rates, fused):
+    """The `Update` of a run, or `FusedUpdate`, which has one learning rate for all."""
+    if fused and set(rates.values()) <= {1.0}:
+        return FusedUpdate(recipe, OPTIMIZERS[recipe.optimizer], places, vector, gradients)
+    return Update(recipe, places, vector, gradients, workers, xp, rates)

@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from minivit.arrays.backend import to_device, to_host
+from minivit.arrays.backend import array_module, to_device, to_host
 from minivit.data.augment.prepare import Preparation
-from minivit.data.batches import epoch, prefetch, split
+from minivit.data.batches import epoch, on_device, prefetch, split
 
 COUNT, BATCH = 23, 5
 
@@ -55,6 +55,13 @@ def test_an_epoch_has_every_image_once_with_its_own_label(xp):
         np.testing.assert_array_equal(to_host(pixels)[:, 0, 0, 0], to_host(own))
     seen = [label for labels in labels_of(batches) for label in labels]
     assert sorted(seen) == indices.tolist()
+
+
+def test_batches_prepared_on_the_host_are_sent_to_the_device(xp):
+    for sent, prepared in zip(on_device(batches_of_all(), xp), batches_of_all(), strict=True):
+        for one, other in zip(sent, prepared, strict=True):
+            assert array_module(one) is xp
+            np.testing.assert_array_equal(to_host(one), other)
 
 
 def test_each_epoch_has_its_own_order():

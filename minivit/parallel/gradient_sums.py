@@ -11,8 +11,8 @@ import numpy as np
 
 from ..arrays import tree
 from ..arrays.backend import to_device
-from ..parallel.cuts import cut_into
-from ..parallel.tree_sum import nodes_within, top, tree_sum
+from .cuts import cut_into
+from .tree_sum import nodes_within, top, tree_sum
 
 SMALL_BYTES = 1 << 26  # up to here every micro-batch has an array of its own
 
@@ -55,9 +55,18 @@ class GradientSums:
             def term(index, first=first, views=views):
                 """The first one of a node is kept where its sum will be."""
                 terms = gradients(index)
-                return keep(views, terms) if index == first else terms
+                return self.keep(views, terms) if index == first else terms
 
-            tree_sum(*node, term, add)
+            tree_sum(*node, term, self.add)
+
+    def keep(self, views, gradients):
+        """Copy a tree of gradients to `views` -> `views`."""
+        tree.map(_overwrite, views, gradients)
+        return views
+
+    def add(self, total, gradients):
+        """Add a tree of gradients to `total` -> `total`."""
+        return tree.map(accumulate, total, gradients)
 
     def _own(self, task, count):
         """The views that belong to the nodes of one task."""
@@ -75,17 +84,6 @@ class GradientSums:
 def plan(count, tasks):
     """The nodes of the tree over `count` terms, for so many tasks."""
     return [nodes_within(first, stop, count) for first, stop in cut_into(count, tasks)]
-
-
-def keep(views, gradients):
-    """Copy a tree of gradients to `views` -> `views`."""
-    tree.map(_overwrite, views, gradients)
-    return views
-
-
-def add(total, gradients):
-    """Add a tree of gradients to `total` -> `total`."""
-    return tree.map(accumulate, total, gradients)
 
 
 def accumulate(total, gradient):
