@@ -19,6 +19,7 @@ VARIANTS = {
 }
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
+POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
 
@@ -56,6 +57,10 @@ class Config(Settings):
     pool: str = setting(
         "class", "what the head reads: class token, mean, or weighted mean", choices=POOLS
     )
+    position: str = setting(
+        "learned", "what says where a patch is: a vector each, nothing, a vector for row and "
+        "column, fixed waves, or a bias in the attention", choices=POSITIONS,
+    )  # fmt: skip
     gelu: str = setting("tanh", "tanh form, or the exact one", choices=GELUS)
     dropout: float = rate("share of numbers to drop in training")
     drop_path: float = rate("share of branches to drop in the last block")
@@ -77,6 +82,11 @@ class Config(Settings):
             raise ConfigError(
                 f"patch_overlap must be below image_size {self.image_size}, because nothing lies "
                 f"beyond the image; got {self.patch_overlap}"
+            )
+        if self.position == "relative" and self.patch_dropout:
+            raise ConfigError(
+                "relative positions need all patches of an image: set patch_dropout to 0, and in "
+                "a recipe early_drop"
             )
         if self.pre_logits and self.head_hidden:
             raise ConfigError(
@@ -102,9 +112,15 @@ class Config(Settings):
         return cls(**{**published, **own, **sizes})
 
     @property
+    def grid(self):
+        """The rows and the columns of patches in an image."""
+        side = self.image_size // self.patch_size
+        return side, side
+
+    @property
     def patches(self):
         """N, the number of patches in an image."""
-        return (self.image_size // self.patch_size) ** 2
+        return math.prod(self.grid)
 
     @property
     def patch_dim(self):

@@ -13,7 +13,7 @@ import numpy as np
 from .arrays import tree
 from .arrays.backend import to_device
 from .arrays.keys import Key, generator
-from .config import POOLS, Config
+from .config import POOLS, POSITIONS, Config
 from .gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
@@ -32,6 +32,7 @@ from .layers import (
     DropPath,
     Gelu,
     GeluErf,
+    GridPositions,
     HeadHidden,
     LayerNorm,
     Linear,
@@ -42,7 +43,10 @@ from .layers import (
     Patchify,
     PositionEmbedding,
     PreLogits,
+    RelativeAttention,
+    RelativeBlock,
     SequencePool,
+    SincosPositions,
     TransformerBlock,
 )
 from .vit import ViT
@@ -58,6 +62,8 @@ LAYERS = {
     "OverlappingPatches": (OverlappingPatches(3, 2), (B, 6, 9, 2)),
     "ClassToken": (ClassToken(D), (B, T, D)),
     "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
+    "GridPositions": (GridPositions(2, 3, D, 1), (B, 7, D)),
+    "SincosPositions": (SincosPositions(2, 3, D, 1), (B, 7, D)),
     "LayerNorm": (LayerNorm(D), (B, T, D)),
     "Attention": (Attention(D, HEADS), (B, T, D)),
     "Gelu": (Gelu(), (B, T, M)),
@@ -67,6 +73,14 @@ LAYERS = {
     "PatchDropout": (PatchDropout(PATCH_DROPOUT, prefix_tokens=1), (B, T, D)),
     "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
     "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROP_PATH), (B, T, D)),
+    "RelativeAttention": (
+        RelativeAttention(D, HEADS, rows=2, columns=3, prefix_tokens=1),
+        (B, 7, D),
+    ),
+    "RelativeBlock": (
+        RelativeBlock(D, HEADS, M, DROPOUT, rows=2, columns=2, prefix_tokens=1),
+        (B, T, D),
+    ),
     "ClassPool": (ClassPool(), (B, T, D)),
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
@@ -108,7 +122,10 @@ def check(name, xp=np, seed=0):
     if name == "CrossEntropy":
         return _check_loss(xp, seed)
     if name == "ViT":
-        return [leaf_check for pool in POOLS for leaf_check in _check_model(pool, xp, seed)]
+        models = {pool: replace(MODEL, pool=pool) for pool in POOLS}
+        for position in POSITIONS[1:]:  # a model has the first one already
+            models[position] = replace(MODEL, position=position, patch_dropout=0.0)
+        return [leaf for pair in models.items() for leaf in _check_model(*pair, xp, seed)]
     layer, shape = LAYERS[name]
     rng = generator(seed, name)
     x, params = to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
@@ -132,15 +149,15 @@ def _check_loss(xp, seed):
     return leaf_checks
 
 
-def _check_model(pool, xp, seed):
+def _check_model(name, config, xp, seed):
     """The whole model through the loss, in random directions."""
-    rng, model = generator(seed, "ViT"), ViT(replace(MODEL, pool=pool))
+    rng, model = generator(seed, "ViT"), ViT(config)
     images = to_device(rng.standard_normal((B, 8, 8, 3)), xp)
     labels = to_device(rng.integers(C, size=B), xp)
     params = _parameters(model, rng, xp)
     checks = check_model(model, CrossEntropy(0.1), params, images, labels, Key(seed), seed)
     leaves = {"images": images, **dict(tree.walk(params))}
-    return _leaf_checks(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
+    return _leaf_checks(f"ViT, {name}", leaves, checks, MODEL_TOLERANCE)
 
 
 def _parameters(layer, rng, xp):

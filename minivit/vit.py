@@ -3,7 +3,7 @@
     x = patchify(images)                                (B, N, P*P*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
-    x = position(x)
+    x = position(x)           unless it is none or relative
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
     x = block(x)              depth times
@@ -28,6 +28,7 @@ from .layers import (
     Dropout,
     Gelu,
     GeluErf,
+    GridPositions,
     HeadHidden,
     LayerNorm,
     Linear,
@@ -37,7 +38,9 @@ from .layers import (
     Patchify,
     PositionEmbedding,
     PreLogits,
+    RelativeBlock,
     SequencePool,
+    SincosPositions,
     TransformerBlock,
 )
 from .start import apply_start
@@ -67,16 +70,23 @@ class ViT:
         parts["patch"] = Linear(c.patch_dim, c.dim)
         if c.pool == "class":
             parts["class_token"] = ClassToken(c.dim)
-        parts["position"] = PositionEmbedding(c.tokens, c.dim)
+        if c.position == "learned":
+            parts["position"] = PositionEmbedding(c.tokens, c.dim)
+        elif c.position == "learned-2d":
+            parts["position"] = GridPositions(*c.grid, c.dim, c.prefix_tokens)
+        elif c.position == "sincos-2d":
+            parts["position"] = SincosPositions(*c.grid, c.dim, c.prefix_tokens)
         if c.patch_dropout:
             parts["patch_dropout"] = PatchDropout(c.patch_dropout, c.prefix_tokens)
         parts["dropout"] = Dropout(c.dropout)
         gelu = Gelu() if c.gelu == "tanh" else GeluErf()
         for i in range(c.depth):
             drop_path = c.drop_path * i / max(1, c.depth - 1)  # from 0 up to c.drop_path
-            parts[f"block{i}"] = TransformerBlock(
-                c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
-            )
+            sizes = c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
+            if c.position == "relative":
+                parts[f"block{i}"] = RelativeBlock(*sizes, *c.grid, c.prefix_tokens)
+            else:
+                parts[f"block{i}"] = TransformerBlock(*sizes)
         parts["norm"] = LayerNorm(c.dim, c.norm_eps)
         if c.pool == "class":
             parts["pool"] = ClassPool()

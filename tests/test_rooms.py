@@ -24,7 +24,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "arrays": WORDS,
     "layers": {"arrays", "errors"},
     "optim": {"arrays"},
-    "start": {"arrays"},
+    "start": {"arrays", "layers", "errors"},
     "config": {*WORDS, "settings", "start"},
     "vit": {*WORDS, "arrays", "layers", "start", "config"},
     "gradcheck": {"arrays"},

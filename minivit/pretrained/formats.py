@@ -49,6 +49,8 @@ BY_ENDING = {".safetensors": "timm", DIRECTORY: "huggingface", ".npz": "authors"
 # authors' code knows the tanh GELU only, and takes the mean of the tokens as classifier="gap".
 PARTS = (
     ("overlapping patches", lambda model: model.config.patch_overlap > 0, ()),
+    ("positions other than a learned vector each", lambda model: model.config.position != "learned",
+     ()),
     ("sequence pooling", lambda model: model.config.pool == "sequence", ()),
     ("mean pooling", lambda model: model.config.pool == "mean", ("timm", "authors")),
     ("a hidden layer in the head (pre_logits)", lambda model: model.config.pre_logits > 0,

@@ -35,6 +35,11 @@ class SmallerViT:
                 f"early_size must be a multiple of patch_size {config.patch_size}, at most "
                 f"image_size {config.image_size}; got {size!r}"
             )
+        if config.position != "learned":
+            raise ConfigError(
+                f"early_size interpolates learned positions, and these are {config.position}: set "
+                "early_size to 0"
+            )
         self.model = build(replace(config, image_size=size))
         self.config = self.model.config
         self.pixels = resampling(config.image_size, size)  # A

@@ -14,7 +14,7 @@ from ..data import Dataset
 from ..errors import DataError
 from ..storage.directory import RunDirectory
 from .arithmetic import arithmetic, changes, unknown_now
-from .early_steps import SmallerViT
+from .early_steps import SmallerViT, early_model
 from .fine_tuning import Start, refuse_without
 from .fitting import fitted
 from .frozen import learner
@@ -65,7 +65,7 @@ class Plan:
         config = (
             start.with_options(sizes) if start else Config(**{**PRESETS[preset].model, **sizes})
         )
-        learner(config, recipe)  # raises where more is frozen than there is
+        early_model(learner(config, recipe), recipe.early_drop)  # raises where they do not fit
         plan = cls(
             config,
             recipe,
