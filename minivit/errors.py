@@ -35,3 +35,7 @@ class WorkerError(MinivitError, RuntimeError):
 
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
+
+
+class CodeError(MinivitError):
+    """Code of the user's own (an exercise, a layer) that fails; the second line shows its line."""
