@@ -24,7 +24,8 @@ __all__ = ["add_arguments", "main"]
 
 # Fields that the first lines of a run name where they differ from the defaults.
 EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix early_drop
-    early_size ema whiten init freeze layer_decay patience""".split()
+    early_size ema whiten init freeze layer_decay patience
+    train_fraction""".split()
 
 
 def main(args):

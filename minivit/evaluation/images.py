@@ -138,7 +138,8 @@ def _indices(dataset, recipe, name, own):
             "which images were held out for validation is known for the images of the run only, "
             f"and {dataset.name} differs from them: use --split test."
         )
-    training, validation = batches.split(count, recipe.val_fraction, recipe.seed)
+    how = recipe.val_fraction, recipe.seed, recipe.train_fraction
+    training, validation = batches.split(count, *how)
     if name == "val" and not len(validation):
         raise ConfigError(
             f"the run held out no images for validation (val_fraction {recipe.val_fraction}): "

@@ -42,6 +42,9 @@ class Recipe(Settings):
     val_fraction: float = share(
         0.1, "share of the training images held out for validation", 0.9, group="data"
     )
+    train_fraction: float = share(
+        1.0, "share of the other training images that is used", low_open=True, group="data"
+    )
     augment: bool = setting(True, "random crop and flip", group="images")
     policy: str = setting("none", "none or RandAugment", choices=POLICIES, group="images")
     erasing: float = share(0.0, "share of the images that lose a rectangle", group="images")

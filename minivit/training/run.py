@@ -37,7 +37,7 @@ class Run:
         config, recipe, xp = plan.config, plan.recipe, plan.xp
         self.objective = objective or Classification.of(config, recipe)
         self.training, self.validation = batches.split(
-            len(dataset.train_images), recipe.val_fraction, recipe.seed
+            len(dataset.train_images), recipe.val_fraction, recipe.seed, recipe.train_fraction
         )
         if not len(self.training):
             raise ConfigError(

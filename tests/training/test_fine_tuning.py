@@ -137,6 +137,13 @@ def test_a_stopped_run_goes_on_bit_for_bit(base, workers, tmp_path, step):
     assert minivit.load(tmp_path / "half").about["from"] == "base"
 
 
+def test_a_run_on_a_share_of_the_images(workers, tmp_path):
+    run = make_run(tmp_path / "run", workers, recipe=replace(RECIPE, train_fraction=0.5))
+    assert (len(run.training), len(run.validation), run.steps_per_epoch) == (9, 4, 2)
+    run.train()
+    assert minivit.load(tmp_path / "run").about["recipe"]["train_fraction"] == 0.5
+
+
 # Patience: validation accuracy as the test says, one value an epoch.
 
 
