@@ -35,6 +35,6 @@ PRESETS = {
     "base": Preset(
         {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "drop_path": 0.1, **MIMETIC},
         {**MUON, "epochs": 300, "policy": "rand", "erasing": 0.25, "mixup": 0.8, "cutmix": 1.0},
-        "for a GPU: 2.7 M weights; 300 passes of 13 seconds on an H200, not run to the end yet",
+        "for a GPU: 2.7 M weights; 300 passes of 13 s, not run to the end yet",
     ),
 }
