@@ -14,7 +14,7 @@ import numpy as np
 from .arrays import tree
 from .arrays.backend import to_device
 from .arrays.keys import Key, generator
-from .config import POOLS, Config
+from .config import POOLS, POSITIONS, Config
 from .gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
@@ -33,6 +33,8 @@ from .layers import (
     DropPath,
     Gelu,
     GeluErf,
+    GridPositions,
+    HeadHidden,
     LayerNorm,
     Linear,
     MeanPool,
@@ -42,7 +44,10 @@ from .layers import (
     Patchify,
     PositionEmbedding,
     PreLogits,
+    RelativeAttention,
+    RelativeBlock,
     SequencePool,
+    SincosPositions,
     TransformerBlock,
 )
 from .vit import ViT
@@ -50,6 +55,7 @@ from .vit import ViT
 # B images, T tokens of width D, HEADS heads of K = 2 numbers, the MLP's hidden width M, C classes
 B, T, D, HEADS, M, C = 4, 5, 6, 3, 7, 10
 DROPOUT, DROP_PATH, PATCH_DROPOUT = 0.3, 0.5, 0.5
+GRID = {"rows": 2, "columns": 2, "prefix_tokens": 1}
 
 # name: (layer, shape of its input)
 LAYERS = {
@@ -58,6 +64,8 @@ LAYERS = {
     "OverlappingPatches": (OverlappingPatches(3, 2), (B, 6, 9, 2)),
     "ClassToken": (ClassToken(D), (B, T, D)),
     "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
+    "GridPositions": (GridPositions(2, 3, D, 1), (B, 7, D)),
+    "SincosPositions": (SincosPositions(2, 3, D, 1), (B, 7, D)),
     "LayerNorm": (LayerNorm(D), (B, T, D)),
     "Attention": (Attention(D, HEADS), (B, T, D)),
     "Gelu": (Gelu(), (B, T, M)),
@@ -67,16 +75,23 @@ LAYERS = {
     "PatchDropout": (PatchDropout(PATCH_DROPOUT, prefix_tokens=1), (B, T, D)),
     "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
     "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROP_PATH), (B, T, D)),
+    "RelativeAttention": (RelativeAttention(D, HEADS, 2, 3, 1), (B, 7, D)),
+    "RelativeBlock": (RelativeBlock(D, HEADS, M, DROPOUT, **GRID), (B, T, D)),
     "ClassPool": (ClassPool(), (B, T, D)),
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
     "PreLogits": (PreLogits(D, M), (B, D)),
+    "HeadHidden": (HeadHidden(D, M), (B, D)),
 }
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".
 SIZES = {"image_size": 8, "patch_size": 4, "classes": C, "dim": D, "heads": HEADS, "mlp_dim": M}
 RATES = {"dropout": DROPOUT, "drop_path": DROP_PATH, "patch_dropout": PATCH_DROPOUT}
 MODEL = Config(**SIZES, **RATES, depth=2)
+MODELS = {pool: replace(MODEL, pool=pool) for pool in POOLS}
+MODELS |= {  # of the positions, a model has the first one already
+    position: replace(MODEL, position=position, patch_dropout=0.0) for position in POSITIONS[1:]
+}
 
 # All that can be checked, in this order.
 NAMES = (*LAYERS, "CrossEntropy", "ViT")
@@ -118,7 +133,7 @@ def check(name, xp=np, seed=0):
     if name == "CrossEntropy":
         return _check_loss(xp, seed)
     if name == "ViT":
-        return [row for pool in POOLS for row in _check_model(pool, xp, seed)]
+        return [row for name in MODELS for row in _check_model(name, xp, seed)]
     layer, x, params = layer_case(name, xp, seed)
     checks = check_layer(layer, x, params, Key(seed), seed)
     return leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
@@ -146,9 +161,9 @@ def loss_cases(xp=np, seed=0):
     return cases
 
 
-def model_case(pool, xp=np, seed=0):
-    """A small model, its loss, and what to check them with: images, labels, parameters."""
-    rng, model = generator(seed, "ViT"), ViT(replace(MODEL, pool=pool))
+def model_case(name, xp=np, seed=0):
+    """A model of MODELS, its loss, and what to check them with: images, labels, parameters."""
+    rng, model = generator(seed, "ViT"), ViT(MODELS[name])
     images = to_device(rng.standard_normal((B, 8, 8, 3)), xp)
     labels = to_device(rng.integers(C, size=B), xp)
     return model, CrossEntropy(0.1), images, labels, _parameters(model, rng, xp)
@@ -163,12 +178,12 @@ def _check_loss(xp, seed):
     return checked
 
 
-def _check_model(pool, xp, seed):
+def _check_model(name, xp, seed):
     """The whole model through the loss, in random directions."""
-    model, loss_layer, images, labels, params = model_case(pool, xp, seed)
+    model, loss_layer, images, labels, params = model_case(name, xp, seed)
     checks = check_model(model, loss_layer, params, images, labels, Key(seed), seed)
     leaves = {"images": images, **dict(tree.walk(params))}
-    return leaf_checks(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
+    return leaf_checks(f"ViT, {name}", leaves, checks, MODEL_TOLERANCE)
 
 
 def _parameters(layer, rng, xp):

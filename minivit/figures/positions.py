@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..start.mimetic import sincos_positions
 from .drawing import Drawing, canvas
 from .subject import grid_side
@@ -32,13 +33,24 @@ def tiled(similarity, side, step=1):
     return picture, chosen
 
 
+def added(trained):
+    """What the model adds to each patch, (N, D). Raises ConfigError where it adds nothing."""
+    c, part = trained.config, trained.model.parts.get("position")
+    if part is None:
+        raise ConfigError(
+            f"the figure positions needs positions that are added to the patches; this model has "
+            f"{c.position}"
+        )
+    zeros = np.zeros((1, c.tokens, c.dim), np.float32)
+    return part.forward(trained.params.get("position", {}), zeros)[0][0, -c.patches :]
+
+
 def draw(subject):
     """One figure: the trained embeddings, and beside them a start that has a structure."""
     trained = subject.trained
     c, side = trained.config, grid_side(trained.config)
-    trained_positions = trained.params["position"]["pos"][-c.patches :]
-    panels = {"after training": trained_positions}
-    if c.init == "mimetic":
+    panels = {"after training": added(trained)}
+    if c.init == "mimetic" and c.position.startswith("learned"):
         panels = {"at the start": sincos_positions(side, c.dim), **panels}
     similarities = {title: cosine_similarity(pos) for title, pos in panels.items()}
     lowest = min(similarity.min() for similarity in similarities.values())

@@ -268,6 +268,65 @@ TABLE = {
         ("1.0 - y * y", "1.0 - y"),
         ("dh = dy * slope", "dh = dy"),
     ],
+    # the class token counted as a patch; row for column; sums over the wrong axis; cosines left
+    # out; columns that are rows; waves of another speed
+    "minivit/layers/grid_positions.py": [
+        ("return x[:, self.prefix_tokens :]", "return x[:, : len(x[0]) - self.prefix_tokens]"),
+        (
+            'grid[..., :half] += params["row"][:, None]',
+            'grid[..., :half] += params["row"][:1, None]',
+        ),
+        ('grid[..., half:] += params["column"]', "pass"),
+        ("drow = dgrid[..., :half].sum(axis=1)", "drow = dgrid[..., :half].mean(axis=1)"),
+        ("dgrid[..., half:].sum(axis=0)", "dgrid[..., half:][0]"),
+        ("self.grid(dy).sum(axis=0)", "self.grid(dy).mean(axis=0)"),
+        (
+            "np.concatenate([np.sin(angles), np.cos(angles)], axis=1)",
+            "np.concatenate([np.sin(angles), np.sin(angles)], axis=1)",
+        ),
+        ("np.repeat(axis(rows), columns, axis=0)", "np.tile(axis(rows), (columns, 1))"),
+        ("-np.arange(quarter) / quarter", "-np.arange(quarter) / dim"),
+        ("np.zeros((prefix, dim)), sincos(rows", "np.ones((prefix, dim)), sincos(rows"),
+    ],
+    # the bias of key and query exchanged; of the wrong head; forgotten in backward, or with the
+    # factor of the scores; the class token's pairs mixed up; the padding taken for a pair
+    "minivit/layers/relative.py": [
+        (
+            'params["bias"][:, index].transpose(1, 0, 2)',
+            'params["bias"][:, index].transpose(2, 0, 1)',
+        ),
+        ("[:, None]  # (T keys, 1, heads", "[:, None, ::-1]  # (T keys, 1, heads"),
+        ("s += params", "s = s + 0 * params"),
+        ('grads["bias"] = self.bias_gradient(ds)', 'grads["bias"] = 0 * self.bias_gradient(ds)'),
+        ("* math.sqrt(self.dim // self.heads)", "* 1.0"),
+        ("ds.sum(axis=1)", "ds.mean(axis=1)"),
+        ("xp.concatenate([sums, xp.zeros(", "xp.concatenate([sums, xp.ones("),
+        ("row[None, :] - row[:, None]", "row[:, None] - row[None, :]"),
+        ("column[None, :] - column[:, None]", "abs(column[None, :] - column[:, None])"),
+        ("down * (2 * columns - 1) + right", "down * (2 * rows - 1) + right"),
+        (
+            "index[0, :], index[0, 0] = count, count + 1,",
+            "index[0, :], index[0, 0] = count, count,",
+        ),
+        (
+            "pairs[offset, :size] = order[start : start + size]",
+            "pairs[offset, :1] = order[start : start + 1]",
+        ),
+        ("dp -= mean_dp", "pass"),
+        ("by_head(ds).swapaxes(-1, -2), k, out=dq", "by_head(ds), k, out=dq"),
+        (
+            'object.__setattr__(self, "attn", RelativeAttention(self.dim, self.heads, **grid))',
+            "pass",
+        ),
+    ],
+    # no GELU; its slope left out
+    "minivit/layers/head_hidden.py": [
+        (
+            'y, cache["gelu"] = self.gelu.forward({}, h, at(key, "gelu"))',
+            'y, cache["gelu"] = h, self.gelu.forward({}, h, at(key, "gelu"))[1]',
+        ),
+        ('dh, _ = self.gelu.backward(dy, cache.pop("gelu"))', 'dh = dy; cache.pop("gelu")'),
+    ],
     # no maximum; smoothing forgotten here or there; dloss or the batch ignored;
     # p taken for its own; unchecked targets; a check that waits for the device
     "minivit/layers/cross_entropy.py": [
@@ -293,6 +352,11 @@ TABLE = {
         ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', 'parts["norm"] = LayerNorm(c.dim)'),
         ("drop_path, c.norm_eps", "drop_path"),
         ('parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)', "pass"),
+        ('parts["head_hidden"] = HeadHidden(c.dim, c.head_hidden, gelu)', "pass"),
+        ("HeadHidden(c.dim, c.head_hidden, gelu)", "HeadHidden(c.dim, c.head_hidden)"),
+        ("GridPositions(*c.grid, c.dim, c.prefix_tokens)", "GridPositions(*c.grid, c.dim, 0)"),
+        ("SincosPositions(*c.grid, c.dim, c.prefix_tokens)", "PositionEmbedding(c.tokens, c.dim)"),
+        ("RelativeBlock(*sizes, *c.grid, c.prefix_tokens)", "TransformerBlock(*sizes)"),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
