@@ -31,7 +31,7 @@ training images decides how strongly the first two are regularised.
 examples:
   {prog} runs/cifar10-tiny-1
   {prog} runs/cifar10-tiny-1 --dataset photos --out depth.png
-  {prog} model.npz --dataset mnist --images 60000 --json
+  {prog} model.npz --dataset fashion-mnist --json
 """
 
 
