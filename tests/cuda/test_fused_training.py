@@ -81,7 +81,7 @@ def test_optimizers(xp, workers, optimizer, depth):
         vector, gradients = start.copy(), GradientSums(places, len(start), workers, xp)
         gradients.prepare(1)
         gradient = gradients.vectors[0]
-        update = update_for(recipe, places, vector, gradients, workers, xp, fused)
+        update = update_for(recipe, places, vector, gradients, workers, xp, {}, fused)
         seen = []
         for step in range(1, 4):
             size = 1e-3 if step == 2 else 1.0  # step 2 is not clipped

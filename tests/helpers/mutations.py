@@ -200,7 +200,7 @@ TABLE = {
         ("- 0.4 * eye", "+ 0.4 * eye"),
         ("vt.T * np.sqrt(s)", "vt.T * s"),
         ("wq[:, head] = left", "wq[:, 0] = left"),
-        ("pos[...] = 0.0", "pass"),
+        ('positions["pos"][...] = 0.0', "pass"),
     ],
     # masks that depend on the cut, repeat each step, or are one for all layers
     "minivit/arrays/keys.py": [
