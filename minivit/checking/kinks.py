@@ -30,32 +30,32 @@ class Kink(NamedTuple):
     left_out: bool = True
 
 
-def check_with_kinks(probe, done=lambda: None):
+def check_with_kinks(point, done=lambda: None):
     """Check every element of every leaf but for those at kinks -> ([Check], [Kink]).
 
     If more than half of a leaf is at kinks, none is left out. `done` is called after each leaf.
     """
     checks, kinks = [], []
-    for name, value in probe.values.items():
-        check, found = _check_leaf(name, probe, value, to_host(probe.gradients[name]))
+    for name, value in point.values.items():
+        check, found = _check_leaf(name, point, value, to_host(point.gradients[name]))
         checks.append(check)
         kinks += found
         done()
     return checks, kinks
 
 
-def _check_leaf(name, probe, value, gradient):
+def _check_leaf(name, point, value, gradient):
     """One leaf: `gradcheck.check_leaf`, without the elements at kinks."""
-    here, slopes = probe.loss(), np.empty((*value.shape, 2))
+    here, slopes = point.loss(), np.empty((*value.shape, 2))
     for index in np.ndindex(value.shape):
-        slopes[index] = _slopes(probe.loss, value, index, here, STEP)
+        slopes[index] = _slopes(point.loss, value, index, here, STEP)
     numeric = slopes.mean(axis=-1)
     scale = np.max(np.abs(numeric), initial=0.0)
     jumps = np.abs(slopes[..., 1] - slopes[..., 0]) > JUMP * scale
     kinks = []
     for index in map(tuple, np.argwhere(jumps)):
         left, right = slopes[index]
-        finer = np.subtract(*_slopes(probe.loss, value, index, here, STEP / FINER))
+        finer = np.subtract(*_slopes(point.loss, value, index, here, STEP / FINER))
         if not 0.5 < FINER * finer / (left - right) < 2:
             kinks.append(Kink(name, tuple(map(int, index)), float(left), float(right)))
     analytic = np.array(gradient, dtype=float)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import ConfigError
-from ..start.mimetic import sincos_positions
+from ..layers.grid_positions import sincos
 from .drawing import Drawing, canvas
 from .subject import grid_side
 
@@ -51,7 +51,7 @@ def draw(subject):
     c, side = trained.config, grid_side(trained.config)
     panels = {"after training": added(trained)}
     if c.init == "mimetic" and c.position.startswith("learned"):
-        panels = {"at the start": sincos_positions(side, c.dim), **panels}
+        panels = {"at the start": sincos(side, side, c.dim), **panels}
     similarities = {title: cosine_similarity(pos) for title, pos in panels.items()}
     lowest = min(similarity.min() for similarity in similarities.values())
     lowest = max(-1, np.floor(10 * min(lowest, 0.95)) / 10)

@@ -11,11 +11,11 @@ from .linear import Linear
 class HeadHidden:
     """Multiply the pooled token by a matrix, add a bias, and apply GELU.
 
-        h  = linear(x)
-        y  = gelu(h)
+        h          = x @ w + b
+        y          = gelu(h)
 
-        dh = gelu.backward(dy)
-        dx = linear.backward(dh)
+        dh         = dy * gelu'(h)
+        dx, dw, db = dh @ w^T, x^T @ dh, the sum of dh over all x, as in `Linear`
 
     With this layer the head is an MLP with one hidden layer of any width, as many people put it on
     a published model when they predict a number, not a class. It starts at random and the matrix

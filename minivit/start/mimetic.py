@@ -39,10 +39,10 @@ def mimetic_start(params, config, rng):
     positions = params.get("position", {})
     if "pos" in positions:
         positions["pos"][...] = 0.0  # the class token has no position
-        positions["pos"][-config.patches :] = sincos_positions(side, config.dim)
+        positions["pos"][-config.patches :] = sincos(side, side, config.dim)
     elif positions:  # a vector for each row, which is that of its first patch, and each column
         half = config.dim // 2
-        grid = sincos_positions(side, config.dim).reshape(side, side, -1)
+        grid = sincos(side, side, config.dim).reshape(side, side, -1)
         positions["row"][...] = grid[:, 0, :half]
         positions["column"][...] = grid[0, :, half:]
     return params
@@ -57,8 +57,3 @@ def balanced_factors(matrix):
     """Two equally large factors, l @ r.T = matrix, with columns by falling singular value."""
     u, s, vt = np.linalg.svd(matrix)
     return u * np.sqrt(s), vt.T * np.sqrt(s)
-
-
-def sincos_positions(side, dim):
-    """Positions in a square, (side * side, D): `sincos` of the row and of the column."""
-    return sincos(side, side, dim)

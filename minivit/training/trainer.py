@@ -66,9 +66,9 @@ class Trainer:
         self.params = self.weights.tree_of(self.vector)
         sums = FusedGradientSums if self.fused else GradientSums
         self.gradient_sums = sums(self.places, len(self.vector), workers, xp)
-        vectors = self.vector, self.gradient_sums
         rates = {n: rate_share(n, config.depth, recipe.layer_decay) for n in self.places}
-        self.update = update_for(recipe, self.places, *vectors, workers, xp, rates, self.fused)
+        self.update = update_for(recipe, self.places, self.vector, self.gradient_sums, workers, xp,
+                                 rates, self.fused)  # fmt: skip
         # what is evaluated: the running mean of the parameters where there is one
         self.evaluated = self.weights.tree_of(self.update.state.get("ema", self.vector))
         self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std,

@@ -60,7 +60,7 @@ class Update:
         regions = []  # tasks before they are cut into slices
         for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
             decayed = tree.is_decayed(name)
-            rule = self.matrix_rule if decayed and name.startswith("block") else self.rule
+            rule = self.matrix_rule if tree.is_block_matrix(name) else self.rule
             last = regions[-1] if regions else None
             how = rule, decayed, self.rates.get(name, 1.0)
             if rule.whole_matrices:

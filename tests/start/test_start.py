@@ -7,7 +7,8 @@ from cases import close, tiny
 from minivit import Config, ViT
 from minivit.arrays import tree
 from minivit.config import INITS, POOLS
-from minivit.start.mimetic import balanced_factors, sincos_positions
+from minivit.layers.grid_positions import sincos
+from minivit.start.mimetic import balanced_factors
 
 SMALL = {"image_size": 16, "patch_size": 4, "dim": 64, "depth": 2, "heads": 4, "mlp_dim": 96}
 
@@ -128,7 +129,7 @@ def test_mimetic_attention_goes_with_every_kind_of_positions(position):
 
 @pytest.mark.parametrize("dim", [1, 2, 6, 7])
 def test_positions_of_any_width(dim):
-    positions = sincos_positions(3, dim)
+    positions = sincos(3, 3, dim)
     assert positions.shape == (9, dim) and np.abs(positions).max() <= 1
     assert len(np.unique(positions.round(9), axis=0)) == (9 if dim > 2 else 3)
 
