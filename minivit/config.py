@@ -21,6 +21,7 @@ VARIANTS = {
 HYBRIDS = ("R26+S/32", "R50+B/16", "R50+L/32")  # those that were published
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
+POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
 
@@ -38,8 +39,8 @@ class Config(Settings):
     it makes one of 4 x 4 pixels, patches of 4 pixels are 1 x 1 cuts of its map. The rates are
     shares of what is left out in training: dropout of numbers, patch_dropout of patches, drop_path
     of the last block's branches; it rises linearly from 0 in the first block. The values of `init`
-    are explained in `minivit.start`. `norm_eps` and `pre_logits` are for published weights
-    (`minivit.pretrained`).
+    are explained in `minivit.start`. `norm_eps` is for published weights (`minivit.pretrained`).
+    The head is one linear layer, unless pre_logits or head_hidden puts a hidden layer before it.
 
     Raises ConfigError for values that are out of range or do not fit together, and names sizes
     that would fit.
@@ -62,6 +63,10 @@ class Config(Settings):
     pool: str = setting(
         "class", "what the head reads: class token, mean, or weighted mean", choices=POOLS
     )
+    position: str = setting(
+        "learned", "what says where a patch is: a vector each, nothing, a vector for row and "
+        "column, fixed waves, or a bias in the attention", choices=POSITIONS,
+    )  # fmt: skip
     gelu: str = setting("tanh", "tanh form, or the exact one", choices=GELUS)
     dropout: float = rate("share of numbers to drop in training")
     drop_path: float = rate("share of branches to drop in the last block")
@@ -71,7 +76,10 @@ class Config(Settings):
         1e-6, "what LayerNorm adds to the variance", low_open=True, high=1, metavar="EPS"
     )
     pre_logits: int = setting(
-        0, "hidden width of the head, a tanh layer", high=LARGEST, unset="none"
+        0, "width of a tanh layer before the head", high=LARGEST, unset="none"
+    )
+    head_hidden: int = setting(
+        0, "width of a GELU layer before the head", high=LARGEST, unset="none"
     )
 
     def __post_init__(self):
@@ -90,6 +98,15 @@ class Config(Settings):
             raise ConfigError(
                 f"patch_size must be a multiple of {self.stem_stride}, because stem {self.stem} "
                 f"makes one pixel of {self.stem_stride} x {self.stem_stride}; got {self.patch_size}"
+            )
+        if self.position == "relative" and self.patch_dropout:
+            raise ConfigError(
+                "relative positions need all patches of an image: set patch_dropout to 0, and in "
+                "a recipe early_drop"
+            )
+        if self.pre_logits and self.head_hidden:
+            raise ConfigError(
+                "the head has one hidden layer at most: set pre_logits (tanh) or head_hidden (GELU)"
             )
         _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
         _check_divides("heads", self.heads, "dim", self.dim)
@@ -123,9 +140,15 @@ class Config(Settings):
         return self.channels if self.stem == "none" else STEMS[self.stem].channels
 
     @property
+    def grid(self):
+        """The rows and the columns of patches in an image."""
+        side = self.image_size // self.patch_size
+        return side, side
+
+    @property
     def patches(self):
         """N, the number of patches in an image."""
-        return (self.image_size // self.patch_size) ** 2
+        return math.prod(self.grid)
 
     @property
     def patch_dim(self):

@@ -18,12 +18,12 @@ from ..arrays import tree
 STEP = 1e-20
 
 
-def complex_errors(probe):
+def complex_errors(point):
     """{leaf: relative error of its gradient}, or a sentence why the forward does not allow it."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            return _errors(probe)
+            return _errors(point)
     except NotAnalytic as error:
         return str(error)
     except Exception as error:  # whatever the user's forward does with complex numbers
@@ -35,17 +35,17 @@ class NotAnalytic(Exception):  # noqa: N818 - no error of a program
     """The forward is another function for complex numbers."""
 
 
-def _errors(probe):
-    x = probe.x.astype(complex)
-    params = tree.map(lambda leaf: leaf.astype(complex), probe.params)
+def _errors(point):
+    x = point.x.astype(complex)
+    params = tree.map(lambda leaf: leaf.astype(complex), point.params)
 
     def loss():
-        y = probe.layer.forward(params, x, probe.key)[0]
+        y = point.layer.forward(params, x, point.key)[0]
         if y.dtype.kind != "c":
             raise NotAnalytic("forward drops the imaginary part")
-        return (y * probe.dy).sum()
+        return (y * point.dy).sum()
 
-    if not np.isclose(loss().real, probe.loss(), rtol=1e-12, atol=1e-12):
+    if not np.isclose(loss().real, point.loss(), rtol=1e-12, atol=1e-12):
         raise NotAnalytic("forward returns something else for complex numbers")
     errors = {}
     for name, value in {"x": x, **dict(tree.walk(params))}.items():
@@ -56,6 +56,6 @@ def _errors(probe):
             derivative[index] = loss().imag / STEP
             value[index] = start
         scale = np.max(np.abs(derivative), initial=0.0) or 1.0
-        difference = np.abs(derivative - probe.gradients[name])
+        difference = np.abs(derivative - point.gradients[name])
         errors[name] = float(np.max(difference, initial=0.0) / scale)
     return errors

@@ -31,7 +31,7 @@ class Guarded:
         params = self.call("init", rng)
         if not isinstance(params, dict):
             self.fail("init", f"must return a dict of arrays ({{}} for none); got {said(params)}")
-        for name, leaf in _leaves(params):
+        for name, leaf in tree.walk(params):
             if not is_array(leaf) or leaf.dtype.kind != "f":
                 self.fail("init", f"parameter {name} must be an array of floats; got {said(leaf)}")
         return params
@@ -56,7 +56,7 @@ class Guarded:
         self.check_gradient("dx", dx, x_shape, "x")
         if not isinstance(grads, dict):
             self.fail("backward", f"must return a dict of gradients second; got {said(grads)}")
-        got = dict(_leaves(grads))
+        got = dict(tree.walk(grads))
         names = ", ".join(shapes) or "none"
         for name in shapes.keys() - got.keys():
             self.fail("backward", f"returned no gradient {name!r}; the parameters are: {names}")
@@ -150,12 +150,3 @@ def said(value):
     if isinstance(value, tuple):
         return f"{len(value)} things: {', '.join(map(described, value))}"
     return described(value)
-
-
-def _leaves(nest, prefix=""):
-    """(dotted name, leaf) of a nested dict, whatever its leaves and keys are."""
-    for name, value in nest.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -28,12 +28,12 @@ class Step(NamedTuple):
         return max(self.checks, key=lambda check: check.error)
 
 
-def sweep(probe, steps=STEPS, done=lambda: None):
+def sweep(point, steps=STEPS, done=lambda: None):
     """Check each leaf with each step -> list of `Step`; `done` is called after each step."""
     swept = []
     for step in steps:
-        leaves = probe.values.items()
-        checks = [check_leaf(n, probe.loss, v, probe.gradients[n], step) for n, v in leaves]
+        leaves = point.values.items()
+        checks = [check_leaf(n, point.loss, v, point.gradients[n], step) for n, v in leaves]
         swept.append(Step(step, checks))
         done()
     return swept

@@ -103,12 +103,8 @@ def _name_of(file):
     text = read(file)
     try:
         first = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-    except (
-        SyntaxError,
-        ValueError,
-        RecursionError,
-        MemoryError,
-    ):  # said, with its line, when the file is run
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # it is said, with its line, when the file is run
         first = "".join(text.splitlines()[:1]).lstrip("\"' ")
     found = re.match(r"Exercise (\w+)", first) or re.match(r"(\w+?)_exercise", Path(file).name)
     if not found:

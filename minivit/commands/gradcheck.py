@@ -4,7 +4,7 @@ import time
 
 from ..arrays.backend import select
 from ..arrays.keys import Key
-from ..checking.probe import probe
+from ..checking.point import point_of
 from ..checking.sweep_figure import check_file
 from ..errors import BackendError, ConfigError
 from ..gradcheck import STEP
@@ -103,7 +103,7 @@ def main(args):
     print(verdict(checked, wrong, skipped, seconds))
     if args.sweep or args.figure:
         layer, x, params = layer_case(args.layer, seed=args.seed)
-        show_sweep(args, args.layer, probe(layer, x, params, Key(args.seed), args.seed))
+        show_sweep(args, args.layer, point_of(layer, x, params, Key(args.seed), args.seed))
     return 1 if wrong else 0
 
 

@@ -11,7 +11,7 @@ from ..arrays.keys import Key
 from ..checking.complex_step import complex_errors
 from ..checking.kinks import check_with_kinks
 from ..checking.own_layer import inputs, own_layer
-from ..checking.probe import probe
+from ..checking.point import point_of
 from ..checking.properties import SAME_BITS, properties
 from ..checking.sweep import STEPS, sweep, table
 from ..errors import ConfigError
@@ -65,7 +65,7 @@ def check_own(args):
     _print_kinks(kinks)
     print()
     _print_properties(kept)
-    point = probe(layer, x, params, Key(0), args.seed)
+    point = point_of(layer, x, params, Key(0), args.seed)
     print(f"       {_complex(complex_errors(point), rows)}")
     wrong = sum(not row.ok for row in rows)
     print(verdict(len(rows), wrong, 0, time.perf_counter() - started, model=False))
@@ -79,7 +79,7 @@ def _check(layer, x, params, name, seed):
     rows, kinks, modes = [], [], _modes(layer, x, params, name)
     with Progress(len(modes) * (1 + len(dict(tree.walk(params)))), "gradient") as bar:
         for mode, key in modes.items():
-            point = probe(layer, x, params, key, seed)
+            point = point_of(layer, x, params, key, seed)
             checks, found = check_with_kinks(point, bar.update)
             rows += leaf_checks(mode, point.values, checks)
             kinks += [kink for kink in found if kink not in kinks]

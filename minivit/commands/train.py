@@ -12,6 +12,8 @@ from ..objective import OBJECTIVES, deciding_metric
 from ..parallel import blas
 from ..parallel.workers import Workers
 from ..text import counted
+from ..trained import load
+from ..training.fine_tuning import Start
 from ..training.plan import Plan
 from ..training.recipe import Recipe
 from ..training.run import Run
@@ -22,30 +24,36 @@ __all__ = ["add_arguments", "main"]
 
 # Fields that the first lines of a run name where they differ from the defaults.
 EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix early_drop
-    early_size ema whiten init""".split()
+    early_size ema whiten init freeze layer_decay patience
+    train_fraction""".split()
 
 
 def main(args):
     """Train as the options say; print where everything is, and last the test's result -> 0."""
     require_tqdm()
     options = {name: value for name, value in vars(args).items() if value is not None}
-    plan = Plan.resumed(args.resume, options) if args.resume else Plan.fresh(options)
+    if args.resume and args.start:
+        raise ConfigError("--from is for a new run; one that goes on has its weights already")
+    start = Start.of(load(args.start), args.start) if args.start else None
+    plan = Plan.resumed(args.resume, options) if args.resume else Plan.fresh(options, start)
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
         saved.load()  # raises unless its weights are as they were saved
-        print(f"{plan.directory.path} is complete: {epochs} of {epochs} epochs done")
+        done = saved.position[0]
+        print(f"{plan.directory.path} is complete: {done} of {epochs} epochs done")
         objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
         if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
             raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
-        return conclude(plan, saved.meta["dataset"]["name"], objective, values)
+        return conclude(plan, saved.meta["dataset"]["name"], objective, values, saved.taken)
     if plan.xp is np and args.device == "auto" and not plan.saved and (note := gpu.note()):
         print(note)
     compare_bits(plan, args.exact)
     with ExitStack() as held:
         if plan.directory:  # before the data is loaded, which may take long
             held.enter_context(plan.directory.claimed())
-        dataset = data.load(plan.dataset, plan.data_dir, image_size=plan.config.image_size)
+        size, channels = plan.config.image_size, plan.config.channels
+        dataset = data.load(plan.dataset, plan.data_dir, image_size=size, channels=channels)
         plan = plan.for_data(dataset, options)
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())
@@ -54,7 +62,7 @@ def main(args):
         run = Run(plan, dataset, workers)
         introduce(run, counted(workers.count, "CPU worker") if plan.xp is np else "GPU")
         values = run.train()
-    return conclude(plan, dataset.name, run.objective, values)
+    return conclude(plan, dataset.name, run.objective, values, run.record.taken)
 
 
 def compare_bits(plan, exact):
@@ -87,7 +95,8 @@ def introduce(run, device):
     """Say what is about to happen, and on which device."""
     dataset, plan, c = run.dataset, run.plan, run.plan.config
     blas_note = "" if device == "GPU" else blas.note(threads=False)
-    for note in (dataset.note, blas_note, *run.record.notes):
+    start_note = plan.start.note if plan.start else ""
+    for note in (dataset.note, blas_note, start_note, *run.record.notes):
         if note:
             print(note)
     print(
@@ -97,23 +106,37 @@ def introduce(run, device):
     print(
         f"ViT {plan.preset}: width {c.dim}, {counted(c.depth, 'block')}, "
         f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {c.patch_size}, "
-        f"{len(run.trainer.vector):,} parameters"
+        f"{parameters(run.trainer.weights)}"
     )
     values = {**c.to_dict(), **plan.recipe.to_dict()}
     defaults = {**Config().to_dict(), **Recipe().to_dict()}
     extras = [name for name in EXTRAS if values[name] != defaults[name]]
     if extras:
-        words = [name if values[name] is True else f"{name} {values[name]}" for name in extras]
+        shown = {
+            n: s.in_words(values[n]) for k in (Config, Recipe) for n, s in k.settings().items()
+        }
+        words = [name if values[name] is True else f"{name} {shown[name]}" for name in extras]
         print(f"with {', '.join(words).replace('_', ' ')}")
     epochs, steps = counted(plan.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
     print(f"{epochs} of {steps} on {device}, writing to {plan.directory.path}", flush=True)
 
 
-def conclude(plan, name, objective, values):
-    """Print the result on the data set `name`, as the objective judges it, and where it is -> 0."""
+def parameters(weights):
+    """How many there are, and how many of them learn where not all do."""
+    learning = len(weights.vector)
+    some = f", of which {learning:,} learn" if learning < weights.count else ""
+    return f"{weights.count:,} parameters{some}"
+
+
+def conclude(plan, name, objective, values, taken):
+    """Print the result on the data set `name`, as the objective judges it, and where it is -> 0.
+
+    taken: the epoch whose weights were tested, if it is not the last one, else 0.
+    """
     decides = deciding_metric(objective)
     others = [m.text(values[m.name]) for m in objective.metrics if m is not decides]
     weights = "running mean of the weights" if plan.recipe.ema else "final weights"
+    weights = f"weights of epoch {taken}, the best" if taken else weights
     result = f"{decides.name} {decides.number(values[decides.name])}"
     print(f"{name} test {result} ({', '.join([*others, weights])})")
     print(f"weights, metrics and curves are in {plan.directory.path}")

@@ -7,18 +7,14 @@ TF32, which rounds the factors to 11 bits and is about twice as fast, is used wh
 use it: with the environment variable CUPY_TF32=1.
 """
 
-import ctypes
-
 import numpy as np
 
 from ..arrays.backend import array_module
 
 # cuBLAS's numbers for: an operand as it lies in memory, or transposed; its own choice of algorithm
 AS_IT_IS, TRANSPOSED, ANY_ALGORITHM = 0, 1, -1
-FACTORS = {  # 1 and 0 in the memory of the host, where cuBLAS reads them
-    name: tuple(kind(number) for number in (1, 0))
-    for name, kind in (("float32", ctypes.c_float), ("float64", ctypes.c_double))
-}
+# 1 and 0 in the memory of the host, where cuBLAS reads them
+FACTORS = {name: np.array([1, 0], name) for name in ("float32", "float64")}
 
 
 def product(x, w):
@@ -51,7 +47,8 @@ def multiply(a, b, transpose_a=False, transpose_b=False):
     n = other[0 if transpose_b else 1]
     c = xp.empty((count, m, n), dtype=a.dtype)
     kind, compute = types(a.dtype)
-    one, zero = map(ctypes.addressof, FACTORS[a.dtype.name])
+    one = FACTORS[a.dtype.name].__array_interface__["data"][0]
+    zero = one + a.dtype.itemsize
     # cuBLAS counts down the columns: what it sees are the transposed matrices, and c' = b' a'
     operations = [TRANSPOSED if t else AS_IT_IS for t in (transpose_b, transpose_a)]
     left = (b.data.ptr, kind, other[1])  # the address, the type, the length of a row

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..arrays import tree
 from ..arrays.backend import array_module
 from ..optim import SGD, Muon
+from ..optim.average import decay_at
 from ..optim.muon import ROUNDS, A, B, C
 from . import kernels
 from .products import multiply
@@ -67,7 +68,7 @@ class FusedUpdate:
         for region in self.regions:
             self.apply(region, gradient, scale, number, lr)
         if "ema" in self.state:
-            d = min(self.recipe.ema, (1 + number) / (10 + number))  # as `optim.average`
+            d = decay_at(number, self.recipe.ema)
             combine(self.state["ema"], self.vector, d, 1 - d)
         return norm
 
@@ -146,7 +147,7 @@ def regions(places, matrix_rule, rule):
     found = []
     for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
         decayed = tree.is_decayed(name)
-        own = matrix_rule if decayed and name.startswith("block") else rule
+        own = matrix_rule if tree.is_block_matrix(name) else rule
         if found and found[-1][:2] == (own, decayed):
             found[-1][2].append((name, start, stop, shape))
         else:

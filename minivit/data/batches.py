@@ -13,14 +13,20 @@ from .augment.prepare import Preparation
 CROP_AND_FLIP = Preparation()
 
 
-def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    count: int, fraction: float, seed: int, used: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Hold out a fraction of `count` training images -> (training, validation) indices.
 
-    Both are sorted. Together they contain every index once. `seed` decides which are held out.
+    Both are sorted. Together they contain every index once, unless only the share `used` of the
+    training images, at least one, is wanted. `seed` decides which are held out, and which are used:
+    those of a smaller share are among those of a larger one.
     """
     order = generator(seed, "split").permutation(count)
     held_out = round(count * fraction)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
+    training = order[held_out:]
+    training = training[: max(1, round(len(training) * used))]
+    return np.sort(training), np.sort(order[:held_out])
 
 
 def epoch(

@@ -5,8 +5,11 @@ trainer.py         the same steps with a batch cut up among all cores, by way of
                    micro_batches.py, running_sums.py and update.py
 evaluator.py       a model judged by an objective, in training and after it
 early_steps.py     fewer tokens in the first part of a run
+weights.py, frozen.py
+                   the parameters; those that stay as they are
 recipe.py          what can be chosen about a run; presets.py: good choices, by name
-plan.py            all that is decided before a run, fresh or resumed
+plan.py            all that is decided before a run, fresh or resumed, by way of
+                   fine_tuning.py (it begins with a trained model) and fitting.py
 run.py             epochs, validation, checkpoints, the test at the end
 record.py          what a run saves as it goes
 saved_run.py, run_meta.py, resuming.py, arithmetic.py

@@ -25,8 +25,8 @@ class SmallerViT:
         dpos    = R^T dfew          dx = A^T dsmall A
 
     A is `resampling`; pos are the position embeddings, the only parameters that depend on the size.
-    build: makes the model of a config. Raises ConfigError unless `size` is a multiple of patch_size
-    and at most image_size.
+    build: makes the model of a config; where its positions are frozen there is no dpos and no dx.
+    Raises ConfigError unless `size` is a multiple of patch_size and at most image_size.
     """
 
     def __init__(self, config, size, build=ViT):
@@ -34,6 +34,11 @@ class SmallerViT:
             raise ConfigError(
                 f"early_size must be a multiple of patch_size {config.patch_size}, at most "
                 f"image_size {config.image_size}; got {size!r}"
+            )
+        if config.position != "learned":
+            raise ConfigError(
+                f"early_size interpolates learned positions, and these are {config.position}: set "
+                "early_size to 0"
             )
         self.model = build(replace(config, image_size=size))
         self.config = self.model.config
@@ -55,6 +60,8 @@ class SmallerViT:
         """dlogits (B, classes) -> dimages (B, H, H, C), grads, both of the full size."""
         positions, cache = cache
         dsmall, grads = self.model.backward(dlogits, cache)
+        if dsmall is None:  # the positions are frozen
+            return None, grads
         position = {"pos": positions.T @ grads["position"]["pos"]}
         return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
 

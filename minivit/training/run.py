@@ -37,7 +37,7 @@ class Run:
         config, recipe, xp = plan.config, plan.recipe, plan.xp
         self.objective = objective or Classification.of(config, recipe)
         self.training, self.validation = batches.split(
-            len(dataset.train_images), recipe.val_fraction, recipe.seed
+            len(dataset.train_images), recipe.val_fraction, recipe.seed, recipe.train_fraction
         )
         if not len(self.training):
             raise ConfigError(
@@ -46,11 +46,18 @@ class Run:
             )
         self.steps_per_epoch = math.ceil(len(self.training) / recipe.batch_size)
         steps = self.steps_per_epoch * recipe.epochs
-        mean, std = channel_statistics(dataset.train_images[self.training])
-        self.mean, self.std = [round(float(m), 6) for m in mean], [round(float(s), 6) for s in std]
+        if recipe.patience and not len(self.validation):
+            raise ConfigError(
+                f"val_fraction {recipe.val_fraction} leaves no image for validation, and patience "
+                "decides by these"
+            )
+        statistics = channel_statistics(dataset.train_images[self.training])
+        own = [[round(float(value), 6) for value in values] for values in statistics]
+        self.mean, self.std = plan.normalisation or own
         self.trainer = Trainer(
-            config, recipe, steps, self.mean, self.std, workers, xp, self.objective
-        )
+            config, recipe, steps, self.mean, self.std, workers, xp, self.objective,
+            start=plan.start and plan.start.params,
+        )  # fmt: skip
         if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
             some = self.training[:: -(-len(self.training) // WHITENED)]
             self.trainer.whiten((dataset.train_images[some] / 255 - self.mean) / self.std)
@@ -79,7 +86,7 @@ class Run:
         trainer, began = self.trainer, time.monotonic() - self.record.elapsed
         progress = Progress(trainer.work, trainer.step, trainer.steps, self.objective)
         try:
-            while self.record.epochs_done < self.plan.recipe.epochs:
+            while not self.record.over:
                 self.epoch(progress, stop, began)
                 if stop.number:
                     leave(stop, trainer, self.directory)
@@ -160,10 +167,13 @@ class Run:
 
     def finish(self):
         """Look at the test set, once, with the final weights; draw the curves -> its metrics."""
+        if self.plan.recipe.patience:
+            self.record.take_best()
         rows = self.directory.rows()
         measured = self.judge(self.dataset.test_images, self.dataset.test_labels)
         result = finite_result(measured, self.directory)
         of = {"weights": "running mean of the weights"} if self.plan.recipe.ema else {}
+        of |= {"of_epoch": self.record.taken} if self.record.taken else {}
         self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})
         metric = deciding_metric(self.objective)
         title = f"{self.dataset.name}: test {metric.name} {metric.number(result[metric.name])}"

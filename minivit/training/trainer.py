@@ -4,12 +4,13 @@
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
 from .. import cuda
 from ..arrays import tree
-from ..arrays.backend import to_device, to_host
+from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
 from ..costs import flops
 from ..cuda.gradient_sums import FusedGradientSums
@@ -22,9 +23,13 @@ from ..start.whitening import first_weights
 from ..vit import ViT
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
+from .frozen import learner, rate_share
 from .micro_batches import micro_batches
 from .running_sums import RunningSums
 from .update import update_for
+from .weights import Weights
+
+WHOLE = ("model", "optimizer/ema")  # groups of a checkpoint that hold frozen parameters too
 
 
 class Trainer:
@@ -32,13 +37,14 @@ class Trainer:
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
-    model: by default ViT(config); fused: whether the layers, optimizers and sums of `minivit.cuda`
-    take the place of the plain ones, by default on a GPU.
+    model: by default ViT(config), partly frozen if the recipe says so; fused: whether the layers,
+    optimizers and sums of `minivit.cuda` take the place of the plain ones, by default on a GPU;
+    start: the parameters it begins with, by default those of `model.init`.
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
     def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None,
-                 model=None, fused=None):  # fmt: skip
+                 model=None, fused=None, start=None):  # fmt: skip
         if type(steps) is not int or steps < 1:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
         if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
@@ -49,25 +55,23 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
         self.objective = objective or Classification.of(config, recipe)
-        self.fused = cuda.wanted(xp) if fused is None else fused
-        build = cuda.fast_vit if self.fused else ViT
+        self.fused = cuda.wanted(xp, config) if fused is None else fused
+        build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else ViT)
         self.model = model or build(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
-        start = self.model.init(generator(recipe.seed, "init"))
-        self.places = tree.layout(start)
-        vector = workers.shared_zeros(tree.count(start), np.float32)
-        tree.map(np.copyto, tree.views(vector, self.places), start)
-        self.vector = to_device(vector, xp)
-        self.params = tree.views(self.vector, self.places)
+        start = start or self.model.init(generator(recipe.seed, "init"))
+        self.weights = Weights(start, getattr(self.model, "frozen", ()), workers, xp)
+        self.places, self.vector = self.weights.places, self.weights.vector
+        self.params = self.weights.tree_of(self.vector)
         sums = FusedGradientSums if self.fused else GradientSums
-        self.gradient_sums = sums(self.places, len(vector), workers, xp)
-        vectors = self.vector, self.gradient_sums
-        self.update = update_for(recipe, self.places, *vectors, workers, xp, self.fused)
+        self.gradient_sums = sums(self.places, len(self.vector), workers, xp)
+        rates = {n: rate_share(n, config.depth, recipe.layer_decay) for n in self.places}
+        self.update = update_for(recipe, self.places, self.vector, self.gradient_sums, workers, xp,
+                                 rates, self.fused)  # fmt: skip
         # what is evaluated: the running mean of the parameters where there is one
-        evaluated = self.update.state.get("ema", self.vector)
-        self.evaluated = tree.views(evaluated, self.places)
+        self.evaluated = self.weights.tree_of(self.update.state.get("ema", self.vector))
         self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std,
                                    self.objective, workers, self.micro_batches)  # fmt: skip
         self.step = 0
@@ -181,16 +185,13 @@ class Trainer:
         return {
             f"{group}/{name}": leaf
             for group, vector in self._vectors().items()
-            for name, leaf in tree.walk(tree.views(to_host(vector), self.places))
+            for name, leaf in self.weights.leaves(vector, whole=group in WHOLE)
         }
 
     def restore(self, arrays, step):
         """Take up weights and optimizer state that `arrays` gave, after `step` steps."""
         for group, vector in self._vectors().items():
-            host = np.empty(vector.shape, np.float32)
-            for name, leaf in tree.walk(tree.views(host, self.places)):
-                leaf[...] = arrays[f"{group}/{name}"]
-            vector[...] = to_device(host, self.xp)
+            self.weights.restore(vector, arrays, f"{group}/", whole=group in WHOLE)
         self.step = step
 
     def _vectors(self):

@@ -19,13 +19,14 @@ class Task(NamedTuple):
     """One slice of the parameters that is updated by one rule.
 
     shape: that of a matrix, where the rule needs matrices, else -1; decayed: whether weight decay
-    applies to it.
+    applies to it; rate: its share of the learning rate.
     """
 
     rule: object
     slice: slice
     shape: tuple | int
     decayed: bool
+    rate: float
 
 
 class Update:
@@ -34,9 +35,10 @@ class Update:
     gradients: a `GradientSums`. The optimizer's memory is `state`, arrays like `vector`. The
     workers share out the tasks: slices that fit the cache for the rules that treat each number
     separately, whole matrices for Muon. On a GPU a slice is as large as its rule allows.
+    rates: {dotted name: the parameter's share of the learning rate}, 1 where it is not given.
     """
 
-    def __init__(self, recipe, places, vector, gradients, workers, xp=np):
+    def __init__(self, recipe, places, vector, gradients, workers, xp=np, rates=None):
         self.vector, self.gradients, self.workers, self.xp = vector, gradients, workers, xp
         self.recipe, (self.matrix_rule, self.rule) = recipe, OPTIMIZERS[recipe.optimizer]
         self.state = self.rule.init(vector)
@@ -44,7 +46,7 @@ class Update:
             self.state["ema"] = vector.copy()
         if xp is np:
             self.state = {name: self._shared(value) for name, value in self.state.items()}
-        self.shares = self.squares_share, self.apply_share
+        self.shares, self.rates = (self.squares_share, self.apply_share), rates or {}
         self.tasks = list(self._tasks(places, SLICE_SIZE if xp is np else len(vector)))
 
     def _shared(self, value):
@@ -58,14 +60,15 @@ class Update:
         regions = []  # tasks before they are cut into slices
         for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
             decayed = tree.is_decayed(name)
-            rule = self.matrix_rule if decayed and name.startswith("block") else self.rule
+            rule = self.matrix_rule if tree.is_block_matrix(name) else self.rule
             last = regions[-1] if regions else None
+            how = rule, decayed, self.rates.get(name, 1.0)
             if rule.whole_matrices:
-                regions.append(Task(rule, slice(start, stop), shape, decayed))
-            elif last and (last.rule, last.decayed) == (rule, decayed) and last.shape == -1:
+                regions.append(Task(rule, slice(start, stop), shape, *how[1:]))
+            elif last and (last.rule, last.decayed, last.rate) == how and last.shape == -1:
                 regions[-1] = last._replace(slice=slice(last.slice.start, stop))
             else:
-                regions.append(Task(rule, slice(start, stop), -1, decayed))
+                regions.append(Task(rule, slice(start, stop), -1, *how[1:]))
         for region in regions:
             start, stop = region.slice.start, region.slice.stop
             step = stop - start if region.rule.whole_matrices else size
@@ -98,19 +101,19 @@ class Update:
     def apply_share(self, indices, step, lr, scale):
         """One worker's share of the new weights."""
         for index in indices:
-            rule, part, shape, decayed = self.tasks[index]
+            rule, part, shape, decayed, rate = self.tasks[index]
             vector = self.vector[part].reshape(shape)
             gradient = self.gradients.vectors[0][part].reshape(shape)
             state = {name: value[part].reshape(shape) for name, value in self.state.items()}
             gradient *= scale
             decay = self.recipe.weight_decay if decayed else 0.0
-            rule.update(vector, gradient, state, lr, step, decay)
+            rule.update(vector, gradient, state, rate * lr, step, decay)
             if "ema" in state:
                 average(state["ema"], vector, self.recipe.ema, step)
 
 
-def update_for(recipe, places, vector, gradients, workers, xp, fused):
-    """The `Update` of a run, or `FusedUpdate`, whose arguments are the same."""
-    if fused:
+def update_for(recipe, places, vector, gradients, workers, xp, rates, fused):
+    """The `Update` of a run, or `FusedUpdate`, which has one learning rate for all."""
+    if fused and set(rates.values()) <= {1.0}:
         return FusedUpdate(recipe, OPTIMIZERS[recipe.optimizer], places, vector, gradients)
-    return Update(recipe, places, vector, gradients, workers, xp)
+    return Update(recipe, places, vector, gradients, workers, xp, rates)

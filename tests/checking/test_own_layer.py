@@ -11,7 +11,7 @@ from minivit.arrays.keys import Key
 from minivit.checking.complex_step import complex_errors
 from minivit.checking.kinks import check_with_kinks
 from minivit.checking.own_layer import own_layer, parsed
-from minivit.checking.probe import probe
+from minivit.checking.point import point_of
 from minivit.checking.properties import properties
 from minivit.checking.sweep import STEPS, sweep, table
 from minivit.commands.exits import run
@@ -161,7 +161,7 @@ class Relu:
 
 def test_elements_near_a_kink_are_found_and_left_out():
     x = np.array([[0.5, 3e-6, -0.4], [0.0, 2.0, 1.0 - 2e-7]])
-    checks, kinks = check_with_kinks(probe(Relu(), x.copy(), {}))
+    checks, kinks = check_with_kinks(point_of(Relu(), x.copy(), {}))
     assert [kink.index for kink in kinks] == [(0, 1), (1, 0), (1, 2)]
     assert all(kink.leaf == "x" and abs(kink.left - kink.right) > 0.01 for kink in kinks)
     assert checks[0].error < 1e-9
@@ -176,7 +176,7 @@ def test_without_kinks_every_element_counts():
             return dx * 1.001, grads
 
     x = np.array([[0.5, 2.0, -0.4]])
-    checks, kinks = check_with_kinks(probe(Wrong(), x, {}))
+    checks, kinks = check_with_kinks(point_of(Wrong(), x, {}))
     assert kinks == [] and checks[0].error > 1e-4
 
     class Sharp(Relu):
@@ -186,12 +186,12 @@ def test_without_kinks_every_element_counts():
         def backward(self, dy, cache):
             return dy * 300 * np.cos(300 * cache), {}
 
-    assert check_with_kinks(probe(Sharp(), x, {}))[1] == []
+    assert check_with_kinks(point_of(Sharp(), x, {}))[1] == []
 
 
 def test_a_leaf_that_is_all_kinks_is_not_right():
     """A function of noise has no slope at all."""
-    checks, kinks = check_with_kinks(probe(Relu(), np.zeros((2, 3)), {}))
+    checks, kinks = check_with_kinks(point_of(Relu(), np.zeros((2, 3)), {}))
     assert len(kinks) == 6 and checks[0].error > 0.1
 
 
@@ -210,7 +210,7 @@ def test_a_kink_is_printed(capsys, written):
 @pytest.mark.parametrize("name", ["Linear", "LayerNorm", "Attention", "TransformerBlock", "Gelu"])
 def test_complex_steps_are_exact_for_analytic_layers(name):
     layer, x, params = layer_case(name)
-    assert max(complex_errors(probe(layer, x, params, None)).values()) < 1e-14
+    assert max(complex_errors(point_of(layer, x, params, None)).values()) < 1e-14
 
 
 def test_complex_steps_see_a_small_mistake():
@@ -220,7 +220,7 @@ def test_complex_steps_see_a_small_mistake():
             return dx * (1 + 1e-11), grads
 
     _, x, params = layer_case("LayerNorm")
-    errors = complex_errors(probe(Careless(6), x, params))
+    errors = complex_errors(point_of(Careless(6), x, params))
     assert 5e-12 < errors["x"] < 2e-11 and errors["gamma"] < 1e-14
 
 
@@ -238,14 +238,14 @@ def test_a_forward_that_takes_no_complex_numbers_is_said_so(forward, words):
         def forward(self, params, x, key=None):
             return forward(x), x
 
-    found = complex_errors(probe(Layer(), np.random.default_rng(0).standard_normal((2, 3)), {}))
+    found = complex_errors(point_of(Layer(), np.random.default_rng(0).standard_normal((2, 3)), {}))
     assert isinstance(found, str) and found.startswith(words)
 
 
 def test_the_sweep_is_a_v_with_its_tip_at_the_checkers_step():
     layer, x, params = layer_case("LayerNorm")
     before = x.copy()
-    swept = sweep(probe(layer, x, params, Key(0)))
+    swept = sweep(point_of(layer, x, params, Key(0)))
     assert [each.step for each in swept] == list(STEPS) and np.array_equal(x, before)
     errors = [each.worst.error for each in swept]
     assert min(errors) < 1e-9 and 1e-6 <= STEPS[errors.index(min(errors))] <= 1e-4

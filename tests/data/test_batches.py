@@ -1,5 +1,6 @@
 """Batches: every image once an epoch, the same after a restart, and prefetched."""
 
+import itertools
 import threading
 import time
 
@@ -36,6 +37,16 @@ def test_split_is_disjoint_and_complete(count, fraction, held_out):
     assert len(validation) == held_out
     assert sorted([*training, *validation]) == list(range(count))
     assert (np.diff(training) > 0).all() and (np.diff(validation) > 0).all()
+
+
+def test_a_share_of_the_training_images_is_a_part_of_a_larger_share():
+    whole, validation = split(200, 0.25, 1)
+    parts = [split(200, 0.25, 1, used) for used in (0.1, 0.5, 1.0)]
+    assert [len(training) for training, _ in parts] == [15, 75, 150]
+    assert all((held_out == validation).all() for _, held_out in parts)
+    for (smaller, _), (larger, _) in itertools.pairwise(parts):
+        assert set(smaller) <= set(larger) <= set(whole) and (np.diff(smaller) > 0).all()
+    assert len(split(9, 0.0, 1, 1e-9)[0]) == 1
 
 
 def test_split_is_fixed_by_the_seed():

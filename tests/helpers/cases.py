@@ -12,7 +12,7 @@ import pytest
 from minivit import Config, Key, ViT, gradcheck, gradcheck_cases
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
-from minivit.gradcheck_cases import DROPOUT, HEADS, B, D, M, T
+from minivit.gradcheck_cases.sizes import DROPOUT, HEADS, B, D, M, T
 from minivit.layers import (
     Dropout,
     DropPath,

@@ -5,6 +5,8 @@ into a copy of the source, and `test_mutations.py` checks that a test detects it
 the exercises name are planted too; they stand in `minivit/exercises/mistakes/` only.
 """
 
+from mutations_convolution import TABLE as CONVOLUTION
+
 from minivit.exercises.catalogue import EXERCISES
 from minivit.exercises.mistakes import MISTAKES
 
@@ -200,7 +202,7 @@ TABLE = {
         ("- 0.4 * eye", "+ 0.4 * eye"),
         ("vt.T * np.sqrt(s)", "vt.T * s"),
         ("wq[:, head] = left", "wq[:, 0] = left"),
-        ("pos[...] = 0.0", "pass"),
+        ('positions["pos"][...] = 0.0', "pass"),
     ],
     # masks that depend on the cut, repeat each step, or are one for all layers
     "minivit/arrays/keys.py": [
@@ -268,103 +270,64 @@ TABLE = {
         ("1.0 - y * y", "1.0 - y"),
         ("dh = dy * slope", "dh = dy"),
     ],
-    # padding before for after; the stride of rows for that of pixels
-    "minivit/convolution/windows.py": [
-        ("return total // 2, total - total // 2", "return total - total // 2, total // 2"),
-        ("y[:, before : before + h, before : before + w] = x", "y[:, :h, :w] = x"),
-        ("stride * row, stride * pixel", "stride * row, pixel"),
-        ("value, dtype=x.dtype)", "value)"),
-        ("value, dtype=x.dtype)", "0.0, dtype=x.dtype)"),
-        ("return xp.ascontiguousarray(x)", "return x"),
+    # the class token counted as a patch; row for column; sums over the wrong axis; cosines left
+    # out; columns that are rows; waves of another speed
+    "minivit/layers/grid_positions.py": [
+        ("return x[:, self.prefix_tokens :]", "return x[:, : len(x[0]) - self.prefix_tokens]"),
+        (
+            'grid[..., :half] += params["row"][:, None]',
+            'grid[..., :half] += params["row"][:1, None]',
+        ),
+        ('grid[..., half:] += params["column"]', "pass"),
+        ("drow = dgrid[..., :half].sum(axis=1)", "drow = dgrid[..., :half].mean(axis=1)"),
+        ("dgrid[..., half:].sum(axis=0)", "dgrid[..., half:][0]"),
+        ("self.grid(dy).sum(axis=0)", "self.grid(dy).mean(axis=0)"),
+        (
+            "np.concatenate([np.sin(angles), np.cos(angles)], axis=1)",
+            "np.concatenate([np.sin(angles), np.sin(angles)], axis=1)",
+        ),
+        ("np.repeat(axis(rows), columns, axis=0)", "np.tile(axis(rows), (columns, 1))"),
+        ("-np.arange(quarter) / quarter", "-np.arange(quarter) / dim"),
+        ("np.zeros((prefix, dim)), sincos(rows", "np.ones((prefix, dim)), sincos(rows"),
     ],
-    # the bias of one window; pieces that are not added, or cut short; shared pixels overwritten;
-    # the border handed back; another order of the kernel
-    "minivit/convolution/convolution.py": [
-        ('y += params["b"]', "pass"),
-        ("dw += rows.T @ dy_rows", "dw[...] = rows.T @ dy_rows"),
-        ("dy_rows @ w.T)", "dy_rows @ w.T * 1.00001)"),
-        ("+= dwindows[:, i::apart, j::apart]", "= dwindows[:, i::apart, j::apart]"),
-        ("dview[:, i::apart, j::apart] +=", "dview[:, j::apart, i::apart] +="),
-        ("apart = -(-self.size // self.stride)", "apart = self.size // self.stride"),
-        ("before : before + height, before : before + width]", ":height, :width]"),
-        ("range(0, h, lines)", "range(0, max(1, h - lines), lines)"),
-        ("range(0, b, images)", "range(images, b, images)"),
-        ('"b": token_sum(dy)}', '"b": dy[0, 0, 0].copy()}'),
-        ('"b": token_sum(dy)}', '"b": token_sum(dy) / len(dy)}'),
-        ("yield piece, view[piece]", "yield piece, view[piece].swapaxes(-1, -2)"),
-        ("return self.padding or same_padding", "return same_padding"),
+    # the bias of key and query exchanged; of the wrong head; forgotten in backward, or with the
+    # factor of the scores; the class token's pairs mixed up; the padding taken for a pair
+    "minivit/layers/relative.py": [
+        (
+            'params["bias"][:, index].transpose(1, 0, 2)',
+            'params["bias"][:, index].transpose(2, 0, 1)',
+        ),
+        ("[:, None]  # (T keys, 1, heads", "[:, None, ::-1]  # (T keys, 1, heads"),
+        ("s += params", "s = s + 0 * params"),
+        ('grads["bias"] = self.bias_gradient(ds)', 'grads["bias"] = 0 * self.bias_gradient(ds)'),
+        ("* math.sqrt(self.dim // self.heads)", "* 1.0"),
+        ("ds.sum(axis=1)", "ds.mean(axis=1)"),
+        ("xp.concatenate([sums, xp.zeros(", "xp.concatenate([sums, xp.ones("),
+        ("row[None, :] - row[:, None]", "row[:, None] - row[None, :]"),
+        ("column[None, :] - column[:, None]", "abs(column[None, :] - column[:, None])"),
+        ("down * (2 * columns - 1) + right", "down * (2 * rows - 1) + right"),
+        (
+            "index[0, :], index[0, 0] = count, count + 1,",
+            "index[0, :], index[0, 0] = count, count,",
+        ),
+        (
+            "pairs[offset, :size] = order[start : start + size]",
+            "pairs[offset, :1] = order[start : start + 1]",
+        ),
+        ("dp -= mean_dp", "pass"),
+        ("by_head(ds).swapaxes(-1, -2), k, out=dq", "by_head(ds), k, out=dq"),
+        (
+            'object.__setattr__(self, "attn", RelativeAttention(self.dim, self.heads, **grid))',
+            "pass",
+        ),
     ],
-    # variance of n - 1; eps in the root, or nowhere; each of the terms of dw; w standardised twice
-    "minivit/convolution/standardised.py": [
-        ("centred = w - w.mean(axis=0)", "centred = w"),
-        ("centred = w - w.mean(axis=0)", "centred = w - w.mean()"),
-        ("(centred * centred).mean(axis=0)", "(centred * centred).sum(axis=0) / (len(w) - 1)"),
-        ("return centred / (std + self.eps), std", "return centred / std, std"),
-        ("divisor = std + self.eps", "divisor = std"),
-        ("dw_hat - w_hat * (divisor / some * mean)", "dw_hat"),
-        ("(dw_hat * w_hat).mean(axis=0)", "(dw_hat * w_hat).sum(axis=0)"),
-        ("dcentred - dcentred.mean(axis=0)", "dcentred"),
-        ("(grown, w_hat, shape)", "(grown, w, shape)"),
-        ("xp.where(std > 0, std, xp.ones_like(std))", "std"),
-        ("return y, (w, grown, shape)", "return y, (w_hat, grown, shape)"),
-    ],
-    # channels of other groups; one group; the mean over images; each of the terms of dx
-    "minivit/convolution/groupnorm.py": [
-        ("reshape(b, self.groups, -1).sum(axis=2)", "reshape(b, -1, self.groups).sum(axis=1)"),
-        ("* (self.groups / (h * w * c))", "* (1 / (h * w * c))"),
-        ("self.group_mean(squares) + self.eps", "self.group_mean(squares)"),
-        ("centred = x - self.group_mean(x)", "centred = x * 1.0"),
-        ("dx -= mean_dxhat\n", "pass\n"),
-        ("dx -= xhat * mean_dxhat_xhat", "pass"),
-        ("dx *= rstd", "pass"),
-        ("self.group_mean(dy, gamma)", "self.group_mean(dy)"),
-        ("self.group_mean(dy_xhat, gamma)", "self.group_mean(dy_xhat)"),
-        ("dx = dy * gamma", "dy *= gamma; dx = dy"),
-        ('{"gamma": dgamma, "beta": dbeta}', '{"gamma": dbeta, "beta": dgamma}'),
-        ("return y, (xhat, rstd", "return y, (y, rstd"),
-        ("or self.channels % self.groups", ""),
-        ("zeros if self.zero else ones", "ones"),
-    ],
-    # a border that may win; the last of equals; gradients of one window for those of all
-    "minivit/convolution/maxpool.py": [
-        ("value=-math.inf", "value=0.0"),
-        ("(view > y)", "(view >= y)"),
-        ("view += dy * (place == number)", "view[...] = dy * (place == number)"),
-        ("view += dy * (place == number)", "view += dy"),
-        ("before : before + height, before : before + width]", ":height, :width]"),
-        ("np.ndindex(self.size, self.size)", "np.ndindex(self.size, self.size - 1)"),
-        ("xp.zeros(view.shape, dtype=xp.uint8)", "xp.zeros(view.shape)"),
-    ],
-    "minivit/convolution/relu.py": [
-        ("maximum(x, 0.0), x > 0", "maximum(x, 0.0), x > -0.5"),
-        ("maximum(x, 0.0), x > 0", "maximum(x, 0.0), x < 0"),
-        ("maximum(x, 0.0), x > 0", "maximum(x, 0.01), x > 0.01"),
-        ("return dy * cache, {}", "return dy * 1.0, {}"),
-    ],
-    "minivit/convolution/chain.py": [
-        ("at(key, name))", "None)"),
-        ("reversed(self.layers)", "self.layers"),
-        ("cache.pop(name)", "cache[name]"),
-        ("grads[name] = own", "pass"),
-    ],
-    # the shortcut forgotten here or there; no stride on one way; norms that all begin at 1
-    "minivit/convolution/residual.py": [
-        ("h = xp.add(h, same, out=h)", "pass"),
-        ("return dx + dsame,", "return dx,"),
-        ("return dx + dsame,", "dx += dsame; return dx + dsame,"),
-        ("self.branch.backward(dsum,", "self.branch.backward(dy,"),
-        ("self.shortcut.backward(dsum,", "self.shortcut.backward(dy,"),
-        ("zero=True", "zero=False"),
-        ("self.stride > 1 or self.c_in != c_out", "self.c_in != c_out"),
-        ("Relu().forward({}, h)", "h, h > 0"),
-    ],
-    # a kink that excuses any error, or none; a curve taken for a kink
-    "minivit/gradcheck_compare.py": [
-        ("(error <= EXPLAINED * np.abs(bends) + ERROR * scale) &", "(error >= 0) &"),
-        ("> SPREAD * np.abs(curvatures).max()", "> -1"),
-        ("> SPREAD * np.abs(curvatures).max()", "> 1e300"),
-        ("STEPS = (1.0, 0.5, 2.0)", "STEPS = (1.0, 0.5)"),
-        ("| (np.abs(bends) > BEND * scale)", ""),
+    # no GELU; its slope left out
+    "minivit/layers/head_hidden.py": [
+        (
+            'y, cache["gelu"] = self.gelu.forward({}, h, at(key, "gelu"))',
+            'y, cache["gelu"] = h, self.gelu.forward({}, h, at(key, "gelu"))[1]',
+        ),
+        ('dh, _ = self.gelu.backward(dy, cache.pop("gelu"))', 'dh = dy; cache.pop("gelu")'),
     ],
     # no maximum; smoothing forgotten here or there; dloss or the batch ignored;
     # p taken for its own; unchecked targets; a check that waits for the device
@@ -391,11 +354,32 @@ TABLE = {
         ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', 'parts["norm"] = LayerNorm(c.dim)'),
         ("drop_path, c.norm_eps", "drop_path"),
         ('parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)', "pass"),
+        ('parts["head_hidden"] = HeadHidden(c.dim, c.head_hidden, gelu)', "pass"),
+        ("HeadHidden(c.dim, c.head_hidden, gelu)", "HeadHidden(c.dim, c.head_hidden)"),
+        ("GridPositions(*c.grid, c.dim, c.prefix_tokens)", "GridPositions(*c.grid, c.dim, 0)"),
+        ("SincosPositions(*c.grid, c.dim, c.prefix_tokens)", "PositionEmbedding(c.tokens, c.dim)"),
+        ("RelativeBlock(*sizes, *c.grid, c.prefix_tokens)", "TransformerBlock(*sizes)"),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
         ("PatchDropout(c.patch_dropout, c.prefix_tokens)", "PatchDropout(c.patch_dropout, 0)"),
     ],
+    # a kink that excuses any error, or none; a curve taken for a kink
+    "minivit/checking/kinks.py": [
+        ("error <= EXPLAINED * np.abs(bends) + ERROR * scale", "error >= 0"),
+        ("> SPREAD * np.abs(curvatures).max()", "> -1"),
+        ("> SPREAD * np.abs(curvatures).max()", "> 1e300"),
+        ("STEPS = (1.0, 0.5, 2.0)", "STEPS = (1.0, 0.5)"),
+        ("| (np.abs(bends) > BEND * scale)", ""),
+        ("len(kinks) > max(1, value.size // 2)", "False"),
+    ],
+    # directions that are not of length 1 on one side; leaves that stay moved
+    "minivit/checking/directions.py": [
+        ("(gradients[name] * direction).sum()", "(gradients[name] * direction).mean()"),
+        ("+= far * direction", "+= direction"),
+        ("self.arrays[name][...] = start", "pass"),
+    ],
+    **CONVOLUTION,
 }
 NAMED = {  # as a dict, because two exercises share the mistakes in attention's softmax
     (f"minivit/{EXERCISES[name].file}", mistake.code, mistake.broken): None

@@ -8,7 +8,7 @@ from cases import B, draw, redrawn
 
 from minivit import Config, ConfigError, CrossEntropy, ViT, gradcheck
 from minivit.arrays import tree
-from minivit.config import HYBRIDS, POOLS
+from minivit.config import HYBRIDS, POOLS, POSITIONS
 from minivit.convolution import STEMS, stem
 from minivit.convolution.stems import resnet_stem
 from minivit.costs import layer_costs, macs, parameters
@@ -60,13 +60,24 @@ def test_a_stem_is_what_is_said_of_it(name):
 @pytest.mark.parametrize("pool", POOLS)
 def test_whole_hybrid(xp, pool):
     rates = {"dropout": 0.2, "drop_path": 0.5, "patch_dropout": 0.4}
-    model = hybrid(pool=pool, **rates)
+    model = hybrid(pool=pool, image_size=8, **rates)
     params = tree.map(lambda p: 0.5 * p, redrawn(model, xp))
-    images, labels = draw((B, 16, 16, 3), xp), xp.asarray(np.arange(B) % 3)
+    images, labels = draw((B, 8, 8, 3), xp), xp.asarray(np.arange(B) % 3)
     checks = gradcheck.check_model(model, CrossEntropy(0.1), params, images, labels)
     assert [check.leaf for check in checks] == ["images", *dict(tree.walk(params))]
     wrong = [check for check in checks if not check.error <= gradcheck.MODEL_TOLERANCE]
     assert not wrong
+
+
+@pytest.mark.parametrize("position", POSITIONS[1:])
+def test_every_kind_of_position_behind_a_stem(position):
+    """They are of the patches' grid, which is that of the map's cuts."""
+    model = hybrid(position=position, image_size=8)
+    params = tree.map(lambda p: 0.5 * p, redrawn(model))
+    images, labels = draw((2, 8, 8, 3)), np.arange(2)
+    checks = gradcheck.check_model(model, CrossEntropy(), params, images, labels)
+    assert max(check.error for check in checks) <= gradcheck.MODEL_TOLERANCE
+    assert model.config.grid == (2, 2)
 
 
 def test_patches_are_cuts_of_the_map():

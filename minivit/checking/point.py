@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..arrays import tree
+from ..arrays.backend import array_module, to_device
 from ..arrays.keys import Key
 from ..gradcheck import compare_names
 
 
 @dataclass(frozen=True)
-class Probe:
+class Point:
     """The loss L = sum(y * dy) of a layer, and its gradient by x and by every parameter."""
 
     layer: Any
@@ -27,13 +28,13 @@ class Probe:
         return float((self.layer.forward(self.params, self.x, self.key)[0] * self.dy).sum())
 
 
-def probe(layer, x, params, key=Key(0), seed=0):
-    """Run forward and backward once, with dy drawn from `seed` -> `Probe`."""
+def point_of(layer, x, params, key=Key(0), seed=0):
+    """Run forward and backward once, with dy drawn from `seed` -> `Point`."""
     y, cache = layer.forward(params, x, key)
-    dy = np.random.default_rng(seed).standard_normal(y.shape)
+    dy = to_device(np.random.default_rng(seed).standard_normal(y.shape), array_module(x))
     dx, grads = layer.backward(dy, cache)
     compare_names(params, grads)
     values = {"x": x, **dict(tree.walk(params))}
     gradients = dict(tree.walk(grads))
     gradients = {name: dx if name == "x" else gradients[name] for name in values}
-    return Probe(layer, x, params, key, dy, values, gradients)
+    return Point(layer, x, params, key, dy, values, gradients)

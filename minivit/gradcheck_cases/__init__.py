@@ -1,90 +1,51 @@
 """What `python -m minivit gradcheck` checks: every layer, the loss and a small model.
 
-The sizes are small and all different: with two equal sizes, a matrix that should be transposed
-still fits. There are several tokens, because with one token every attention weight is 1. To check
-a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
-`minivit.gradcheck.check_layer(layer, x)`; or add the layer to LAYERS: the command and the generic
-tests (`tests/helpers/cases.py`) then cover it.
+To check a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
+`minivit.gradcheck.check_layer(layer, x)`; or add the layer to one of the lists: the command and the
+generic tests (`tests/helpers/cases.py`) then cover it.
+
+layers.py, convolutions.py   the layers, each with the shape of its input
+sizes.py                     how large they are
+
+Layers are checked as `check_layer` does it, but for elements at kinks, which are counted and left
+out (`minivit.checking.kinks`).
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import convolution
-from .arrays import tree
-from .arrays.backend import to_device
-from .arrays.keys import Key, generator
-from .config import POOLS, Config
-from .gradcheck import (
+from ..arrays import tree
+from ..arrays.backend import to_device
+from ..arrays.keys import Key, generator
+from ..checking.kinks import check_with_kinks
+from ..checking.point import point_of
+from ..config import POOLS, POSITIONS, Config
+from ..gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
     Check,
-    check_layer,
     check_loss,
     check_model,
     redraw,
 )
-from .layers import (
-    Attention,
-    ClassPool,
-    ClassToken,
-    CrossEntropy,
-    Dropout,
-    DropPath,
-    Gelu,
-    GeluErf,
-    LayerNorm,
-    Linear,
-    MeanPool,
-    Mlp,
-    OverlappingPatches,
-    PatchDropout,
-    Patchify,
-    PositionEmbedding,
-    PreLogits,
-    SequencePool,
-    TransformerBlock,
-)
-from .vit import ViT
-
-# B images, T tokens of width D, HEADS heads of K = 2 numbers, the MLP's hidden width M, C classes
-B, T, D, HEADS, M, C = 4, 5, 6, 3, 7, 10
-DROPOUT, DROP_PATH, PATCH_DROPOUT = 0.3, 0.5, 0.5
+from ..layers import CrossEntropy
+from ..vit import ViT
+from . import convolutions, layers
+from .sizes import DROP_PATH, DROPOUT, HEADS, PATCH_DROPOUT, B, C, D, M
 
 # name: (layer, shape of its input)
-LAYERS = {
-    "Linear": (Linear(D, M), (B, T, D)),
-    "Patchify": (Patchify(3), (B, 6, 9, 2)),
-    "OverlappingPatches": (OverlappingPatches(3, 2), (B, 6, 9, 2)),
-    "ClassToken": (ClassToken(D), (B, T, D)),
-    "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
-    "LayerNorm": (LayerNorm(D), (B, T, D)),
-    "Attention": (Attention(D, HEADS), (B, T, D)),
-    "Gelu": (Gelu(), (B, T, M)),
-    "GeluErf": (GeluErf(), (B, T, M)),
-    "Dropout": (Dropout(DROPOUT), (B, T, D)),
-    "DropPath": (DropPath(DROP_PATH), (B, T, D)),
-    "PatchDropout": (PatchDropout(PATCH_DROPOUT, prefix_tokens=1), (B, T, D)),
-    "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
-    "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROP_PATH), (B, T, D)),
-    "ClassPool": (ClassPool(), (B, T, D)),
-    "MeanPool": (MeanPool(), (B, T, D)),
-    "SequencePool": (SequencePool(D), (B, T, D)),
-    "PreLogits": (PreLogits(D, M), (B, D)),
-    "Convolution": (convolution.Convolution(2, D, 3, 2), (B, 6, 4, 2)),
-    "StandardisedConv": (convolution.StandardisedConv(D, M, 3), (B, 3, 2, D)),
-    "Relu": (convolution.Relu(), (B, T, M)),
-    "MaxPool": (convolution.MaxPool(), (B, 6, 4, D)),
-    "GroupNorm": (convolution.GroupNorm(D, HEADS), (B, 3, 2, D)),
-    "Chain": (convolution.small_stem(3, widths=(4, D)), (B, 4, 4, 3)),
-    "ResidualUnit": (convolution.ResidualUnit(D, 4, 2, groups=2), (B, 4, 2, D)),
-}
+LAYERS = {**layers.LAYERS, **convolutions.LAYERS}
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".
 SIZES = {"image_size": 8, "patch_size": 4, "classes": C, "dim": D, "heads": HEADS, "mlp_dim": M}
 RATES = {"dropout": DROPOUT, "drop_path": DROP_PATH, "patch_dropout": PATCH_DROPOUT}
 MODEL = Config(**SIZES, **RATES, depth=2)
+MODELS = {pool: replace(MODEL, pool=pool) for pool in POOLS}
+MODELS |= {  # of the positions, a model has the first one already
+    position: replace(MODEL, position=position, patch_dropout=0.0) for position in POSITIONS[1:]
+}
 
 # All that can be checked, in this order.
 NAMES = (*LAYERS, "CrossEntropy", "ViT")
@@ -98,6 +59,7 @@ class LeafCheck:
     shape: tuple
     check: Check
     tolerance: float = LAYER_TOLERANCE
+    kinks: int = 0  # elements of the leaf that are left out
 
     @property
     def ok(self):
@@ -126,10 +88,12 @@ def check(name, xp=np, seed=0):
     if name == "CrossEntropy":
         return _check_loss(xp, seed)
     if name == "ViT":
-        return [row for pool in POOLS for row in _check_model(pool, xp, seed)]
+        return [row for name in MODELS for row in _check_model(name, xp, seed)]
     layer, x, params = layer_case(name, xp, seed)
-    checks = check_layer(layer, x, params, Key(seed), seed)
-    return leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+    checks, kinks = check_with_kinks(point_of(layer, x, params, Key(seed), seed))
+    at = Counter(kink.leaf for kink in kinks if kink.left_out)
+    rows = leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+    return [replace(row, kinks=at[row.check.leaf]) for row in rows]
 
 
 def layer_case(name, xp=np, seed=0):
@@ -154,9 +118,9 @@ def loss_cases(xp=np, seed=0):
     return cases
 
 
-def model_case(pool, xp=np, seed=0):
-    """A small model, its loss, and what to check them with: images, labels, parameters."""
-    rng, model = generator(seed, "ViT"), ViT(replace(MODEL, pool=pool))
+def model_case(name, xp=np, seed=0):
+    """A model of MODELS, its loss, and what to check them with: images, labels, parameters."""
+    rng, model = generator(seed, "ViT"), ViT(MODELS[name])
     images = to_device(rng.standard_normal((B, 8, 8, 3)), xp)
     labels = to_device(rng.integers(C, size=B), xp)
     return model, CrossEntropy(0.1), images, labels, _parameters(model, rng, xp)
@@ -171,12 +135,12 @@ def _check_loss(xp, seed):
     return checked
 
 
-def _check_model(pool, xp, seed):
+def _check_model(name, xp, seed):
     """The whole model through the loss, in random directions."""
-    model, loss_layer, images, labels, params = model_case(pool, xp, seed)
+    model, loss_layer, images, labels, params = model_case(name, xp, seed)
     checks = check_model(model, loss_layer, params, images, labels, Key(seed), seed)
     leaves = {"images": images, **dict(tree.walk(params))}
-    return leaf_checks(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
+    return leaf_checks(f"ViT, {name}", leaves, checks, MODEL_TOLERANCE)
 
 
 def _parameters(layer, rng, xp):
