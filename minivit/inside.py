@@ -74,7 +74,7 @@ def _steps(model, params, images):
     """Run the model part by part; yield (name, its output, its cache). No cache is kept."""
     model.check(params, images)
     x = images
-    for name, part in model.parts.items():
+    for name, part in getattr(model, "encoder_parts", model.parts).items():
         x, cache = part.forward(params.get(name, {}), x)
         yield name, x, cache
 

@@ -14,6 +14,7 @@ To add one, write a class with these members and give it to `Run(..., objective=
     values(sums, count)            -> {name of a metric: its value over `count` images}
     predict(output)                -> what a user is given: probabilities, numbers, ...
     of(config, recipe)             -> the objective of such a run: a class method, to load its model
+    targets(images, labels)        -> targets made of the images uint8; not there: the labels
 
 It is a dataclass, and the fields that its constructor takes are plain values: the file of a trained
 model holds them (`model_file.py`), and the constructor makes the objective from them again.
@@ -117,6 +118,11 @@ def correct(logits, targets):
 
 # By the name that a checkpoint holds. A checkpoint without one is of a classification.
 OBJECTIVES = {Classification.name: Classification}
+
+
+def targets_of(objective, images, labels):
+    """The targets of images uint8 (B, H, W, C): labels, or what the objective makes of both."""
+    return objective.targets(images, labels) if hasattr(objective, "targets") else labels
 
 
 def deciding_metric(objective):

@@ -12,6 +12,7 @@ from .costs import flops
 from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
+from .models import model_of
 from .parallel.cuts import prediction_cuts
 from .parallel.tree_sum import in_order
 from .parallel.workers import Workers
@@ -70,7 +71,7 @@ class Trained:
     @cached_property
     def model(self) -> ViT:
         """The model; `trained.model.forward(trained.params, x)` is its forward pass."""
-        return ViT(self.config)
+        return model_of(self.config)
 
     def predict(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
 WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "convolution", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "storage"}
+KINDS = {"objective", "masked", "models"}  # of models and what they learn
+TRAINING = {*MODEL, *DATA, *KINDS, "optim", "cuda", "costs", "parallel", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -29,10 +30,12 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "config": {*WORDS, "settings", "start", "convolution"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
     "gradcheck": {"arrays"},
-    "gradcheck_cases": {*MODEL, "gradcheck", "checking"},
-    "costs": MODEL,
-    "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
+    "gradcheck_cases": {*MODEL, "objective", "masked", "gradcheck", "checking"},
+    "costs": {*MODEL, "models"},
+    "cuda": {"arrays", "layers", "config", "vit", "optim", "parallel"},
     "objective": {"arrays", "layers"},
+    "masked": {*WORDS, "settings", "arrays", "layers", "config", "vit", "objective"},
+    "models": {*MODEL, "objective", "masked"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
     "storage": {"arrays", "version", *WORDS},

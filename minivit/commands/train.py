@@ -96,7 +96,8 @@ def introduce(run, device):
     dataset, plan, c = run.dataset, run.plan, run.plan.config
     blas_note = "" if device == "GPU" else blas.note(threads=False)
     start_note = plan.start.note if plan.start else ""
-    for note in (dataset.note, blas_note, start_note, *run.record.notes):
+    objective_note = getattr(run.objective, "note", "")
+    for note in (dataset.note, blas_note, start_note, objective_note, *run.record.notes):
         if note:
             print(note)
     print(

@@ -7,6 +7,8 @@ from textwrap import fill
 
 from .. import data
 from ..config import Config
+from ..masked import MaskedConfig
+from ..models import OBJECTIVE_NAMES
 from ..parallel.workers import MOST_WORKERS
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
@@ -26,6 +28,8 @@ examples:
       go on after Ctrl-C
   {prog} --from runs/cifar10-tiny-1 --dataset photos
       fine-tune a trained model on your own images
+  {prog} --objective masked --out runs/masked
+      learn without labels; then --from runs/masked
 
 presets:
 {presets}"""
@@ -47,6 +51,8 @@ def add_arguments(parser):
     sizes |= {"channels": "the data's; 3 for a directory's", "classes": "the data's"}
     model = parser.add_argument_group("the model")
     add_settings(model, Config, defaults=_defaults(Config, "model") | sizes)
+    masked = parser.add_argument_group("the model, with --objective masked")
+    add_settings(masked, MaskedConfig, ("mask_target", "mask_share"))
 
 
 def _add_data(group):
@@ -72,6 +78,13 @@ def _add_training(group):
         type=choice("preset", PRESETS),
         metavar="{" + ",".join(PRESETS) + "}",
         help="model and recipe (default: tiny, base on a GPU, or finetune with --from)",
+    )
+    group.add_argument(
+        "--objective",
+        type=choice("objective", OBJECTIVE_NAMES),
+        metavar="{" + ",".join(OBJECTIVE_NAMES) + "}",
+        help="what to learn: the classes, or to guess hidden patches, without labels "
+        "(default: classification)",
     )
     group.add_argument(
         "--from",

@@ -2,6 +2,7 @@
 
 import os
 
+from ..config import Config
 from ..layers import LayerNorm, Linear, TransformerBlock
 from ..vit import ViT
 from .attention import FusedHeads
@@ -14,10 +15,11 @@ KINDS = (FusedBlock, FusedHeads, FusedLayerNorm, FusedLinear)
 
 def wanted(xp, config=None):
     """Whether this room is for arrays of the module `xp`: only for CuPy, unless MINIVIT_PLAIN is
-    set. A model whose `config` has a stem is for the plain layers."""
-    stem = config is not None and config.stem != "none"
+    set. A model with a stem, or of another kind than a
+    classifying ViT, is for the plain layers."""
+    other = config is not None and (type(config) is not Config or config.stem != "none")
     plain = os.environ.get("MINIVIT_PLAIN", "") not in ("", "0")
-    return xp.__name__ == "cupy" and not plain and not stem
+    return xp.__name__ == "cupy" and not plain and not other
 
 
 def fast(model):

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays.doors import described, is_array
 from ..data.normalise import normalise
 from ..errors import ConfigError
+from ..objective import targets_of
 from ..parallel.tree_sum import in_order
 from ..parallel.workers import Workers
 from ..vit import ViT
@@ -62,7 +63,8 @@ class Evaluator:
             start, stop = cuts[index]
             x = normalise(images[start:stop], self.mean, self.std)
             output = self.model.predict(self.params, x)
-            results.append((index, self.objective.evaluate(output, targets[start:stop])))
+            own = targets_of(self.objective, images[start:stop], targets[start:stop])
+            results.append((index, self.objective.evaluate(output, own)))
             if self.see:
                 self.see(first + start, output)
         return results

@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays.keys import generator
 from ..config import Config
 from ..errors import ConfigError
+from ..models import classifier_config
 from ..objective import Classification
 from ..text import counted
 from ..vit import HEAD, ViT
@@ -45,7 +46,8 @@ class Start:
         """Of a `Trained`, opened from `path`."""
         known = trained.objective.name == Classification.name
         classes = tuple(trained.classes) if known else ()
-        return cls(str(path), trained.config, trained.params, classes, trained.mean, trained.std)
+        config = classifier_config(trained.config)
+        return cls(str(path), config, trained.params, classes, trained.mean, trained.std)
 
     def with_options(self, asked):
         """The config with the options that were given. Raises ConfigError where sizes differ."""
@@ -84,7 +86,7 @@ class Start:
         config = replace(config, classes=max(1, len(dataset.classes)), **hidden)
         params, parts = {}, ViT(config).parts
         for name, part in parts.items():
-            new = name in HEAD
+            new = name in HEAD or name not in self.params
             rng = generator(seed, name)
             params[name] = part.init(rng) if new else self.params.get(name, {})
         note = f"from {self.path}: all weights but the head, which is new and starts at zero, as "
@@ -103,11 +105,16 @@ class Start:
         return f"the classes have other names ({old!r} was where {new!r} is now)"
 
 
-def refuse_without(start, preset, recipe, asked):
+def refuse_without(start, preset, recipe, asked, objective=Classification.name):
     """Raise ConfigError for what makes sense with or without a trained model to begin with only.
 
-    preset: its name; asked: the options that were given.
+    preset: its name; asked: the options that were given; objective: the one that was asked for.
     """
+    if start and objective != Classification.name:
+        raise ConfigError(
+            f"--objective {objective} begins with random weights: leave out --from, or pre-train "
+            "first and give that run to --from"
+        )
     if start is None:
         if recipe.freeze:
             raise ConfigError(

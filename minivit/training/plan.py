@@ -12,6 +12,8 @@ from ..arrays.backend import select, special
 from ..config import Config
 from ..data import Dataset
 from ..errors import ConfigError, DataError
+from ..models import OWN_RECIPES, config_of, fields_of, refuse_recipe
+from ..objective import Classification
 from ..storage.directory import RunDirectory
 from .arithmetic import arithmetic, changes, unknown_now
 from .early_steps import SmallerViT, early_model
@@ -60,11 +62,15 @@ class Plan:
         preset = options.get("preset", usual)
         sizes, asked = chosen(options, Config), chosen(options, Recipe)
         own = {"whiten": False} if start else {}  # whitening would overwrite its weights
+        objective = options.get("objective", Classification.name)
+        own |= OWN_RECIPES.get(objective, {})
         recipe = Recipe(**{**PRESETS[preset].recipe, **own, **asked})
-        refuse_without(start, preset, recipe, asked)
+        refuse_without(start, preset, recipe, asked, objective)
+        sizes = {**fields_of(objective, options), **sizes}
         config = (
-            start.with_options(sizes) if start else Config(**{**PRESETS[preset].model, **sizes})
+            start.with_options(sizes) if start else config_of({**PRESETS[preset].model, **sizes})
         )
+        refuse_recipe(config, recipe)
         early_model(learner(config, recipe), recipe.early_drop)  # raises where they do not fit
         plan = cls(
             config,
@@ -94,8 +100,8 @@ class Plan:
         a checkpoint, images or a device that are not there.
         """
         saved = SavedRun.read(path)
-        asked = {**chosen(options, Config), **chosen(options, Recipe)}
-        saved.refuse_options(**asked, **chosen(options, ("preset",)))
+        asked = {**chosen(options, type(saved.config)), **chosen(options, Recipe)}
+        saved.refuse_options(**asked, **chosen(options, ("preset", "objective")))
         directory = RunDirectory(saved.path.parent)
         out = options.get("out", directory.path)
         if Path(out).resolve() != directory.path.resolve():

@@ -11,7 +11,8 @@ from ..data import batches
 from ..data.dataset import Dataset
 from ..data.normalise import channel_statistics
 from ..errors import ConfigError
-from ..objective import Classification, deciding_metric
+from ..models import objective_of
+from ..objective import deciding_metric
 from ..parallel.workers import Workers
 from . import curves
 from .endings import diverged, endings, finite_result, leave
@@ -35,7 +36,7 @@ class Run:
         self.plan, self.dataset, self.directory = plan, dataset, plan.directory
         self.workers = workers
         config, recipe, xp = plan.config, plan.recipe, plan.xp
-        self.objective = objective or Classification.of(config, recipe)
+        self.objective = objective or objective_of(config, recipe)
         self.training, self.validation = batches.split(
             len(dataset.train_images), recipe.val_fraction, recipe.seed, recipe.train_fraction
         )

@@ -7,9 +7,9 @@ its type and range before it is used, and the sizes of the model against the arr
 import numpy as np
 
 from ..arrays import tree
+from ..models import model_of
 from ..storage.compare import mismatches
 from ..storage.meta import LARGEST, Either, ListOf, MappingOf, Number, Optional, Text, Whole
-from ..vit import ViT
 
 MODEL = {"model": {}}  # a Config, which checks its own fields
 DATASET = {
@@ -79,5 +79,5 @@ def weights_problem(config, headers, group="model/"):
     weights = {n.removeprefix(group): h for n, h in headers.items() if n.startswith(group)}
     if config.depth > len(weights):
         return f"{config.depth} blocks, and {len(weights)} arrays of weights"
-    leaves = dict(tree.walk(ViT(config).init(None)))
+    leaves = dict(tree.walk(model_of(config).init(None)))
     return mismatches(weights, {name: (leaf.shape, np.float32) for name, leaf in leaves.items()})

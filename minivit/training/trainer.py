@@ -16,11 +16,11 @@ from ..costs import flops
 from ..cuda.gradient_sums import FusedGradientSums
 from ..data.normalise import normalise
 from ..errors import ConfigError
-from ..objective import Classification
+from ..models import model_of, objective_of
+from ..objective import targets_of
 from ..optim import warmup_cosine
 from ..parallel.gradient_sums import GradientSums
 from ..start.whitening import first_weights
-from ..vit import ViT
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
 from .frozen import learner, rate_share
@@ -37,9 +37,9 @@ class Trainer:
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
-    model: by default ViT(config), partly frozen if the recipe says so; fused: whether the layers,
-    optimizers and sums of `minivit.cuda` take the place of the plain ones, by default on a GPU;
-    start: the parameters it begins with, by default those of `model.init`.
+    model: by default that of config, partly frozen if the recipe says so; fused: whether layers,
+    optimizers and sums of `minivit.cuda` replace the plain ones, by default on a GPU; start: the
+    parameters it begins with, by default those of `model.init`.
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
@@ -54,9 +54,9 @@ class Trainer:
             )
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp = workers, xp
-        self.objective = objective or Classification.of(config, recipe)
+        self.objective = objective or objective_of(config, recipe)
         self.fused = cuda.wanted(xp, config) if fused is None else fused
-        build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else ViT)
+        build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else model_of)
         self.model = model or build(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
@@ -161,7 +161,8 @@ class Trainer:
             output, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
             # the micro-batch's share of the mean loss: the gradients add up to the batch's own
             share = (stop - start) / len(images)
-            doutput, sums = self.objective.train(output, targets[start:stop], share)
+            own = targets_of(self.objective, images[start:stop], targets[start:stop])
+            doutput, sums = self.objective.train(output, own, share)
             results.append((index, sums))
             return model.backward(doutput, cache)[1]
 

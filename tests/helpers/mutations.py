@@ -6,6 +6,7 @@ the exercises name are planted too; they stand in `minivit/exercises/mistakes/` 
 """
 
 from mutations_convolution import TABLE as CONVOLUTION
+from mutations_masked import TABLE as MASKED
 
 from minivit.exercises.catalogue import EXERCISES
 from minivit.exercises.mistakes import MISTAKES
@@ -380,6 +381,7 @@ TABLE = {
         ("self.arrays[name][...] = start", "pass"),
     ],
     **CONVOLUTION,
+    **MASKED,
 }
 NAMED = {  # as a dict, because two exercises share the mistakes in attention's softmax
     (f"minivit/{EXERCISES[name].file}", mistake.code, mistake.broken): None
