@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from ..evaluation.images import load_parts
 from ..figures import depth
 from ..figures.drawing import FORMATS, require_matplotlib, save, style
+from ..objective import Classification
 from ..probe.probing import PROBES, count_of_probes, probe
 from ..text import counted
 from .arguments import add_model, load_model, path, whole
@@ -109,7 +110,8 @@ def main(args):
 
 def own_head(trained, part):
     """The accuracy of the model's own head; None where it does not know these classes."""
-    if tuple(trained.classes) != tuple(part.classes):
+    classifies = trained.objective.name == Classification.name
+    if not classifies or tuple(trained.classes) != tuple(part.classes):
         return None
     return float((trained.predict(part.images).argmax(axis=1) == part.targets).mean())
 

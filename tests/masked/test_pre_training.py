@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from small_runs import CONFIG, RECIPE, after, make_run, pictures
 import minivit
 from minivit.arrays import tree
 from minivit.commands import exits
+from minivit.commands.probe import own_head
 from minivit.masked import MaskedConfig
 from minivit.masked.config import TARGETS
 from minivit.parallel.workers import Workers
@@ -94,6 +96,8 @@ def test_the_command_pre_trains_and_fine_tunes(monkeypatch, tmp_path, capsys):
     assert (status, err) == (0, "")
     assert "predicting the mean colour, of 512, of 2 corrupted patches an image" in out
     assert "shapes test accuracy " in out
+    base = minivit.load("masked")
+    assert own_head(base, SimpleNamespace(classes=base.classes)) is None  # it names no classes
     status, out, err = command("--resume", "masked", "--objective", "masked")
     assert status == 0 and "masked is complete" in out
     words = "--dataset shapes --device cpu --threads 1 --epochs 1 --out tuned".split()
