@@ -20,7 +20,7 @@ VARIANTS = {
 }
 HYBRIDS = ("R26+S/32", "R50+B/16", "R50+L/32")  # those that were published
 POOLS = ("class", "mean", "sequence")
-GELUS = ("tanh", "erf")
+GELUS = ("tanh", "erf", "relu")
 POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
@@ -67,7 +67,9 @@ class Config(Settings):
         "learned", "what says where a patch is: a vector each, nothing, a vector for row and "
         "column, fixed waves, or a bias in the attention", choices=POSITIONS,
     )  # fmt: skip
-    gelu: str = setting("tanh", "tanh form, or the exact one", choices=GELUS)
+    gelu: str = setting(
+        "tanh", "GELU in its tanh form, the exact one, or ReLU instead", choices=GELUS
+    )
     dropout: float = rate("share of numbers to drop in training")
     drop_path: float = rate("share of branches to drop in the last block")
     patch_dropout: float = rate("share of patches to drop in training")

@@ -22,7 +22,7 @@ from functools import cached_property
 from .arrays.doors import described, explained, is_array
 from .arrays.keys import at
 from .config import Config
-from .convolution import stem
+from .convolution import Relu, stem
 from .errors import ConfigError
 from .layers import (
     ClassPool,
@@ -65,7 +65,7 @@ class ViT:
     def parts(self):
         """The layers by name, in the order in which they are applied."""
         c, parts = self.config, {}
-        gelu = Gelu() if c.gelu == "tanh" else GeluErf()
+        gelu = {"tanh": Gelu(), "erf": GeluErf(), "relu": Relu()}[c.gelu]
         if c.stem != "none":
             parts["stem"] = stem(c.stem, c.channels, gelu)
         if c.patch_overlap:

@@ -50,8 +50,10 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "figures": {*TRAINING, "training", "inside"},
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
+    "ablation": {*TRAINING, "training", "trained", "evaluation", "figures"},
     "commands": {
         *TRAINING,
+        "ablation",
         "training",
         "trained",
         "bench",
