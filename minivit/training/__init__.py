@@ -2,7 +2,8 @@
 
 plain.py           the whole loop on one page: read this first
 trainer.py         the same steps with a batch cut up among all cores, by way of
-                   micro_batches.py, gradient_sums.py, running_sums.py and update.py
+                   micro_batches.py, gradient_sums.py, running_sums.py and update.py;
+                   exchange.py, regions.py: among ranks; saved_arrays.py: for a checkpoint
 evaluator.py       a model judged by an objective, in training and after it
 early_steps.py     fewer tokens in the first part of a run
 recipe.py          what can be chosen about a run; presets.py: good choices, by name

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays.backend import array_module, to_device
+from ..costs import flops
 from ..errors import ConfigError
 from ..vit import ViT
 
@@ -93,3 +94,16 @@ def resized(images, a):
 def like(matrix, x):
     """`matrix`, a host array, on the device of x and in its dtype."""
     return to_device(matrix.astype(x.dtype), array_module(x))
+
+
+def share_of_work(models, early_steps, step, steps):
+    """The share of a run's computation that its first `step` of `steps` steps are, 0..1.
+
+    models: the one of the first `early_steps`, and the one of the others.
+    """
+    early, late = (flops(model.config, training=True) for model in models)
+
+    def cost(step):
+        return min(step, early_steps) * early + max(0, step - early_steps) * late
+
+    return cost(step) / max(1, cost(steps))

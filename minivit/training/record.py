@@ -11,6 +11,7 @@ from ..storage import checkpoint
 from ..storage.directory import RunDirectory
 from ..text import counted
 from .arithmetic import arithmetic
+from .saved_arrays import headers
 from .saved_run import SavedRun, best_of
 
 
@@ -58,9 +59,7 @@ class Record:
         elsewhere = origin.path.resolve() != self.directory.path.resolve()
         if not elsewhere:
             saved.refuse_overwriting(self.directory)
-        arrays = self.trainer.arrays()
-        expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
-        arrays, meta = saved.load(expected)
+        arrays, meta = saved.load(headers(self.trainer))
         if meta != saved.meta:
             raise CheckpointError(f"{path} has changed while it was read; try again.")
         position = meta["position"]

@@ -8,16 +8,18 @@ import math
 import numpy as np
 
 from ..arrays import tree
-from ..arrays.backend import to_device, to_host
+from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
-from ..costs import flops
 from ..data.normalise import normalise
 from ..errors import ConfigError
 from ..objective import Classification
 from ..optim import warmup_cosine
+from ..parallel.tree_sum import in_order
+from ..ranks.ranks import ALONE
 from ..start.whitening import patch_whitening
 from ..vit import ViT
-from .early_steps import early_model
+from . import saved_arrays
+from .early_steps import early_model, share_of_work
 from .evaluator import Evaluator, check_batch
 from .gradient_sums import GradientSums
 from .micro_batches import micro_batches
@@ -30,13 +32,14 @@ class Trainer:
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
-    model: by default ViT(config).
+    model: by default ViT(config); ranks: who trains it together, each rank with its own Trainer.
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
     def __init__(
-        self, config, recipe, steps, mean, std, workers, xp=np, objective=None, model=None
-    ):
+        self, config, recipe, steps, mean, std, workers, xp=np,
+        objective=None, model=None, ranks=ALONE,
+    ):  # fmt: skip
         if type(steps) is not int or steps < 1:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
         if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
@@ -45,7 +48,7 @@ class Trainer:
                 f"and {np.shape(std)}"
             )
         self.config, self.recipe, self.steps = config, recipe, steps
-        self.workers, self.xp = workers, xp
+        self.workers, self.xp, self.ranks = workers, xp, ranks
         self.objective = objective or Classification.of(config, recipe)
         self.model = model or ViT(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
@@ -57,33 +60,37 @@ class Trainer:
         tree.map(np.copyto, tree.views(vector, self.places), start)
         self.vector = to_device(vector, xp)
         self.params = tree.views(self.vector, self.places)
-        self.gradient_sums = GradientSums(self.places, len(vector), workers, xp)
-        self.update = Update(recipe, self.places, self.vector, self.gradient_sums, workers, xp)
+        self.gradient_sums = sums = GradientSums(self.places, len(vector), workers, xp)
+        self.update = Update(recipe, self.places, self.vector, sums, workers, xp, ranks)
         # what is evaluated: the running mean of the parameters where there is one
         evaluated = self.update.state.get("ema", self.vector)
         self.evaluated = tree.views(evaluated, self.places)
-        self.evaluator = Evaluator(
-            self.model,
-            self.evaluated,
-            self.mean,
-            self.std,
-            self.objective,
-            workers,
-            self.micro_batches,
-        )
+        judged = self.model, self.evaluated, self.mean, self.std, self.objective
+        self.evaluator = Evaluator(*judged, workers, self.micro_batches, ranks=ranks)
         self.step = 0
         self.sums = RunningSums(self.objective, xp)
-        for model in (self.early_model, self.model):
-            self.gradient_sums.prepare(len(self.micro_batches(recipe.batch_size, model.config)))
+        self._prepare()
         self._register()
+
+    def _prepare(self):
+        """Make room for the gradients of a batch; with ranks also of a shorter one, the last."""
+        whole = self.recipe.batch_size
+        sizes = range(1, whole + 1) if self.ranks.size > 1 else (whole,)
+        models = self.early_model, self.model
+        for count in {len(self.micro_batches(size, m.config)) for size in sizes for m in models}:
+            self.gradient_sums.prepare(count)
 
     def _register(self):
         """Tell the workers what they will do: processes have all arrays that were made so far."""
-        self.workers.register(self.train_share, self.evaluator.share, *self.update.shares)
+        own = self.train_share, self.gradient_sums.own_share, self.evaluator.share
+        self.workers.register(*own, *self.update.shares)
 
     @property
     def gradients(self):
-        """The gradient of the last step's batch, clipped, as a tree like `params`."""
+        """The gradient of the last step's batch, clipped, as a tree like `params`.
+
+        Among several ranks it is right in this rank's region only.
+        """
         return self.gradient_sums.views[0]
 
     def model_at(self, step):
@@ -104,12 +111,7 @@ class Trainer:
     def work(self, step):
         """The share of the run's computation that its first `step` steps are, 0..1."""
         early_steps = math.floor(self.recipe.early_share * self.steps)
-        early, late = (flops(m.config, training=True) for m in (self.early_model, self.model))
-
-        def cost(step):
-            return min(step, early_steps) * early + max(0, step - early_steps) * late
-
-        return cost(step) / max(1, cost(self.steps))
+        return share_of_work((self.early_model, self.model), early_steps, step, self.steps)
 
     def lr(self):
         """The learning rate of the current step."""
@@ -135,30 +137,35 @@ class Trainer:
         """
         check_batch(self.config, images, targets)
         self.step += 1
-        count = len(self.micro_batches(len(images), self.model_at(self.step).config))
-        if self.gradient_sums.prepare(count):  # a larger batch than before
+        cuts = self.micro_batches(len(images), self.model_at(self.step).config)
+        if self.gradient_sums.prepare(len(cuts)):  # a larger batch than before
             self._register()
-        tasks = len(self.gradient_sums.tasks(count))
-        results = self.workers.run_tasks(tasks, self.train_share, self.step, images, targets)
-        norm = self.update.step(self.step, self.lr(), count)
-        self.sums.add(results, len(images), self.step, norm)
+        own = self.ranks.own(cuts)[1]
+        args = self.step, len(images), images[own], targets[own]
+        tasks = len(self.gradient_sums.tasks(len(cuts)))
+        results = self.workers.run_tasks(tasks, self.train_share, *args)
+        norm, sums = self.update.step(self.step, self.lr(), len(cuts), in_order(results))
+        self.sums.add(sums, len(images), self.step, norm)
 
-    def train_share(self, tasks, step, images, targets):
+    def train_share(self, tasks, step, count, images, targets):
         """One worker's share of a step: micro-batches through the model and back.
 
+        count: the number of images of the batch; images, targets: those of this rank.
         Adds their gradients up -> [(index of the micro-batch, its sums), ...].
         """
         model, results = self.model_at(step), []
-        cuts = self.micro_batches(len(images), model.config)
+        cuts = self.micro_batches(count, model.config)
+        begin = self.ranks.own(cuts)[1].start
 
         def gradients(index):
             """Of one micro-batch."""
             start, stop = cuts[index]
-            x = normalise(images[start:stop], self.mean, self.std)
+            here = slice(start - begin, stop - begin)
+            x = normalise(images[here], self.mean, self.std)
             output, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
             # the micro-batch's share of the mean loss: the gradients add up to the batch's own
-            share = (stop - start) / len(images)
-            doutput, sums = self.objective.train(output, targets[start:stop], share)
+            share = (stop - start) / count
+            doutput, sums = self.objective.train(output, targets[here], share)
             results.append((index, sums))
             return model.backward(doutput, cache)[1]
 
@@ -171,6 +178,8 @@ class Trainer:
 
         Of the weights' running mean, where the recipe has one.
         """
+        if "ema" in self.update.state:
+            self.ranks.spread(self.update.state["ema"], self.update.regions)
         return self.evaluator.evaluate(images, targets, batch_size)
 
     def read_sums(self):
@@ -178,22 +187,13 @@ class Trainer:
         return self.sums.read(self.vector, self.step)
 
     def arrays(self):
-        """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}."""
-        return {
-            f"{group}/{name}": leaf
-            for group, vector in self._vectors().items()
-            for name, leaf in tree.walk(tree.views(to_host(vector), self.places))
-        }
+        """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}.
+
+        Among several ranks they are whole on rank 0.
+        """
+        return saved_arrays.gather(self)
 
     def restore(self, arrays, step):
         """Take up weights and optimizer state that `arrays` gave, after `step` steps."""
-        for group, vector in self._vectors().items():
-            host = np.empty(vector.shape, np.float32)
-            for name, leaf in tree.walk(tree.views(host, self.places)):
-                leaf[...] = arrays[f"{group}/{name}"]
-            vector[...] = to_device(host, self.xp)
+        saved_arrays.restore(self, arrays)
         self.step = step
-
-    def _vectors(self):
-        """The flat vectors that a checkpoint holds: {"model", "optimizer/m", ...}."""
-        return {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.update.state.items()}}
