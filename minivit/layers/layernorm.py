@@ -56,9 +56,10 @@ class LayerNorm:
         dy_xhat = dy * xhat
         dgamma = token_sum(dy_xhat)
         dbeta = token_sum(dy)
-        mean_dxhat = feature_mean(dy, gamma)  # (..., 1), of dxhat = dy * gamma
-        mean_dxhat_xhat = feature_mean(dy_xhat, gamma)  # (..., 1)
-        dx = dy * gamma - mean_dxhat
+        dxhat = dy * gamma
+        mean_dxhat = feature_mean(dxhat)  # (..., 1)
+        mean_dxhat_xhat = feature_mean(dy_xhat, gamma)  # (..., 1); dy_xhat * gamma = dxhat * xhat
+        dx = dxhat - mean_dxhat
         dx -= xhat * mean_dxhat_xhat
         dx *= rstd
         return dx, {"gamma": dgamma, "beta": dbeta}

@@ -14,9 +14,9 @@ def token_sum(x):
 
 
 def feature_sum(x, weights=None):
-    """Sum over the last axis of x * weights (D,), (..., D) -> (..., 1). Weights of 1 by default.
+    """Sum over the last axis, (..., D) -> (..., 1); with weights (D,), of x * weights.
 
-    Plain: (x * weights).sum(axis=-1, keepdims=True).
+    Plain: x.sum(axis=-1, keepdims=True).
     """
     d = x.shape[-1]
     if weights is None:
@@ -25,5 +25,5 @@ def feature_sum(x, weights=None):
 
 
 def feature_mean(x, weights=None):
-    """The same sum, divided by D. Plain: (x * weights).mean(axis=-1, keepdims=True)."""
+    """The same sum divided by D. Plain: x.mean(axis=-1, keepdims=True)."""
     return feature_sum(x, weights) * (1 / x.shape[-1])

@@ -15,12 +15,12 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 TEXT = Path(__file__).with_name("rows.txt")
 PAGE = TESTS.parent / "docs" / "reliability.md"
-STATES = ("proved", "argued", "later", "gpu", "missing", "failed")
+STATES = ("proved", "argued", "later", "missing", "failed")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row. tests: their ids for pytest; words: "argued", "gpu" and "later: ..."."""
+    """One row. tests: their ids for pytest; words: "argued" and "later: ..."."""
 
     number: str
     priority: str
@@ -35,7 +35,7 @@ class Row:
             return "later"
         if "argued" in self.words:
             return "argued"
-        return "proved" if self.tests else "gpu" if "gpu" in self.words else "missing"
+        return "proved" if self.tests else "missing"
 
 
 def rows():
@@ -96,8 +96,8 @@ def failures(ids):
 def sentence(table):
     """The counts in one line, as the README has it."""
     counts = Counter(row.state for row in table)
-    words = {"proved": "proved by tests", "argued": "argued on that page", "later": "still to come",
-             "gpu": "for a GPU", "missing": "missing"}  # fmt: skip
+    words = {"proved": "proved by tests", "argued": "argued on that page",
+             "later": "still to come", "missing": "missing"}  # fmt: skip
     parts = [f"{counts[state]} {said}" for state, said in words.items() if counts[state]]
     return f"{len(table)} rows, {', '.join(parts)}"
 
