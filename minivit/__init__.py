@@ -47,6 +47,7 @@ from .errors import (
     DataError,
     DivergedError,
     MinivitError,
+    RankError,
     RunError,
     WorkerError,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "DivergedError",
     "Key",
     "MinivitError",
+    "RankError",
     "RunError",
     "Trained",
     "ViT",

@@ -34,7 +34,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
     "storage": {"arrays", "version", *WORDS},
-    "ranks": {"parallel", *WORDS},
+    "ranks": {"parallel", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
     "model_file": {*TRAINING, "training"},

@@ -17,6 +17,8 @@ from ..parallel.workers import Workers
 from ..ranks.ranks import ALONE, Ranks
 from ..vit import ViT
 
+EVALUATED = 500  # images at once
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluator:
@@ -39,7 +41,7 @@ class Evaluator:
     see: Callable | None = None
     ranks: Ranks = ALONE
 
-    def evaluate(self, images, targets, batch_size=500):
+    def evaluate(self, images, targets, batch_size=EVALUATED):
         """The objective's metrics on images uint8 and targets (B, ...) -> {name: value}.
 
         Raises ConfigError for images of another size or type, and without a target for each.

@@ -43,8 +43,10 @@ class Record:
             "best": self.best,
         }
         meta = {**self.description, "position": position}
-        with self.directory.writing():
-            checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
+        arrays = self.trainer.arrays()
+        if self.directory.ours:
+            with self.directory.writing():
+                checkpoint.save(path or self.directory.last, arrays, meta)
 
     def resume(self, path):
         """Take up the run at the checkpoint `path`, which must be of this model, recipe and data.
@@ -77,7 +79,7 @@ class Record:
         self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]
         self.best = best_of(position)
         self._take_rows(origin.rows())
-        if elsewhere:
+        if elsewhere and self.directory.ours:
             self._take_best(origin.best)
 
     def _take_rows(self, rows):
@@ -113,8 +115,9 @@ class Record:
         if value is None or metric.better(value, self.best):
             self.best = value
             self.save(self.directory.best)
-            with self.directory.writing():
-                checkpoint.copy(self.directory.best, self.directory.last)
+            if self.directory.ours:
+                with self.directory.writing():
+                    checkpoint.copy(self.directory.best, self.directory.last)
         else:
             self.save()
 

@@ -13,6 +13,7 @@ from ..data.normalise import channel_statistics
 from ..errors import ConfigError
 from ..objective import Classification, deciding_metric
 from ..parallel.workers import Workers
+from ..ranks.ranks import ALONE, Ranks
 from . import curves
 from .endings import diverged, endings, finite_result, leave
 from .plan import Plan
@@ -27,13 +28,20 @@ class Run:
     """One training run: what `plan` says, on `dataset`.
 
     workers: a `Workers` inside its `with`; objective: by default the classification of the model's
-    classes. A plan that goes on with a saved run starts where that was saved; this raises
+    classes; ranks: who trains it together, each with its own Run. A plan that goes on with a saved run starts where that was saved; this raises
     CheckpointError if the data set or the objective is not that run's.
     """
 
-    def __init__(self, plan: Plan, dataset: Dataset, workers: Workers, objective=None):
+    def __init__(
+        self,
+        plan: Plan,
+        dataset: Dataset,
+        workers: Workers,
+        objective=None,
+        ranks: Ranks = ALONE,
+    ):
         self.plan, self.dataset, self.directory = plan, dataset, plan.directory
-        self.workers = workers
+        self.workers, self.ranks = workers, ranks
         config, recipe, xp = plan.config, plan.recipe, plan.xp
         self.objective = objective or Classification.of(config, recipe)
         self.training, self.validation = batches.split(
@@ -49,7 +57,7 @@ class Run:
         mean, std = channel_statistics(dataset.train_images[self.training])
         self.mean, self.std = [round(float(m), 6) for m in mean], [round(float(s), 6) for s in std]
         self.trainer = Trainer(
-            config, recipe, steps, self.mean, self.std, workers, xp, self.objective
+            config, recipe, steps, self.mean, self.std, workers, xp, self.objective, ranks=ranks
         )
         if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
             some = self.training[:: -(-len(self.training) // WHITENED)]
@@ -73,6 +81,7 @@ class Run:
         """
         self.record.begin()
         with endings(self.directory, self.workers) as stop:
+            self.ranks.signal(stop)
             self.epochs(stop)
             return self.finish()
 
@@ -83,7 +92,7 @@ class Run:
         try:
             while self.record.epochs_done < self.plan.recipe.epochs:
                 self.epoch(progress, stop, began)
-                if stop.number:
+                if self.ranks.signal(stop):
                     leave(stop, trainer, self.directory)
         finally:
             progress.close()
@@ -96,7 +105,7 @@ class Run:
         with closing(batches.prefetch(self.batches(number))) as ready:
             for images, targets in ready:
                 trainer.train_step(images, targets)
-                if stop.number:
+                if self.ranks.signal(stop):
                     self.metrics_so_far()  # what has diverged is not saved
                     record.elapsed = time.monotonic() - began
                     record.save()
@@ -162,6 +171,8 @@ class Run:
         result = finite_result(self.trainer.evaluate(images, targets), self.directory)
         of = {"weights": "running mean of the weights"} if self.plan.recipe.ema else {}
         self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})
+        if not self.directory.ours:
+            return result
         metric = deciding_metric(self.objective)
         title = f"{self.dataset.name}: test {metric.name} {metric.number(result[metric.name])}"
         with self.directory.writing():
