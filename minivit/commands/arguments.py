@@ -5,7 +5,7 @@ import difflib
 import math
 import os
 
-from ..ranks.launch import launched
+from ..ranks.launch import rank_0_says_it
 from ..settings import LARGEST_INTEGER, Range
 from ..text import unknown
 
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         message = message.removeprefix("argument ")
         stop = "" if message.endswith((".", "?")) else "."
         words = f"error: {message}{stop} See {self.prog} --help.\n"
-        self.exit(2, None if launched().rank else words)  # of many ranks, rank 0 says it
+        self.exit(2, None if rank_0_says_it() else words)
 
 
 def whole(low=1, high=LARGEST_INTEGER):

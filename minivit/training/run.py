@@ -28,8 +28,9 @@ class Run:
     """One training run: what `plan` says, on `dataset`.
 
     workers: a `Workers` inside its `with`; objective: by default the classification of the model's
-    classes; ranks: who trains it together, each with its own Run. A plan that goes on with a saved run starts where that was saved; this raises
-    CheckpointError if the data set or the objective is not that run's.
+    classes; ranks: who trains it together, each with its own Run. A plan that goes on with a saved
+    run starts where that was saved; this raises CheckpointError if the data set or the objective is
+    not that run's.
     """
 
     def __init__(

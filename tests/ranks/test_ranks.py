@@ -1,5 +1,7 @@
 """Ranks train together: the bits of one rank, for any number of ranks and workers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from runs import data
@@ -72,7 +74,7 @@ def test_regions_cost_about_the_same():
     assert divide(tasks, 2) == [(0, 10), (10, 14)] or divide(tasks, 2) == [(0, 11), (11, 14)]
     edges = divide(tasks, 40)
     assert len(edges) == 40 and edges[0][0] == 0 and edges[-1][1] == 14
-    assert all(a[1] == b[0] for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(edges))
 
 
 def test_a_rank_resumes_with_its_part_of_the_optimizers_state(monkeypatch):

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from itertools import chain
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class ThreadRank(Ranks):
         by_rank = {o: self.pipes[o, self.rank].get(timeout=60) for o in self.others}
         by_rank[self.rank] = lists
         ordered = [by_rank[rank] for rank in range(self.size)]
-        return tuple(sum(map(list, parts), []) for parts in zip(*ordered, strict=True))
+        return tuple(list(chain(*parts)) for parts in zip(*ordered, strict=True))
 
 
 def together(size, main):
