@@ -11,49 +11,22 @@ Every wait for another rank is a loop of short ones. So signals are heard, a sto
 
 import os
 import pickle
-import signal
 import socket
-import sys
-import threading
 import time
-from contextlib import contextmanager
 
 import numpy as np
 
-from ..errors import BackendError, RankError
-from .launch import INSTALL
+from ..errors import RankError
 from .meeting import Entry, notes, problem, program
 from .ranks import Ranks
+from .start import start
 from .watch import Watch
 
 FRAME = 4096  # bytes of lists that one message to every rank holds; more need a second one
 SPIN = 0.02  # seconds that a rank waits without sleeping, so as to go on at once
 PAUSE = 1e-4  # seconds that it then sleeps at a time
-START = 900  # seconds in which all ranks must have loaded their data and come to MPI's start
 WORDS = 0.3  # seconds for a last sentence to get through mpiexec, before it ends all ranks
 END = 3.0  # seconds that ranks wait for each other at the end
-
-
-@contextmanager
-def starting():
-    """Around MPI's start, which waits for all ranks and hears no signal: end it all the same."""
-
-    def give_up():
-        print(f"error: MPI has not started within {START} seconds", file=sys.stderr, flush=True)
-        os._exit(1)
-
-    timer, before = threading.Timer(START, give_up), {}
-    timer.daemon = True
-    timer.start()
-    try:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                before[number] = signal.signal(number, signal.SIG_DFL)
-        yield
-    finally:
-        timer.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class World(Ranks):
@@ -70,28 +43,9 @@ class World(Ranks):
 
     def start(self):
         """Start MPI. Raises BackendError if it is not there, or is not the launcher's."""
-        if self.comm:
-            return
-        try:
-            import mpi4py
-
-            mpi4py.rc.initialize = mpi4py.rc.finalize = False
-            from mpi4py import MPI
-        except (ImportError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BackendError(f"mpi4py cannot load MPI ({reason}): {INSTALL}") from None
-        self.mpi = MPI
-        with starting():
-            provided = MPI.Init_thread(MPI.THREAD_MULTIPLE)
-        world = MPI.COMM_WORLD
-        if (world.rank, world.size) != (self.rank, self.size):
-            library = MPI.Get_library_version().partition(",")[0].split("\n")[0].strip()
-            raise BackendError(
-                f"{self.launch.by} started {self.size} ranks, but MPI ({library}) knows of "
-                f"{world.size}: start them with that MPI's own mpiexec, or srun --mpi=pmix"
-            )
-        self.comm = world.Dup()
-        self.threads = provided == MPI.THREAD_MULTIPLE
+        if self.mpi is None:
+            self.mpi = start(self.launch)
+            self.comm = self.mpi.COMM_WORLD.Dup()
 
     def meet(self, facts, error="", directory="", end=lambda words: None):
         """Start MPI and compare the `facts` of all ranks -> notes for the user, a list.
@@ -108,7 +62,7 @@ class World(Ranks):
         if words := problem(entries):
             raise RankError(words)
         self.met = True
-        if self.threads:
+        if self.mpi.Query_thread() == self.mpi.THREAD_MULTIPLE:
             control = self.comm.Dup()
             self.watch = Watch(control, [entry.host for entry in entries], end)
             self.watch.start()
