@@ -34,7 +34,7 @@ from .outcome import from_bytes, outcome_of, to_bytes
 BUFFER_BYTES = 1 << 28
 CHECK_SECONDS = 2.0  # a process that waits at a pipe checks this often whether its parent runs
 # A worker process ignores these: the parent decides what they mean.
-BLOCKED_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+BLOCKED_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1
 PROCESS_GONE = (
     "a worker process is gone, perhaps killed because memory ran out; a smaller --batch-size or "
     "--threads 1 needs less"

@@ -52,7 +52,7 @@ def starting():
     timer.start()
     try:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
                 before[number] = signal.signal(number, signal.SIG_DFL)
         yield
     finally:
