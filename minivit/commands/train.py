@@ -15,6 +15,7 @@ from ..parallel.workers import Workers
 from ..ranks.launch import checked, launched
 from ..ranks.ranks import ALONE
 from ..text import counted
+from ..training.feeding import idle_note
 from ..training.plan import Plan
 from ..training.recipe import Recipe
 from ..training.run import Run
@@ -69,7 +70,8 @@ def train(args, ranks=ALONE):
         run = Run(plan, dataset, workers, ranks=ranks)
         if ranks.size > 1:
             meet(run)
-        introduce(run, counted(workers.count, "CPU worker") if plan.xp is np else "GPU")
+        device = counted(workers.count, "CPU worker") if plan.xp is np else "GPU"
+        introduce(run, f"{ranks.size} ranks of {device}" if ranks.size > 1 else device)
         values = run.train()
     return conclude(plan, dataset.name, run.objective, values)
 
@@ -104,7 +106,9 @@ def introduce(run, device):
     """Say what is about to happen, and on which device."""
     dataset, plan, c = run.dataset, run.plan, run.plan.config
     blas_note = "" if device == "GPU" else blas.note(threads=False)
-    for note in (dataset.note, blas_note, *run.record.notes):
+    all_workers = run.workers.count * run.ranks.size
+    idle = idle_note(run.plan.config, run.plan.recipe, all_workers) if device != "GPU" else ""
+    for note in (dataset.note, blas_note, idle, *run.record.notes):
         if note:
             print(note)
     print(

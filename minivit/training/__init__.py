@@ -9,6 +9,7 @@ early_steps.py     fewer tokens in the first part of a run
 recipe.py          what can be chosen about a run; presets.py: good choices, by name
 plan.py            all that is decided before a run, fresh or resumed
 run.py             epochs, validation, checkpoints, the test at the end
+feeding.py         how many workers a run has work for
 record.py          what a run saves as it goes
 saved_run.py, run_meta.py, resuming.py, arithmetic.py
                    what a checkpoint says of its run, and which types and ranges that has;

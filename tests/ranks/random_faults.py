@@ -52,6 +52,8 @@ def main(rounds, seed=0):
             if victim == "mpiexec" and name == "SIGSTOP":
                 victim = "a rank"
             found = processes(out)
+            if name == "SIGSTOP":  # of a rank; one that waits for its frozen worker is not lost
+                found = [pid for pid in found if parent(pid) not in found]
             target = job.pid if victim == "mpiexec" or not found else chance.choice(found)
             begun = time.monotonic()
             try:
@@ -72,7 +74,7 @@ def main(rounds, seed=0):
         print(
             f"{number + 1:4} {ranks} ranks: {name:8} to {victim:8} {slowest:4.1f} s, {state}",
             flush=True,
-        )  # noqa: E501
+        )
         if RunDirectory(out).result():
             assert left_behind(RunDirectory(out), False) == left_behind(RunDirectory(alone), False)
             shutil.rmtree(out)
@@ -106,6 +108,14 @@ def processes(out):
             if program and str(out).encode() in words and state != "Z":
                 found.append(int(entry.name))
     return sorted(found)
+
+
+def parent(pid):
+    """The number of the process that started it."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 if __name__ == "__main__":

@@ -74,6 +74,10 @@ def test_the_same_bits(alone, tmp_path, ranks, workers):
     assert done.returncode == 0, done.stderr
     assert left(tmp_path / "run") == left(alone)
     assert done.stdout.count("test accuracy") == 1  # rank 0 alone prints
+    if ranks > 1:
+        assert f"on {ranks} ranks of {workers} CPU worker" in done.stdout
+    idle = f"{ranks * workers - 8} workers of {ranks * workers} have no work"
+    assert (idle in done.stdout) == (ranks * workers > 8)
 
 
 def test_stopped_on_two_ranks_and_resumed_on_three(alone, tmp_path):
