@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 from runs import left_behind
 
 from minivit.storage.directory import RunDirectory
+from minivit.training.saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("small_train.py")
@@ -128,6 +130,37 @@ def test_divergence_is_named_once(tmp_path):
     done = train(2, tmp_path / "run", *options)
     assert done.stderr.count("the loss is no longer finite") == 1
     assert "Traceback" not in done.stderr and done.returncode == 1
+
+
+def test_allreduce_has_other_bits_for_another_number_of_ranks():
+    """That is why gradients are not added by it."""
+    program = PROGRAM.with_name("allreduce.py")
+    said = set()
+    for ranks in (2, 3):
+        words = [MPIEXEC, "-n", str(ranks), sys.executable, str(program)]
+        done = subprocess.run(words, env=ENVIRONMENT, text=True, capture_output=True, timeout=60)
+        said |= {line for line in done.stdout.splitlines() if line.startswith("bits")}
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+def test_mpiexec_gets_a_signal(tmp_path, name):
+    """The run stops after a step; Open MPI may end it sooner. What is saved is whole."""
+    out, said = tmp_path / "run", tmp_path / "said"
+    words = [MPIEXEC, "-n", "2", sys.executable, str(PROGRAM), "none", *OPTIONS, "--epochs", "999"]
+    with open(said, "w") as file:
+        job = subprocess.Popen(
+            [*words, "--out", str(out)], env=ENVIRONMENT, stdout=file, stderr=file
+        )
+        while "epoch  " not in said.read_text():
+            assert job.poll() is None
+            time.sleep(0.05)
+        job.send_signal(getattr(signal, name))
+        assert job.wait(10) != 0
+    words = said.read_text(errors="replace")
+    assert f"continue with: mpiexec -n 2 python train.py --resume {out}" in words
+    assert "stopped after step" in words or name != "SIGUSR1"
+    SavedRun.read(out).load()
 
 
 def test_mpiexec_without_mpi4py_ends_in_one_sentence(tmp_path):
