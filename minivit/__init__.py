@@ -43,6 +43,7 @@ from .config import VARIANTS, Config
 from .errors import (
     BackendError,
     CheckpointError,
+    CodeError,
     ConfigError,
     DataError,
     DivergedError,
@@ -75,6 +76,7 @@ __all__ = [
     "VARIANTS",
     "BackendError",
     "CheckpointError",
+    "CodeError",
     "Config",
     "ConfigError",
     "CrossEntropy",

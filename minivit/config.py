@@ -19,6 +19,7 @@ VARIANTS = {
 }
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
+POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
 
@@ -35,7 +36,8 @@ class Config(Settings):
     Sizes of images and patches are pixels a side. The rates are shares of what is left out in
     training: dropout of numbers, patch_dropout of patches, drop_path of the last block's branches;
     drop_path rises linearly from 0 in the first block. The values of `init` are explained in
-    `minivit.start`. `norm_eps` and `pre_logits` are for published weights (`minivit.pretrained`).
+    `minivit.start`. `norm_eps` is for published weights (`minivit.pretrained`). The head is one
+    linear layer, unless pre_logits or head_hidden puts a hidden layer before it.
 
     Raises ConfigError for values that are out of range or do not fit together, and names sizes
     that would fit.
@@ -55,6 +57,10 @@ class Config(Settings):
     pool: str = setting(
         "class", "what the head reads: class token, mean, or weighted mean", choices=POOLS
     )
+    position: str = setting(
+        "learned", "what says where a patch is: a vector each, nothing, a vector for row and "
+        "column, fixed waves, or a bias in the attention", choices=POSITIONS,
+    )  # fmt: skip
     gelu: str = setting("tanh", "tanh form, or the exact one", choices=GELUS)
     dropout: float = rate("share of numbers to drop in training")
     drop_path: float = rate("share of branches to drop in the last block")
@@ -64,7 +70,10 @@ class Config(Settings):
         1e-6, "what LayerNorm adds to the variance", low_open=True, high=1, metavar="EPS"
     )
     pre_logits: int = setting(
-        0, "hidden width of the head, a tanh layer", high=LARGEST, unset="none"
+        0, "width of a tanh layer before the head", high=LARGEST, unset="none"
+    )
+    head_hidden: int = setting(
+        0, "width of a GELU layer before the head", high=LARGEST, unset="none"
     )
 
     def __post_init__(self):
@@ -73,6 +82,15 @@ class Config(Settings):
             raise ConfigError(
                 f"patch_overlap must be below image_size {self.image_size}, because nothing lies "
                 f"beyond the image; got {self.patch_overlap}"
+            )
+        if self.position == "relative" and self.patch_dropout:
+            raise ConfigError(
+                "relative positions need all patches of an image: set patch_dropout to 0, and in "
+                "a recipe early_drop"
+            )
+        if self.pre_logits and self.head_hidden:
+            raise ConfigError(
+                "the head has one hidden layer at most: set pre_logits (tanh) or head_hidden (GELU)"
             )
         _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
         _check_divides("heads", self.heads, "dim", self.dim)
@@ -94,9 +112,15 @@ class Config(Settings):
         return cls(**{**published, **own, **sizes})
 
     @property
+    def grid(self):
+        """The rows and the columns of patches in an image."""
+        side = self.image_size // self.patch_size
+        return side, side
+
+    @property
     def patches(self):
         """N, the number of patches in an image."""
-        return (self.image_size // self.patch_size) ** 2
+        return math.prod(self.grid)
 
     @property
     def patch_dim(self):

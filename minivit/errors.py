@@ -39,3 +39,7 @@ class RankError(MinivitError, RuntimeError):
 
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
+
+
+class CodeError(MinivitError):
+    """Code of the user's own (an exercise, a layer) that fails; the second line shows its line."""

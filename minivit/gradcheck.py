@@ -64,7 +64,7 @@ def check_layer(layer, x, params: dict | None = None, key=Key(0), seed: int = 0)
         return float((layer.forward(params, x, key)[0] * dy).sum())
 
     checks = [check_leaf("x", loss, x, dx)]
-    for name, (value, gradient) in _paired(params, grads):
+    for name, (value, gradient) in paired(params, grads):
         checks.append(check_leaf(name, loss, value, gradient))
     return checks
 
@@ -101,17 +101,18 @@ def check_model(
         return float(loss_layer.forward(model.forward(params, images, key)[0], targets)[0])
 
     checks = [check_directions("images", loss, images, dimages, rng, xp)]
-    for name, (value, gradient) in _paired(params, grads):
+    for name, (value, gradient) in paired(params, grads):
         checks.append(check_directions(name, loss, value, gradient, rng, xp))
     return checks
 
 
-def check_leaf(name: str, loss: Callable[[], float], value, gradient) -> Check:
-    """Change each element of `value` by +STEP and -STEP, and restore it -> `Check`."""
+def check_leaf(name: str, loss: Callable[[], float], value, gradient, step=STEP) -> Check:
+    """Change each element of `value` by +step and -step, and restore it -> `Check`."""
     numeric = np.empty(value.shape)
     for index in np.ndindex(value.shape):
-        numeric[index] = _difference(loss, value, index)
-    return _compare(name, to_host(gradient), numeric)
+        up, down = both_sides(loss, value, index, step)
+        numeric[index] = (up - down) / (2 * step)
+    return compare(name, to_host(gradient), numeric)
 
 
 def check_directions(name, loss, value, gradient, rng, xp, directions=3):
@@ -131,7 +132,7 @@ def check_directions(name, loss, value, gradient, rng, xp, directions=3):
         down = loss()
         numeric[i] = (up - down) / (2 * STEP)
     value[...] = start
-    return _compare(name, analytic, numeric)
+    return compare(name, analytic, numeric)
 
 
 def _check_changeable(params=None, **arrays):
@@ -156,23 +157,23 @@ def compare_names(params: dict, grads: dict) -> None:
             )
 
 
-def _paired(params, grads):
+def paired(params, grads):
     """(dotted name, (parameter, gradient)) for every leaf."""
     return tree.walk(tree.map(lambda *pair: pair, params, grads))
 
 
-def _difference(loss, value, index):
-    """The central difference of `loss` along one element."""
+def both_sides(loss, value, index, step):
+    """The loss with one element of `value` changed by +step, and by -step; then restore it."""
     start = value[index].copy()  # on a GPU value[index] is a view, so copy it
-    value[index] = start + STEP
+    value[index] = start + step
     up = loss()
-    value[index] = start - STEP
+    value[index] = start - step
     down = loss()
     value[index] = start
-    return (up - down) / (2 * STEP)
+    return up, down
 
 
-def _compare(name, analytic, numeric):
+def compare(name, analytic, numeric):
     """Compare two arrays of derivatives -> `Check`. The error of NaN is infinite.
 
     If all of `numeric` is 0, the error is the difference itself, not relative.

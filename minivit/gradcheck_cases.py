@@ -2,8 +2,9 @@
 
 The sizes are small and all different: with two equal sizes, a matrix that should be transposed
 still fits. There are several tokens, because with one token every attention weight is 1. To check
-a layer of your own, call `minivit.gradcheck.check_layer(layer, x)`, or add the layer to LAYERS:
-the command and the generic tests (`tests/helpers/cases.py`) then cover it.
+a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
+`minivit.gradcheck.check_layer(layer, x)`; or add the layer to LAYERS: the command and the generic
+tests (`tests/helpers/cases.py`) then cover it.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import numpy as np
 from .arrays import tree
 from .arrays.backend import to_device
 from .arrays.keys import Key, generator
-from .config import POOLS, Config
+from .config import POOLS, POSITIONS, Config
 from .gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
@@ -32,6 +33,8 @@ from .layers import (
     DropPath,
     Gelu,
     GeluErf,
+    GridPositions,
+    HeadHidden,
     LayerNorm,
     Linear,
     MeanPool,
@@ -41,7 +44,10 @@ from .layers import (
     Patchify,
     PositionEmbedding,
     PreLogits,
+    RelativeAttention,
+    RelativeBlock,
     SequencePool,
+    SincosPositions,
     TransformerBlock,
 )
 from .vit import ViT
@@ -49,6 +55,7 @@ from .vit import ViT
 # B images, T tokens of width D, HEADS heads of K = 2 numbers, the MLP's hidden width M, C classes
 B, T, D, HEADS, M, C = 4, 5, 6, 3, 7, 10
 DROPOUT, DROP_PATH, PATCH_DROPOUT = 0.3, 0.5, 0.5
+GRID = {"rows": 2, "columns": 2, "prefix_tokens": 1}
 
 # name: (layer, shape of its input)
 LAYERS = {
@@ -57,6 +64,8 @@ LAYERS = {
     "OverlappingPatches": (OverlappingPatches(3, 2), (B, 6, 9, 2)),
     "ClassToken": (ClassToken(D), (B, T, D)),
     "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
+    "GridPositions": (GridPositions(2, 3, D, 1), (B, 7, D)),
+    "SincosPositions": (SincosPositions(2, 3, D, 1), (B, 7, D)),
     "LayerNorm": (LayerNorm(D), (B, T, D)),
     "Attention": (Attention(D, HEADS), (B, T, D)),
     "Gelu": (Gelu(), (B, T, M)),
@@ -66,16 +75,23 @@ LAYERS = {
     "PatchDropout": (PatchDropout(PATCH_DROPOUT, prefix_tokens=1), (B, T, D)),
     "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
     "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROP_PATH), (B, T, D)),
+    "RelativeAttention": (RelativeAttention(D, HEADS, 2, 3, 1), (B, 7, D)),
+    "RelativeBlock": (RelativeBlock(D, HEADS, M, DROPOUT, **GRID), (B, T, D)),
     "ClassPool": (ClassPool(), (B, T, D)),
     "MeanPool": (MeanPool(), (B, T, D)),
     "SequencePool": (SequencePool(D), (B, T, D)),
     "PreLogits": (PreLogits(D, M), (B, D)),
+    "HeadHidden": (HeadHidden(D, M), (B, D)),
 }
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".
 SIZES = {"image_size": 8, "patch_size": 4, "classes": C, "dim": D, "heads": HEADS, "mlp_dim": M}
 RATES = {"dropout": DROPOUT, "drop_path": DROP_PATH, "patch_dropout": PATCH_DROPOUT}
 MODEL = Config(**SIZES, **RATES, depth=2)
+MODELS = {pool: replace(MODEL, pool=pool) for pool in POOLS}
+MODELS |= {  # of the positions, a model has the first one already
+    position: replace(MODEL, position=position, patch_dropout=0.0) for position in POSITIONS[1:]
+}
 
 # All that can be checked, in this order.
 NAMES = (*LAYERS, "CrossEntropy", "ViT")
@@ -95,6 +111,17 @@ class LeafCheck:
         """Whether the error is within the tolerance."""
         return self.check.error <= self.tolerance
 
+    @property
+    def where(self):
+        """Where the error is largest, in words: an index, or of the model a direction."""
+        at = ", ".join(map(str, self.check.index))
+        return f"direction {at}" if self.layer.startswith("ViT") else at
+
+    @property
+    def size(self):
+        """The leaf's shape in words: "4 x 5 x 6"."""
+        return " x ".join(map(str, self.shape))
+
 
 def check(name, xp=np, seed=0):
     """Check the layer, the loss or the model called `name` -> list of `LeafCheck`.
@@ -106,39 +133,57 @@ def check(name, xp=np, seed=0):
     if name == "CrossEntropy":
         return _check_loss(xp, seed)
     if name == "ViT":
-        return [leaf_check for pool in POOLS for leaf_check in _check_model(pool, xp, seed)]
+        return [row for name in MODELS for row in _check_model(name, xp, seed)]
+    layer, x, params = layer_case(name, xp, seed)
+    checks = check_layer(layer, x, params, Key(seed), seed)
+    return leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+
+
+def layer_case(name, xp=np, seed=0):
+    """A layer of LAYERS, an input and parameters to check it with."""
     layer, shape = LAYERS[name]
     rng = generator(seed, name)
-    x, params = to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
-    checks = check_layer(layer, x, params, Key(seed), seed)
-    return _leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+    return layer, to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
 
 
-def _check_loss(xp, seed):
-    """The loss with every kind of target."""
-    rng, leaf_checks = generator(seed, "CrossEntropy"), []
+def loss_cases(xp=np, seed=0):
+    """The loss with every kind of target: {kind: (loss layer, logits, targets)}."""
+    rng, cases = generator(seed, "CrossEntropy"), {}
     targets = {  # kind: (smoothing, targets)
         "labels": (0.0, rng.integers(C, size=B)),
         "smoothed": (0.1, rng.integers(C, size=B)),
         "soft": (0.0, rng.dirichlet(np.ones(C), B)),
+        "weights": (0.0, rng.uniform(0, 2, (B, C))),  # rows that do not sum to 1
     }
     for kind, (smoothing, target) in targets.items():
         logits = to_device(rng.standard_normal((B, C)), xp)
-        check = check_loss(CrossEntropy(smoothing), logits, to_device(target, xp))
-        check = replace(check, leaf=f"logits, {kind}")
-        leaf_checks += _leaf_checks("CrossEntropy", {check.leaf: logits}, [check])
-    return leaf_checks
+        cases[kind] = CrossEntropy(smoothing), logits, to_device(target, xp)
+    return cases
 
 
-def _check_model(pool, xp, seed):
-    """The whole model through the loss, in random directions."""
-    rng, model = generator(seed, "ViT"), ViT(replace(MODEL, pool=pool))
+def model_case(name, xp=np, seed=0):
+    """A model of MODELS, its loss, and what to check them with: images, labels, parameters."""
+    rng, model = generator(seed, "ViT"), ViT(MODELS[name])
     images = to_device(rng.standard_normal((B, 8, 8, 3)), xp)
     labels = to_device(rng.integers(C, size=B), xp)
-    params = _parameters(model, rng, xp)
-    checks = check_model(model, CrossEntropy(0.1), params, images, labels, Key(seed), seed)
+    return model, CrossEntropy(0.1), images, labels, _parameters(model, rng, xp)
+
+
+def _check_loss(xp, seed):
+    """The loss with every kind of target."""
+    checked = []
+    for kind, (loss_layer, logits, targets) in loss_cases(xp, seed).items():
+        check = replace(check_loss(loss_layer, logits, targets), leaf=f"logits, {kind}")
+        checked += leaf_checks("CrossEntropy", {check.leaf: logits}, [check])
+    return checked
+
+
+def _check_model(name, xp, seed):
+    """The whole model through the loss, in random directions."""
+    model, loss_layer, images, labels, params = model_case(name, xp, seed)
+    checks = check_model(model, loss_layer, params, images, labels, Key(seed), seed)
     leaves = {"images": images, **dict(tree.walk(params))}
-    return _leaf_checks(f"ViT, {pool}", leaves, checks, MODEL_TOLERANCE)
+    return leaf_checks(f"ViT, {name}", leaves, checks, MODEL_TOLERANCE)
 
 
 def _parameters(layer, rng, xp):
@@ -150,6 +195,6 @@ def _parameters(layer, rng, xp):
     return tree.map(lambda p: 0.5 * p, redraw(layer.init(None), rng, xp))
 
 
-def _leaf_checks(name, leaves, checks, tolerance=LAYER_TOLERANCE):
+def leaf_checks(name, leaves, checks, tolerance=LAYER_TOLERANCE):
     """Each check with its layer's name, its leaf's shape and its tolerance."""
     return [LeafCheck(name, leaves[check.leaf].shape, check, tolerance) for check in checks]

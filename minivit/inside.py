@@ -39,6 +39,21 @@ def attention(model, params, images):
     return np.stack(layers, axis=1)
 
 
+def summaries(model, params, images):
+    """One or two vectors of every block, (B, depth, 1 or 2, D): its tokens in short.
+
+    The class token, if there is one, and the mean of the patches, before the last norm.
+    """
+    prefix, blocks = model.config.prefix_tokens, []
+    for name, y, _ in _steps(model, params, images):
+        if name.startswith("block"):
+            mean = y[:, prefix:].mean(axis=1)
+            blocks.append(np.stack([y[:, 0], mean] if prefix else [mean], axis=1))
+            if len(blocks) == model.config.depth:
+                break
+    return np.stack(blocks, axis=1)
+
+
 def pool_weights(model, params, images):
     """The weight of every token in the mean that the pooling takes, (B, T): rows sum to 1."""
     c = model.config

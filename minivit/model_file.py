@@ -36,13 +36,15 @@ from .training.saved_run import SavedRun
 from .vit import ViT
 
 WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays begin
+PATHS = ("source", "from")  # what of `about` is true on one machine only
 
 
 def write(path, trained):
     """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError, and RunError
     where it would write over the checkpoint of a run, with which the run goes on.
 
-    Where the images of its run were on this machine (`about["source"]`) is left out.
+    Paths on this machine are left out: of its images and of the model that its run began with
+    (`about["source"]` and `about["from"]`).
     """
     leaves = {WEIGHTS + name: np.asarray(leaf) for name, leaf in tree.walk(trained.params)}
     headers = {name: (leaf.shape, leaf.dtype) for name, leaf in leaves.items()}
@@ -63,7 +65,7 @@ def write(path, trained):
         "mean": [float(value) for value in trained.mean],
         "std": [float(value) for value in trained.std],
         "crop": trained.crop,
-        "about": {name: value for name, value in trained.about.items() if name != "source"},
+        "about": {name: value for name, value in trained.about.items() if name not in PATHS},
     }
     checkpoint.save(path, leaves, meta)
 
@@ -115,12 +117,15 @@ def about_run(saved):
     preset, recipe, epochs     how it was trained; epochs: how many of them were done
     dataset, dataset_sha256    the data set's name, and the hash over its images and labels
     source                     where its images were: `data.load(dataset, data_dir)` of these
-    weights                    "final weights" or "running mean of the weights"
+    weights                    "final weights", "running mean of the weights", "best weights"
+    from                       the file of the trained model that it began with, if any
     test                       its metrics on the test set, {"accuracy": 0.8166, "loss": ...},
                                where the run has measured these very weights
     """
     final = "final weights" if saved.complete else "weights after the epochs done"
-    dataset, epochs = saved.meta["dataset"], saved.meta["position"]["epochs_done"]
+    final = "best weights" if saved.taken else final
+    dataset = saved.meta["dataset"]
+    epochs = saved.taken or saved.meta["position"]["epochs_done"]
     about = {
         "preset": saved.meta["preset"],
         "recipe": saved.recipe.to_dict(),
@@ -128,6 +133,7 @@ def about_run(saved):
         "dataset": dataset["name"],
         "dataset_sha256": dataset["sha256"],
         "source": saved.meta["source"],
+        **({"from": saved.meta["from"]} if saved.meta.get("from") else {}),
         "weights": "running mean of the weights" if saved.recipe.ema else final,
     }
     directory = RunDirectory(saved.path.parent)

@@ -51,7 +51,8 @@ class Setting:
 
     kind: int, float, bool or str. range: of a number. choices: the valid names of a str. metavar,
     group: how help shows the value, and under which heading. unset: what the value 0 means, where
-    that is not obvious. alias: an older name, which is still read.
+    that is not obvious. words: {word: the number that it stands for}, also outside the range.
+    alias: an older name, which is still read.
     """
 
     help: str
@@ -61,12 +62,16 @@ class Setting:
     metavar: str
     group: str
     unset: str
+    words: dict
     alias: str
 
     def in_words(self, value):
         """A value of the field as help shows it."""
         if self.unset and value == 0:
             return self.unset
+        for word, number in self.words.items():
+            if value == number:
+                return word
         return {True: "on", False: "off"}[value] if type(value) is bool else str(value)
 
     def problem(self, name, value):
@@ -79,14 +84,14 @@ class Setting:
             )
         kinds = int if self.kind is int else (int, float)
         number = isinstance(value, kinds) and not isinstance(value, bool)
-        if number and value in self.range:
+        if number and (value in self.range or value in self.words.values()):
             return ""
         return f"{name} must be {self.range.in_words(value if number else -1)}; got {quoted(value)}"
 
 
 def setting(
     default, help, low=0, high=math.inf, low_open=False, high_open=False, choices=(),
-    metavar="", group="", unset="", alias="",
+    metavar="", group="", unset="", words=None, alias="",
 ):  # fmt: skip
     """A dataclass field that is a `Setting`. Its kind is that of `default`."""
     kind, limits = type(default), None
@@ -95,7 +100,8 @@ def setting(
     elif kind is float:
         limits = Range(low, high, low_open, high_open)
     metavar = metavar or (f"{{{','.join(choices)}}}" if choices else "N")
-    stated = Setting(help, kind, limits, tuple(choices), metavar, group, unset, alias)
+    own = dict(words or {})
+    stated = Setting(help, kind, limits, tuple(choices), metavar, group, unset, own, alias)
     return field(default=default, metadata={"setting": stated})
 
 

@@ -125,6 +125,14 @@ class Trained:
         """
         return self._map(partial(inside.attention, self.model), images, workers)
 
+    def summaries(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
+        """Of every block the class token, if there is one, and the mean of the patches.
+
+        (B, depth, 1 or 2, D) float32, before the last norm; for probes. Raises ConfigError as
+        `predict` does.
+        """
+        return self._map(partial(inside.summaries, self.model), images, workers)
+
     def _map(self, function, images, workers):
         """function(params, normalised images (b, H, W, C)) -> (b, ...), for all images, (B, ...).
 

@@ -3,12 +3,12 @@
     x = patchify(images)                                (B, N, P*P*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
-    x = position(x)
+    x = position(x)           unless it is none or relative
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
     x = block(x)              depth times
     x = pool(norm(x))                                   (B, D)
-    x = pre_logits(x)         if its width is above 0   (B, its width)
+    x = pre_logits(x)         if its width is above 0   (B, its width); or x = head_hidden(x)
     logits = head(x)                                    (B, classes)
 
     backward: the same parts in reverse order; the dx of each is the dy of the next
@@ -28,6 +28,8 @@ from .layers import (
     Dropout,
     Gelu,
     GeluErf,
+    GridPositions,
+    HeadHidden,
     LayerNorm,
     Linear,
     MeanPool,
@@ -36,10 +38,14 @@ from .layers import (
     Patchify,
     PositionEmbedding,
     PreLogits,
+    RelativeBlock,
     SequencePool,
+    SincosPositions,
     TransformerBlock,
 )
 from .start import apply_start
+
+HEAD = ("pre_logits", "head_hidden", "head")  # the parts after the pooling
 
 
 class ViT:
@@ -64,16 +70,23 @@ class ViT:
         parts["patch"] = Linear(c.patch_dim, c.dim)
         if c.pool == "class":
             parts["class_token"] = ClassToken(c.dim)
-        parts["position"] = PositionEmbedding(c.tokens, c.dim)
+        if c.position == "learned":
+            parts["position"] = PositionEmbedding(c.tokens, c.dim)
+        elif c.position == "learned-2d":
+            parts["position"] = GridPositions(*c.grid, c.dim, c.prefix_tokens)
+        elif c.position == "sincos-2d":
+            parts["position"] = SincosPositions(*c.grid, c.dim, c.prefix_tokens)
         if c.patch_dropout:
             parts["patch_dropout"] = PatchDropout(c.patch_dropout, c.prefix_tokens)
         parts["dropout"] = Dropout(c.dropout)
         gelu = Gelu() if c.gelu == "tanh" else GeluErf()
         for i in range(c.depth):
             drop_path = c.drop_path * i / max(1, c.depth - 1)  # from 0 up to c.drop_path
-            parts[f"block{i}"] = TransformerBlock(
-                c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
-            )
+            sizes = c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
+            if c.position == "relative":
+                parts[f"block{i}"] = RelativeBlock(*sizes, *c.grid, c.prefix_tokens)
+            else:
+                parts[f"block{i}"] = TransformerBlock(*sizes)
         parts["norm"] = LayerNorm(c.dim, c.norm_eps)
         if c.pool == "class":
             parts["pool"] = ClassPool()
@@ -83,7 +96,10 @@ class ViT:
             parts["pool"] = SequencePool(c.dim)
         if c.pre_logits:
             parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)
-        parts["head"] = Linear(c.pre_logits or c.dim, c.classes, zero=True)
+        if c.head_hidden:
+            parts["head_hidden"] = HeadHidden(c.dim, c.head_hidden, gelu)
+        width = c.pre_logits or c.head_hidden or c.dim
+        parts["head"] = Linear(width, c.classes, zero=True)
         return parts
 
     def init(self, rng):

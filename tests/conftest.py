@@ -17,8 +17,10 @@ from minivit.arrays.backend import select
 from minivit.errors import BackendError
 from minivit.parallel.workers import Workers
 
-# Tests press Ctrl-C, which a shell has its background jobs ignore.
+# Tests press Ctrl-C and close terminals, which a shell or nohup has its background jobs ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=["numpy", "strict", "cupy"])

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
 WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {*MODEL, *DATA, "optim", "objective", "costs", "parallel", "storage", "ranks"}
+TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "ranks", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -24,33 +24,40 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "arrays": WORDS,
     "layers": {"arrays", "errors"},
     "optim": {"arrays"},
-    "start": {"arrays"},
+    "start": {"arrays", "layers", "errors"},
     "config": {*WORDS, "settings", "start"},
     "vit": {*WORDS, "arrays", "layers", "start", "config"},
     "gradcheck": {"arrays"},
     "gradcheck_cases": {*MODEL, "gradcheck"},
     "costs": MODEL,
+    "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
     "objective": {"arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
-    "storage": {"arrays", "version", *WORDS},
     "ranks": {"parallel", "version", *WORDS},
+    "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
     "model_file": {*TRAINING, "training"},
     "trained": {*TRAINING, "inside", "model_file"},
+    "probe": {"arrays"},
     "evaluation": {*TRAINING, "training", "trained"},
     "pretrained": {*TRAINING, "trained"},
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
+    "checking": {*WORDS, "arrays", "gradcheck", "figures"},
+    "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "commands": {
         *TRAINING,
         "training",
         "trained",
         "bench",
+        "checking",
         "evaluation",
+        "exercises",
         "figures",
         "pretrained",
+        "probe",
         *GRADCHECK,
     },
     "__main__": {*WORDS, "commands"},

@@ -13,7 +13,7 @@ def walk(tree, prefix=""):
         if isinstance(value, dict):
             yield from walk(value, f"{prefix}{name}.")
         else:
-            yield prefix + name, value
+            yield f"{prefix}{name}", value
 
 
 def map(function, tree, *others):
@@ -49,6 +49,11 @@ def count(tree):
 def is_decayed(dotted):
     """Weight decay is for matrices, the leaves called `w`, not for biases, gains or embeddings."""
     return dotted.rpartition(".")[2] == "w"
+
+
+def is_block_matrix(dotted):
+    """A matrix of a block: an optimizer may have a rule of its own for these."""
+    return is_decayed(dotted) and dotted.startswith("block")
 
 
 def layout(tree):

@@ -5,6 +5,7 @@ import platform
 
 import numpy as np
 
+from ..cuda import wanted
 from ..parallel import blas
 from ..parallel.workers import available_cores
 
@@ -30,6 +31,7 @@ def load_average():
 
 def describe(workers, xp=np):
     """The machine and its libraries, as JSON values. Call it outside of any `Workers`."""
+    layers = "the kernels of minivit.cuda" if wanted(xp) else "the plain layers, minivit.layers"
     library, level = blas.library() or {}, blas.vector_level()
     version = library.get("version") or ""
     return {
@@ -45,6 +47,7 @@ def describe(workers, xp=np):
         "worker_kind": "processes" if workers.processes else "threads",
         "load_average": load_average(),
         "device": "cpu" if xp is np else _gpu(xp),
+        "layers": layers,
     }
 
 

@@ -1,6 +1,6 @@
 """What the command `bench` measures: the peak, and each size with its rival if there is one."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -72,11 +72,15 @@ def result(setup, size, best):
         from .torch_opponent import Opponent
 
         opponent, sides = Opponent(size, setup.device), ["ours", "torch"]
-    with (
-        Workers(setup.threads) as workers,
-        closing(step.Bench(size, workers, setup.xp, setup.dataset_size)) as bench,
-    ):
-        medians = step.compare(bench, opponent, setup.runs, setup.seconds)
+    with Workers(setup.threads) as workers, ExitStack() as stack:
+
+        def bench(fused=None):
+            one = step.Bench(size, workers, setup.xp, setup.dataset_size, fused)
+            return stack.enter_context(closing(one))
+
+        ours = bench()
+        plain = bench(fused=False) if ours.trainer.fused else None
+        medians = step.compare(ours, opponent, setup.runs, setup.seconds, plain)
     used = {side: memory.peak_bytes(side, size, setup.threads, setup.device) for side in sides}
     return Result(size, medians, used, best)
 

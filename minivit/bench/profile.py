@@ -15,7 +15,7 @@ import numpy as np
 from .. import layers
 from ..arrays import tree
 from ..costs import flops
-from ..training import gradient_sums
+from ..cuda.fast import KINDS
 from ..training import trainer as training
 from .step import Bench
 from .stopwatch import Stopwatch, Total, watching
@@ -114,17 +114,17 @@ def watching_layers(trainer, watch):
 
     kinds = {
         kind
-        for kind in vars(layers).values()
+        for kind in (*vars(layers).values(), *KINDS)
         if isinstance(kind, type) and hasattr(kind, "backward")
     }
     with contextlib.ExitStack() as stack:
         for kind in kinds:
-            for direction in ("forward", "backward"):
+            for direction in {"forward", "backward"} & vars(kind).keys():  # not what it inherits
                 stack.enter_context(watching(kind, direction, label(direction), watch))
         for owner, function, name in (
             (training, "normalise", "normalise"),
-            (gradient_sums, "keep", "gradient sums"),
-            (gradient_sums, "add", "gradient sums"),
+            (type(trainer.gradient_sums), "keep", "gradient sums"),
+            (type(trainer.gradient_sums), "add", "gradient sums"),
             (trainer.update, "step", "clip, optimizer"),
         ):
             stack.enter_context(watching(owner, function, always(name), watch))

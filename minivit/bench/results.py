@@ -39,7 +39,10 @@ class Result:
 
     def row(self):
         """The entry of this size in the JSON of `bench --json`."""
+        plain = {f"plain_{work}_images_per_second": self.rate(work, "plain")
+                 for work in ("train", "forward")}  # fmt: skip
         return {
+            **(plain if "plain" in self.medians else {}),
             "train_images_per_second": self.rate("train"),
             "half_patches_images_per_second": self.rate("half_patches"),
             "forward_images_per_second": self.rate("forward"),

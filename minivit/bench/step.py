@@ -13,7 +13,6 @@ import numpy as np
 from ..data import batches
 from ..data.augment.prepare import Preparation
 from ..ranks.ranks import ALONE
-from ..training import gradient_sums
 from ..training.recipe import Recipe
 from ..training.trainer import Trainer
 from .stopwatch import Stopwatch, watching
@@ -31,25 +30,25 @@ AUGMENTED = Preparation(policy="rand", erasing=0.25, mixup=0.8, cutmix=1.0)  # e
 class Bench:
     """A Trainer on random images of a `Size`, and each kind of WORK as a method to be timed.
 
-    workers: a `Workers` inside its `with`; dataset_size: how many images; ranks: who takes the
-    steps together. Close it after use.
+    workers: a `Workers` inside its `with`; dataset_size: how many images; fused, ranks: as in
+    `Trainer`. Close it after use.
     """
 
-    def __init__(self, size, workers, xp=np, dataset_size=DATASET_SIZE, ranks=ALONE):
+    def __init__(self, size, workers, xp=np, dataset_size=DATASET_SIZE, fused=None, ranks=ALONE):
         self.size, self.workers, self.wait = size, workers, synchronizer(xp)
         c, batch, rng = size.config, size.batch, np.random.default_rng(0)
         shape = (max(dataset_size, batch), c.image_size, c.image_size, c.channels)
-        images = xp.asarray(rng.integers(0, 256, shape, np.uint8))
-        labels = xp.asarray(rng.integers(0, c.classes, len(images)))
+        images = rng.integers(0, 256, shape, np.uint8)
+        labels = rng.integers(0, c.classes, len(images))
         recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, early_drop=0.5)
         mean, std = [0.5] * c.channels, [0.25] * c.channels
-        self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp, ranks=ranks)
+        self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp, fused=fused, ranks=ranks)
         self.trainer.step = STEPS // 2
         indices = np.arange(len(images) // batch * batch)  # no smaller batch at the end
 
         def endless(prepare):
             for epoch in itertools.count(1):
-                yield from batches.epoch(
+                prepared = batches.epoch(
                     images,
                     labels,
                     indices,
@@ -58,6 +57,7 @@ class Bench:
                     seed=recipe.seed,
                     prepare=prepare,
                 )
+                yield from batches.on_device(prepared, xp)
 
         plain, augmented = recipe.preparation(c.classes), replace(AUGMENTED, classes=c.classes)
         self.batches, self.augmented_batches = endless(plain), endless(augmented)
@@ -105,8 +105,8 @@ class Bench:
         watch, trainer = Stopwatch(self.wait), self.trainer
         with (
             watching(trainer.update, "step", lambda *_: "update", watch),
-            watching(gradient_sums, "keep", lambda *_: "add", watch),
-            watching(gradient_sums, "add", lambda *_: "add", watch),
+            watching(type(trainer.gradient_sums), "keep", lambda *_: "add", watch),
+            watching(type(trainer.gradient_sums), "add", lambda *_: "add", watch),
             watching(trainer, "train_step", lambda *_: "step", watch),
         ):
             for _ in range(steps):
@@ -132,12 +132,14 @@ def micro_batch(size, workers, xp=np):
     return stop - start
 
 
-def compare(ours, opponent=None, runs=7, least=SECONDS):
+def compare(ours, opponent=None, runs=7, least=SECONDS, plain=None):
     """Let `ours` (a Bench) and `opponent` (or None) take turns -> {side: {name: median}}.
 
-    runs: turns of each side; the side that is first in one run is second in the next.
+    runs: turns of each side; the side that is first in one run is last in the next; plain: ours
+    with the plain layers, or None.
     """
-    sides = {"ours": ours, **({"torch": opponent} if opponent else {})}
+    sides = {"ours": ours, "plain": plain, "torch": opponent}
+    sides = {name: side for name, side in sides.items() if side}
     turns = {name: [] for name in sides}
     for run in range(runs):
         for name in sorted(sides, reverse=run % 2 == 1):

@@ -38,7 +38,7 @@ def machine_text(facts):
         )
     else:
         lines.append(f"device       {facts['device']}")
-        lines.append("             the plain layers on CuPy: eager, float32, no custom kernels")
+        lines.append(f"             {facts['layers']}; float32")
     if facts.get("torch"):
         lines.append(f"PyTorch      {facts['torch']} eager; threads: {facts['torch_threads']}")
     return "\n".join(lines)
@@ -73,6 +73,7 @@ def size_text(name, result):
         _timed("training step", result, "train", result.share("train")),
         _timed("half the patches", result, "half_patches"),
         _timed("forward only", result, "forward", result.share("forward")),
+        *(_plain(result, work) for work in ("train", "forward") if "plain" in result.medians),
         ("optimizer", "", f"{update:.1f}", f"{optimizer:.1%}", "", "", ""),
         _timed("crop and flip", result, "prepare", result.data_share()),
         _timed("all augmentation", result, "prepare_augmented", augmented),
@@ -88,6 +89,12 @@ def size_text(name, result):
     cost = decimal(flops(result.size.config, training=True))
     head = [f"{name}: {result.size}", f"   {cost}FLOPs of matrix products an image in training"]
     return "\n".join([*head, *(line.rstrip() for line in lines)])
+
+
+def _plain(result, work):
+    """The cells of one kind of work with the plain layers."""
+    rate, seconds = result.rate(work, "plain"), result.medians["plain"][work]
+    return (f"plain layers {work}"[:17], f"{rate:,.0f}", f"{1e3 * seconds:.1f}", "", "", "", "")
 
 
 def _timed(label, result, work, share=None):

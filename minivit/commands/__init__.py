@@ -4,11 +4,15 @@
                    several machines
     predict.py     use a trained model: the classes of image files; bars.py: as bars
     evaluate.py    how good a trained model is, and where it is wrong
+    probe.py       what the blocks of a trained model know
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
     import.py      read the weights of other programs
     export.py      write a trained model for other programs, or as a file worth keeping
+    exercise.py    write a backward yourself, and have it graded
     gradcheck.py, summary.py, bench.py
                    look at a model: its gradients, its sizes, its speed
+    gradcheck_own.py, gradcheck_table.py
+                   a layer of the user's own; how gradients are printed
     arguments.py   what all command lines share: the parser, types of values, settings, MODEL
     progress.py    a progress bar for commands that take long
     exits.py       how every command ends: its exit status, and errors in one line
@@ -21,10 +25,12 @@ COMMANDS = {  # name of the module here: what it does
     "train": "train a Vision Transformer on images",
     "predict": "name the classes that a trained model sees in image files",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
+    "probe": "measure what each block knows: simple classifiers on its features",
     "figures": "draw what a model attends to and has learned, and how runs went",
     "import": "read weights of the ViT authors, timm or Hugging Face",
     "export": "write a trained model for timm, Hugging Face or JAX, or to keep",
     "gradcheck": "compare every gradient with finite differences",
+    "exercise": "write a backward yourself, and have it graded",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
     "bench": "measure the speed of training or prediction, also of PyTorch",
 }

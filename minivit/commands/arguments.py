@@ -91,6 +91,11 @@ def _in_range(kind, limits):
     return value
 
 
+def _or_word(value, meanings):
+    """A value type: one of the words in `meanings`, {word: number}, or what `value` takes."""
+    return lambda text: meanings[text.casefold()] if text.casefold() in meanings else value(text)
+
+
 def choice(kind, names):
     """A value type: one of `names`, in upper or lower case. Errors suggest the nearest name."""
     known = {name.casefold(): name for name in names}
@@ -152,7 +157,8 @@ def _add_setting(group, name, setting, default):
     elif setting.choices:
         how = {"type": choice(name, setting.choices), "metavar": setting.metavar}
     else:
-        how = {"type": _in_range(setting.kind, setting.range), "metavar": setting.metavar}
+        value = _in_range(setting.kind, setting.range)
+        how = {"type": _or_word(value, setting.words), "metavar": setting.metavar}
     group.add_argument(flag(name), **how, help=f"{setting.help} (default: {default})")
     if setting.alias:
         group.add_argument(flag(setting.alias), dest=name, **how, help=argparse.SUPPRESS)

@@ -13,7 +13,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 
-from ..errors import ConfigError, MinivitError
+from ..errors import CodeError, ConfigError, MinivitError
 from ..ranks.launch import rank_0_says_it
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
@@ -46,6 +46,8 @@ def run(main, argv=None):
         return _end(str(stop) or "interrupted", getattr(stop, "status", 130))
     except ConfigError as error:
         return _end(f"error: {error}", 2)
+    except CodeError as error:  # the second line is the user's own
+        return _end(f"error: {error}", 1, between="\n")
     except MinivitError as error:
         return _end(f"error: {error}", 1)
     except MemoryError as error:
@@ -121,8 +123,11 @@ def _out_of_memory(error):
     return f"out of memory{place}:{reason} try smaller sizes, a lower --batch-size or --micro-batch"
 
 
-def _end(sentence, status):
-    """Print one line on stderr -> status. Call it only while an exception is being handled."""
+def _end(sentence, status, between=" "):
+    """Print one line on stderr -> status. Call it only while an exception is being handled.
+
+    between: what the lines of the sentence are joined with.
+    """
     if os.environ.get("MINIVIT_DEBUG") == "1":
         raise
     if not hasattr(sys.exception(), "own") and rank_0_says_it():
@@ -130,5 +135,5 @@ def _end(sentence, status):
     if notes := getattr(sys.exception(), "__notes__", ()):  # such as: how to go on with the run
         sentence = ". ".join([sentence.rstrip("."), *notes])
     with suppress(OSError):  # the terminal may be closed
-        print(" ".join(sentence.splitlines()), file=sys.stderr, flush=True)
+        print(between.join(sentence.splitlines()), file=sys.stderr, flush=True)
     return status

@@ -116,9 +116,9 @@ class Sources:
         if name is None:
             return None, None
         try:
-            size, _, crop = self.size
-            quiet = {"say": lambda text: None}
-            return data.load(name, data_dir, **quiet, image_size=size, crop=crop), None
+            size, channels, crop = self.size
+            how = {"say": lambda text: None, "image_size": size, "crop": crop, "channels": channels}
+            return data.load(name, data_dir, **how), None
         except MinivitError as error:
             return None, error
 

@@ -7,6 +7,7 @@ rank prints one sentence.
 """
 
 import atexit
+import hashlib
 import os
 import sys
 from contextlib import suppress
@@ -57,8 +58,10 @@ def meet(run):
     run.workers.keep(largest_call(run))
     directory.program = ranks.launch.command + directory.program
     position = {"step": run.trainer.step, "epochs": run.record.epochs_done}
+    weights = hashlib.sha256(run.trainer.vector)
+    weights.update(run.trainer.weights.frozen_vector)
     notes = ranks.meet(
-        {**run.record.description, "position": position},
+        {**run.record.description, "position": position, "weights": weights.hexdigest()},
         directory=str(directory.path),
         end=partial(end_all, ranks, directory),
     )

@@ -15,7 +15,9 @@ from ..parallel.workers import Workers
 from ..ranks.launch import checked, launched
 from ..ranks.ranks import ALONE
 from ..text import counted
+from ..trained import load
 from ..training.feeding import idle_note
+from ..training.fine_tuning import Start
 from ..training.plan import Plan
 from ..training.recipe import Recipe
 from ..training.run import Run
@@ -27,7 +29,8 @@ __all__ = ["add_arguments", "main"]
 
 # Fields that the first lines of a run name where they differ from the defaults.
 EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix early_drop
-    early_size ema whiten init""".split()
+    early_size ema whiten init freeze layer_decay patience
+    train_fraction""".split()
 
 
 def main(args):
@@ -43,16 +46,20 @@ def train(args, ranks=ALONE):
     """Print where everything is, and last the test's result -> 0."""
     require_tqdm()
     options = {name: value for name, value in vars(args).items() if value is not None}
-    plan = Plan.resumed(args.resume, options) if args.resume else Plan.fresh(options)
+    if args.resume and args.start:
+        raise ConfigError("--from is for a new run; one that goes on has its weights already")
+    start = Start.of(load(args.start), args.start) if args.start else None
+    plan = Plan.resumed(args.resume, options) if args.resume else Plan.fresh(options, start)
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
         saved.load()  # raises unless its weights are as they were saved
-        print(f"{plan.directory.path} is complete: {epochs} of {epochs} epochs done")
+        done = saved.position[0]
+        print(f"{plan.directory.path} is complete: {done} of {epochs} epochs done")
         objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
         if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
             raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
-        return conclude(plan, saved.meta["dataset"]["name"], objective, values)
+        return conclude(plan, saved.meta["dataset"]["name"], objective, values, saved.taken)
     if ranks.size > 1:
         plan = for_ranks(plan, ranks)
     if plan.xp is np and args.device == "auto" and not plan.saved and (note := gpu.note()):
@@ -61,7 +68,8 @@ def train(args, ranks=ALONE):
     with ExitStack() as held:
         if plan.directory:  # before the data is loaded, which may take long
             held.enter_context(plan.directory.claimed())
-        dataset = data.load(plan.dataset, plan.data_dir, image_size=plan.config.image_size)
+        size, channels = plan.config.image_size, plan.config.channels
+        dataset = data.load(plan.dataset, plan.data_dir, image_size=size, channels=channels)
         plan = plan.for_data(dataset, options)
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())
@@ -73,7 +81,7 @@ def train(args, ranks=ALONE):
         device = counted(workers.count, "CPU worker") if plan.xp is np else "GPU"
         introduce(run, f"{ranks.size} ranks of {device}" if ranks.size > 1 else device)
         values = run.train()
-    return conclude(plan, dataset.name, run.objective, values)
+    return conclude(plan, dataset.name, run.objective, values, run.record.taken)
 
 
 def compare_bits(plan, exact):
@@ -106,9 +114,10 @@ def introduce(run, device):
     """Say what is about to happen, and on which device."""
     dataset, plan, c = run.dataset, run.plan, run.plan.config
     blas_note = "" if device == "GPU" else blas.note(threads=False)
+    start_note = plan.start.note if plan.start else ""
     all_workers = run.workers.count * run.ranks.size
-    idle = idle_note(run.plan.config, run.plan.recipe, all_workers) if device != "GPU" else ""
-    for note in (dataset.note, blas_note, idle, *run.record.notes):
+    idle = idle_note(plan.config, plan.recipe, all_workers) if device != "GPU" else ""
+    for note in (dataset.note, blas_note, start_note, idle, *run.record.notes):
         if note:
             print(note)
     print(
@@ -118,23 +127,37 @@ def introduce(run, device):
     print(
         f"ViT {plan.preset}: width {c.dim}, {counted(c.depth, 'block')}, "
         f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {c.patch_size}, "
-        f"{len(run.trainer.vector):,} parameters"
+        f"{parameters(run.trainer.weights)}"
     )
     values = {**c.to_dict(), **plan.recipe.to_dict()}
     defaults = {**Config().to_dict(), **Recipe().to_dict()}
     extras = [name for name in EXTRAS if values[name] != defaults[name]]
     if extras:
-        words = [name if values[name] is True else f"{name} {values[name]}" for name in extras]
+        shown = {
+            n: s.in_words(values[n]) for k in (Config, Recipe) for n, s in k.settings().items()
+        }
+        words = [name if values[name] is True else f"{name} {shown[name]}" for name in extras]
         print(f"with {', '.join(words).replace('_', ' ')}")
     epochs, steps = counted(plan.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
     print(f"{epochs} of {steps} on {device}, writing to {plan.directory.path}", flush=True)
 
 
-def conclude(plan, name, objective, values):
-    """Print the result on the data set `name`, as the objective judges it, and where it is -> 0."""
+def parameters(weights):
+    """How many there are, and how many of them learn where not all do."""
+    learning = len(weights.vector)
+    some = f", of which {learning:,} learn" if learning < weights.count else ""
+    return f"{weights.count:,} parameters{some}"
+
+
+def conclude(plan, name, objective, values, taken):
+    """Print the result on the data set `name`, as the objective judges it, and where it is -> 0.
+
+    taken: the epoch whose weights were tested, if it is not the last one, else 0.
+    """
     decides = deciding_metric(objective)
     others = [m.text(values[m.name]) for m in objective.metrics if m is not decides]
     weights = "running mean of the weights" if plan.recipe.ema else "final weights"
+    weights = f"weights of epoch {taken}, the best" if taken else weights
     result = f"{decides.name} {decides.number(values[decides.name])}"
     print(f"{name} test {result} ({', '.join([*others, weights])})")
     print(f"weights, metrics and curves are in {plan.directory.path}")

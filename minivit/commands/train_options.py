@@ -14,7 +14,7 @@ from .arguments import add_settings, choice, path, whole, words
 EPILOG = """\
 examples:
   {prog}
-      CIFAR-10 if it is there or can be downloaded, else the built-in shapes
+      CIFAR-10 if it is there or can be downloaded, else Fashion-MNIST or shapes
   {prog} --dataset shapes --preset smoke
       a first look, in half a minute
   {prog} --dataset cifar10 --data-dir DIR
@@ -23,6 +23,8 @@ examples:
       your own images: photos/CLASS/*.png, or photos/train/CLASS/*.png
   {prog} --resume runs/cifar10-tiny-1
       go on after Ctrl-C
+  {prog} --from runs/cifar10-tiny-1 --dataset photos
+      fine-tune a trained model on your own images
 
 presets:
 {presets}"""
@@ -30,7 +32,7 @@ presets:
 
 def add_arguments(parser):
     """Add all options."""
-    presets = "\n".join(f"  {name:6} {preset.expect}" for name, preset in PRESETS.items())
+    presets = "\n".join(f"  {name:8} {preset.expect}" for name, preset in PRESETS.items())
     parser.epilog = EPILOG.format(prog=parser.prog, presets=presets)
     parser.set_defaults(program=parser.prog)  # as the user started it
     _add_data(parser.add_argument_group("what to train on"))
@@ -38,7 +40,7 @@ def add_arguments(parser):
     _add_recipe(parser.add_argument_group("how to vary the images"), "images")
     _add_places(parser.add_argument_group("where to run and write"))
     sizes = {"image_size": "the data's; 32 for a directory's"}
-    sizes |= dict.fromkeys(("channels", "classes"), "the data's")
+    sizes |= {"channels": "the data's; 3 for a directory's", "classes": "the data's"}
     model = parser.add_argument_group("the model")
     add_settings(model, Config, defaults=_defaults(Config, "model") | sizes)
 
@@ -49,13 +51,13 @@ def _add_data(group):
         type=data_name,
         metavar="NAME|DIR",
         help=f"{', '.join(data.NAMES)} or a directory of images "
-        "(default: auto, CIFAR-10 if it can be had, else shapes)",
+        "(default: auto, CIFAR-10 if it can be had, else Fashion-MNIST if it is here, else shapes)",
     )
     group.add_argument(
         "--data-dir",
         type=path,
         metavar="DIR",
-        help="where CIFAR is, or is downloaded to (default: $MINIVIT_DATA or data)",
+        help="where data sets are, or are downloaded to (default: $MINIVIT_DATA or data)",
     )
     _add_recipe(group, "data")
 
@@ -65,7 +67,15 @@ def _add_training(group):
         "--preset",
         type=choice("preset", PRESETS),
         metavar="{" + ",".join(PRESETS) + "}",
-        help="model and recipe (default: tiny, or base on a GPU)",
+        help="model and recipe (default: tiny, base on a GPU, or finetune with --from)",
+    )
+    group.add_argument(
+        "--from",
+        dest="start",
+        type=path,
+        metavar="MODEL",
+        help="begin with the weights of a trained model: a run, a checkpoint or a model file; "
+        "for other classes its head is replaced",
     )
     _add_recipe(group, "")
 

@@ -1,6 +1,6 @@
 """Images to train on.
 
-sources/       where images come from: CIFAR, the built-in shapes, a directory of image files
+sources/       where images come from: CIFAR, MNIST, the built-in shapes, a directory of files
 image_files.py from an image file to an array; for training and for prediction
 dataset.py     what every source returns
 augment/       random changes of the training images
@@ -32,6 +32,7 @@ class Request(NamedTuple):
     seed: int
     image_size: int
     crop: float
+    channels: int
 
 
 class Source(NamedTuple):
@@ -46,18 +47,25 @@ def _source(file):
     return import_module(f".sources.{file}", __package__)
 
 
-def _cifar10_or_shapes(request):
+def _what_there_is(request):
     try:
         return SOURCES["cifar10"].load(request)
     except _source("download").DownloadError as error:
-        request.say(f"{error.what}: using the built-in shapes instead.")
-        return SOURCES["shapes"].load(request)
+        what = error.what
+    idx = _source("idx")
+    if place := idx.find("fashion-mnist", request.data_dir):
+        request.say(f"{what}: using Fashion-MNIST in {place} instead.")
+        return idx.read("fashion-mnist", place)
+    request.say(f"{what}: using the built-in shapes instead.")
+    return SOURCES["shapes"].load(request)
 
 
 SOURCES = {
-    "auto": Source(_cifar10_or_shapes),
+    "auto": Source(_what_there_is),
     "cifar10": Source(lambda r: _source("cifar").load("cifar10", r.data_dir, r.say)),
     "cifar100": Source(lambda r: _source("cifar").load("cifar100", r.data_dir, r.say)),
+    "mnist": Source(lambda r: _source("idx").load("mnist", r.data_dir, r.say)),
+    "fashion-mnist": Source(lambda r: _source("idx").load("fashion-mnist", r.data_dir, r.say)),
     "shapes": Source(lambda r: _source("shapes").load(seed=r.seed), in_data_dir=False),
 }
 NAMES = tuple(SOURCES)
@@ -70,23 +78,26 @@ def load(
     seed: int = 0,
     image_size: int = 32,
     crop: float = 1.0,
+    channels: int = 3,
 ) -> Dataset:
     """The data set `name` as a Dataset.
 
     name        "cifar10" | "cifar100": from `data_dir`; downloaded to it if it is not there
+                "mnist" | "fashion-mnist": the same, or from /usr/share/datasets
                 "shapes": the built-in set, drawn from `seed`
-                "auto": CIFAR-10 if it is in `data_dir` or can be downloaded, else shapes
-                a directory: its images, `image_size` pixels square (see sources/folder.py); with
-                `crop` below 1 a margin is cut off (see image_files.py)
-    data_dir    a directory that contains a CIFAR folder or archive, or such a folder or archive
-                itself; by default the environment variable MINIVIT_DATA, or else "data"
+                "auto": CIFAR-10 if it is in `data_dir` or can be downloaded, else Fashion-MNIST if
+                it is on this machine, else shapes
+                a directory: its images, `image_size` pixels square and of 1 or 3 `channels` (see
+                sources/folder.py); with `crop` below 1 a margin is cut off (see image_files.py)
+    data_dir    a directory that contains a data set's folder or archive, or such a folder or
+                archive itself; by default the environment variable MINIVIT_DATA, or else "data"
     say         called with each line of text for the user
 
     Raises DataError if the data is missing or damaged ("auto" also stops at damaged files),
     ConfigError if `name` is neither a known name nor a directory, BackendError if a library that
     the source needs is not installed.
     """
-    request = Request(directory(data_dir), say, seed, image_size, crop)
+    request = Request(directory(data_dir), say, seed, image_size, crop, channels)
     if name in SOURCES:
         return SOURCES[name].load(request)
     return _load_folder(name, request)
@@ -112,4 +123,9 @@ def _load_folder(name, request):
         raise DataError(
             f"{path} contains {TITLES[dataset]}: use --dataset {dataset} --data-dir {path}."
         )
-    return _source("folder").load(path, request.image_size, request.seed, request.crop)
+    if _source("idx").recognise(path):
+        raise DataError(
+            f"{path} contains IDX files: use --dataset fashion-mnist --data-dir {path}, or mnist."
+        )
+    r = request
+    return _source("folder").load(path, r.image_size, r.seed, r.crop, r.channels)

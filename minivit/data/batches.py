@@ -13,14 +13,20 @@ from .augment.prepare import Preparation
 CROP_AND_FLIP = Preparation()
 
 
-def split(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    count: int, fraction: float, seed: int, used: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Hold out a fraction of `count` training images -> (training, validation) indices.
 
-    Both are sorted. Together they contain every index once. `seed` decides which are held out.
+    Both are sorted. Together they contain every index once, unless only the share `used` of the
+    training images, at least one, is wanted. `seed` decides which are held out, and which are used:
+    those of a smaller share are among those of a larger one.
     """
     order = generator(seed, "split").permutation(count)
     held_out = round(count * fraction)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
+    training = order[held_out:]
+    training = training[: max(1, round(len(training) * used))]
+    return np.sort(training), np.sort(order[:held_out])
 
 
 def epoch(
@@ -50,6 +56,16 @@ def epoch(
     for step in range(first_step, -(-len(order) // batch_size)):
         chosen = to_device(order[step * batch_size : (step + 1) * batch_size], xp)
         yield prepare(images[chosen], labels[chosen], generator(seed, "augment", number, step))
+
+
+def on_device(batches: Iterable, xp) -> Iterator:
+    """The same batches as arrays of `xp`; NumPy's stay as they are.
+
+    Batches are prepared on the host and sent to a GPU: many small operations on few images take
+    longer there.
+    """
+    for images, targets in batches:
+        yield to_device(images, xp), to_device(targets, xp)
 
 
 def prefetch(iterable: Iterable, depth: int = 2) -> Iterator:

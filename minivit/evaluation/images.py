@@ -48,10 +48,16 @@ def _source_of(trained):
 
 
 def load_part(trained, name="test", dataset=None, data_dir=None, say=print):
-    """The part `name` of a data set, for a `Trained` -> Part.
+    """The part `name` of a data set, for a `Trained` -> Part: see `load_parts`."""
+    return load_parts(trained, (name,), dataset, data_dir, say)[0]
 
-    dataset, data_dir: as for `data.load`; by default those of the run that the model is of. say:
-    called with each line that loading has for the user.
+
+def load_parts(trained, names, dataset=None, data_dir=None, say=print, any_classes=False):
+    """Parts of a data set, which is loaded once, for a `Trained` -> list of Part.
+
+    names: of PARTS. dataset, data_dir: as for `data.load`; by default those of the run that the
+    model is of. say: called with each line that loading has for the user. any_classes: whether the
+    classes may be others than the model's.
 
     Raises ConfigError where it is not known which data set or which part is meant, or where the
     data set does not fit the model; DataError for data that is missing or damaged.
@@ -63,24 +69,28 @@ def load_part(trained, name="test", dataset=None, data_dir=None, say=print):
             "the model file does not say where the images it was trained on are: name a data set "
             "with --dataset."
         )
-    if name == "val" and recipe is None:
+    if "val" in names and recipe is None:
         raise ConfigError(
             "the model file does not say which images were held out for validation: use --split "
             "test."
         )
     dataset, data_dir = (dataset, data_dir) if dataset is not None else _place(source, data_dir)
+    c = trained.config
     whole = data.load(
-        dataset, data_dir, say, image_size=trained.config.image_size, crop=trained.crop
+        dataset, data_dir, say, image_size=c.image_size, crop=trained.crop, channels=c.channels
     )
-    _refuse_misfits(trained, whole)
+    _refuse_misfits(trained, whole, any_classes)
     own = trained.about.get("dataset_sha256") == fingerprint(whole)
-    indices = _indices(whole, recipe, name, own)
-    of = "test" if name == "test" else "train"
-    images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
-    if len(indices) < len(images):
-        images, targets = images[indices], targets[indices]
     notes = tuple(_notes(trained, whole, own))
-    return Part(whole.name, name, whole.classes, images, targets, indices, notes)
+    parts = []
+    for name in names:
+        indices = _indices(whole, recipe, name, own)
+        of = "test" if name == "test" else "train"
+        images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
+        if len(indices) < len(images):
+            images, targets = images[indices], targets[indices]
+        parts.append(Part(whole.name, name, whole.classes, images, targets, indices, notes))
+    return parts
 
 
 def _place(source, data_dir):
@@ -94,7 +104,7 @@ def _place(source, data_dir):
     return name, data_dir or (own_dir if own_dir and Path(own_dir).exists() else None)
 
 
-def _refuse_misfits(trained, dataset):
+def _refuse_misfits(trained, dataset, any_classes):
     """Raise ConfigError if the images or the classes are not such as the model knows."""
     config = trained.config
     takes = (config.image_size, config.image_size, config.channels)
@@ -104,7 +114,7 @@ def _refuse_misfits(trained, dataset):
             f"the model takes images of {_times(takes)} (height x width x channels), and those of "
             f"{dataset.name} are {_times(has)}."
         )
-    classifies = isinstance(trained.objective, Classification)
+    classifies = isinstance(trained.objective, Classification) and not any_classes
     if classifies and len(dataset.classes) != trained.objective.classes:
         raise ConfigError(
             f"the model knows {trained.objective.classes} classes, and {dataset.name} has "
@@ -128,7 +138,8 @@ def _indices(dataset, recipe, name, own):
             "which images were held out for validation is known for the images of the run only, "
             f"and {dataset.name} differs from them: use --split test."
         )
-    training, validation = batches.split(count, recipe.val_fraction, recipe.seed)
+    how = recipe.val_fraction, recipe.seed, recipe.train_fraction
+    training, validation = batches.split(count, *how)
     if name == "val" and not len(validation):
         raise ConfigError(
             f"the run held out no images for validation (val_fraction {recipe.val_fraction}): "

@@ -8,6 +8,7 @@ distance.py       how far each head looks
 features.py       what the head reads of many images, in two dimensions
 curves.py         the learning curves of several runs
 augmentation.py   what augmentation does to twelve images
+depth.py          the accuracy of probes over depth; drawn by the command probe
 
 subject.py        what figures are drawn of
 drawing.py        how they look, and how they are written to files

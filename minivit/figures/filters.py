@@ -45,7 +45,7 @@ def draw(subject):
             " They began as a whitening of the training images' patches, which makes the patterns "
             "strong that vary least in images: fine ones come first."
         )
-    if c.channels != 3:
+    if c.channels not in (1, 3):
         caption += " Shown is the mean over channels."
     return [Drawing("filters", figure, caption)]
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..start.mimetic import sincos_positions
+from ..errors import ConfigError
+from ..layers.grid_positions import sincos
 from .drawing import Drawing, canvas
 from .subject import grid_side
 
@@ -32,14 +33,25 @@ def tiled(similarity, side, step=1):
     return picture, chosen
 
 
+def added(trained):
+    """What the model adds to each patch, (N, D). Raises ConfigError where it adds nothing."""
+    c, part = trained.config, trained.model.parts.get("position")
+    if part is None:
+        raise ConfigError(
+            f"the figure positions needs positions that are added to the patches; this model has "
+            f"{c.position}"
+        )
+    zeros = np.zeros((1, c.tokens, c.dim), np.float32)
+    return part.forward(trained.params.get("position", {}), zeros)[0][0, -c.patches :]
+
+
 def draw(subject):
     """One figure: the trained embeddings, and beside them a start that has a structure."""
     trained = subject.trained
     c, side = trained.config, grid_side(trained.config)
-    trained_positions = trained.params["position"]["pos"][-c.patches :]
-    panels = {"after training": trained_positions}
-    if c.init == "mimetic":
-        panels = {"at the start": sincos_positions(side, c.dim), **panels}
+    panels = {"after training": added(trained)}
+    if c.init == "mimetic" and c.position.startswith("learned"):
+        panels = {"at the start": sincos(side, side, c.dim), **panels}
     similarities = {title: cosine_similarity(pos) for title, pos in panels.items()}
     lowest = min(similarity.min() for similarity in similarities.values())
     lowest = max(-1, np.floor(10 * min(lowest, 0.95)) / 10)

@@ -3,7 +3,8 @@
     linear.py, layernorm.py                              the protocol, and a first derivation
     attention.py, gelu.py, mlp.py, block.py              a transformer block and its parts
     patchify.py, overlapping.py, tokens.py, pool.py      from image to tokens, from tokens to vector
-    pre_logits.py                                        a hidden layer in the head
+    grid_positions.py, relative.py                       other ways to say where a patch is
+    pre_logits.py, head_hidden.py                        a hidden layer in the head
     cross_entropy.py                                     the loss
     dropout.py, drop_path.py, patch_dropout.py           what is random in training
 
@@ -16,6 +17,8 @@ from .cross_entropy import CrossEntropy
 from .drop_path import DropPath
 from .dropout import Dropout
 from .gelu import Gelu, GeluErf
+from .grid_positions import GridPositions, SincosPositions
+from .head_hidden import HeadHidden
 from .layernorm import LayerNorm
 from .linear import Linear
 from .mlp import Mlp
@@ -24,6 +27,7 @@ from .patch_dropout import PatchDropout
 from .patchify import Patchify
 from .pool import ClassPool, MeanPool, SequencePool
 from .pre_logits import PreLogits
+from .relative import RelativeAttention, RelativeBlock
 from .tokens import ClassToken, PositionEmbedding
 
 __all__ = [
@@ -35,6 +39,8 @@ __all__ = [
     "Dropout",
     "Gelu",
     "GeluErf",
+    "GridPositions",
+    "HeadHidden",
     "LayerNorm",
     "Linear",
     "MeanPool",
@@ -44,6 +50,9 @@ __all__ = [
     "Patchify",
     "PositionEmbedding",
     "PreLogits",
+    "RelativeAttention",
+    "RelativeBlock",
     "SequencePool",
+    "SincosPositions",
     "TransformerBlock",
 ]

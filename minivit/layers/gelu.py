@@ -78,7 +78,7 @@ def gate(x, u, s):
 
 
 def output_and_slope(x):
-    """y = x * s and its slope y' = s + x * s', two new arrays of x's shape."""
+    """y = x * s and its slope y', two new arrays of x's shape."""
     xp = array_module(x)
     y, slope = (xp.empty(x.shape, dtype=x.dtype) for _ in range(2))
     for x_piece, y_piece, slope_piece in pieces(x, y, slope):

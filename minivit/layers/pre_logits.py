@@ -17,9 +17,8 @@ class PreLogits:
         dh         = dy * slope
         dx, dw, db = dh @ w^T, x^T @ dh, the sum of dh over all x, as in `Linear`
 
-    With this layer the head is an MLP with one hidden layer, as
-    in the paper's pre-training. For fine-tuning the authors drop the layer, and later models never
-    had it, so it is here for weights published with it.
+    With this layer the head is an MLP with one hidden layer, as in the paper's pre-training. For
+    fine-tuning the authors drop the layer, and later models never had it.
 
     Keeps x, w and slope, D + M numbers an image.
 

@@ -53,7 +53,7 @@ class PositionEmbedding:
     The vectors start with about the size of the patches' embeddings (the paper's code starts them
     at 0.02), so a small model need not make them larger first: 2.4 points of accuracy after one
     pass over 25,000 CIFAR-10 images. With Config's init "mimetic" they start as two-dimensional
-    sines and cosines (`minivit.start.mimetic.sincos_positions`), which is better still in short
+    sines and cosines (`sincos` in grid_positions.py), which is better still in short
     runs.
 
     Keeps nothing.

@@ -12,6 +12,11 @@ def average(mean, vector, decay, step):
 
     Source: Polyak & Juditsky 1992; Tan & Le 2019, arXiv:1905.11946 (in training networks).
     """
-    d = min(decay, (1 + step) / (10 + step))
+    d = decay_at(step, decay)
     mean *= d
     mean += (1 - d) * vector
+
+
+def decay_at(step, decay):
+    """d of a step: less than `decay` in the first steps."""
+    return min(decay, (1 + step) / (10 + step))

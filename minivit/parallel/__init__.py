@@ -3,6 +3,7 @@
 workers.py       start here: numbered tasks for a few workers, which are processes or threads
 cuts.py          where a batch is cut into micro-batches
 tree_sum.py      the order in which gradients are added, whoever computes them
+gradient_sums.py gradients of micro-batches, added in that order
 counter.py       gives each task to one worker
 processes.py     worker processes: they share memory and are called through pipes
 arguments.py     arrays among a call's arguments, in shared memory

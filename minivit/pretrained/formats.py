@@ -49,10 +49,13 @@ BY_ENDING = {".safetensors": "timm", DIRECTORY: "huggingface", ".npz": "authors"
 # authors' code knows the tanh GELU only, and takes the mean of the tokens as classifier="gap".
 PARTS = (
     ("overlapping patches", lambda model: model.config.patch_overlap > 0, ()),
+    ("positions other than a learned vector each", lambda model: model.config.position != "learned",
+     ()),
     ("sequence pooling", lambda model: model.config.pool == "sequence", ()),
     ("mean pooling", lambda model: model.config.pool == "mean", ("timm", "authors")),
     ("a hidden layer in the head (pre_logits)", lambda model: model.config.pre_logits > 0,
      ("authors",)),
+    ("a hidden layer in the head (head_hidden)", lambda model: model.config.head_hidden > 0, ()),
     ("the exact (erf) GELU", lambda model: model.config.gelu == "erf", ("timm", "huggingface")),
     ("another objective than classification",
      lambda model: model.objective.name != Classification.name, ()),

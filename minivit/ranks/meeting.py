@@ -26,6 +26,7 @@ ADVICE = {
     "program": "install the same one everywhere",
     "dataset": "give all ranks the same images and labels",
     "position": "give all ranks the same checkpoint",
+    "weights": "give all ranks the same file to begin with",
 }
 
 
@@ -53,6 +54,8 @@ def problem(entries):
             values = entry.facts[key], first.facts[key]
             if key == "dataset":
                 words = words.replace("another dataset", "other images or labels")
+            elif key == "weights":
+                words = words.replace("another weights", "other weights")
             elif isinstance(values[0], dict):
                 words += f": {different_fields(*values)}"
             advice = ADVICE.get(key, "start all ranks with the same options")

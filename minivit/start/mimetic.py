@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-# Angles grow by 1 radian a patch in the fastest wave, and by about 1/BASE in the slowest.
-BASE = 10_000
+from ..layers.grid_positions import sincos
 
 
 def mimetic_start(params, config, rng):
@@ -37,9 +36,15 @@ def mimetic_start(params, config, rng):
         wv[...] = left.reshape(wv.shape)
         attn["proj"]["w"][...] = right.T
     side = config.image_size // config.patch_size
-    pos = params["position"]["pos"]
-    pos[...] = 0.0  # the class token has no position
-    pos[-config.patches :] = sincos_positions(side, config.dim)
+    positions = params.get("position", {})
+    if "pos" in positions:
+        positions["pos"][...] = 0.0  # the class token has no position
+        positions["pos"][-config.patches :] = sincos(side, side, config.dim)
+    elif positions:  # a vector for each row, which is that of its first patch, and each column
+        half = config.dim // 2
+        grid = sincos(side, side, config.dim).reshape(side, side, -1)
+        positions["row"][...] = grid[:, 0, :half]
+        positions["column"][...] = grid[0, :, half:]
     return params
 
 
@@ -52,16 +57,3 @@ def balanced_factors(matrix):
     """Two equally large factors, l @ r.T = matrix, with columns by falling singular value."""
     u, s, vt = np.linalg.svd(matrix)
     return u * np.sqrt(s), vt.T * np.sqrt(s)
-
-
-def sincos_positions(side, dim):
-    """Positions in a square, (side * side, D): sines and cosines of the row, then of the column.
-
-    Close patches have similar positions: the product of two depends on their distances only.
-    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5; here each axis takes half of D.
-    """
-    quarter = -(-dim // 4)  # rounded up
-    angles = np.outer(np.arange(side), BASE ** (-np.arange(quarter) / quarter))
-    axis = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)  # (side, D / 2)
-    rows, columns = np.repeat(axis, side, axis=0), np.tile(axis, (side, 1))
-    return np.concatenate([rows, columns], axis=1)[:, :dim]

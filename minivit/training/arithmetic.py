@@ -8,6 +8,7 @@ import platform
 
 import numpy as np
 
+from ..cuda import wanted as cuda_wanted
 from ..parallel import blas
 
 NAMES = {  # key: what a user calls it
@@ -20,8 +21,9 @@ NAMES = {  # key: what a user calls it
     "scipy": "SciPy",
     "gpu": "the GPU",
     "cupy": "CuPy",
+    "layers": "the layers",
 }
-PLURAL = ("vectors", "kernels", "blas_threads")
+PLURAL = ("vectors", "kernels", "blas_threads", "layers")
 
 
 def arithmetic(xp, config):
@@ -72,14 +74,16 @@ def _vectors():
 
 
 def _of_gpu(xp):
-    """The GPU's name, and the versions of CuPy and CUDA."""
+    """The GPU's name, the versions of CuPy and CUDA, and which layers run there."""
     try:
         name = xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)["name"]
         cuda = xp.cuda.runtime.runtimeGetVersion()
         name = name.decode() if isinstance(name, bytes) else str(name)
     except Exception:  # a driver may refuse anything; what is not known is not compared
         name = cuda = None
-    return {"gpu": name, "cupy": f"{xp.__version__} (CUDA {cuda})" if cuda else None}
+    version = f"{xp.__version__} (CUDA {cuda})" if cuda else None
+    layers = f"those of minivit.{'cuda' if cuda_wanted(xp) else 'layers'}"
+    return {"gpu": name, "cupy": version, "layers": layers}
 
 
 def _version(package):

@@ -6,6 +6,7 @@ Sources: Howard 2018, "Training Imagenet in 3 hours for 25 minutes" (small image
 Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 (positions interpolated to another size).
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -26,16 +27,22 @@ class SmallerViT:
         dpos    = R^T dfew          dx = A^T dsmall A
 
     A is `resampling`; pos are the position embeddings, the only parameters that depend on the size.
+    build: makes the model of a config; where its positions are frozen there is no dpos and no dx.
     Raises ConfigError unless `size` is a multiple of patch_size and at most image_size.
     """
 
-    def __init__(self, config, size):
+    def __init__(self, config, size, build=ViT):
         if size % config.patch_size or not 0 < size <= config.image_size:
             raise ConfigError(
                 f"early_size must be a multiple of patch_size {config.patch_size}, at most "
                 f"image_size {config.image_size}; got {size!r}"
             )
-        self.model = ViT(replace(config, image_size=size))
+        if config.position != "learned":
+            raise ConfigError(
+                f"early_size interpolates learned positions, and these are {config.position}: set "
+                "early_size to 0"
+            )
+        self.model = build(replace(config, image_size=size))
         self.config = self.model.config
         self.pixels = resampling(config.image_size, size)  # A
         grid = resampling(config.image_size // config.patch_size, size // config.patch_size)
@@ -55,20 +62,23 @@ class SmallerViT:
         """dlogits (B, classes) -> dimages (B, H, H, C), grads, both of the full size."""
         positions, cache = cache
         dsmall, grads = self.model.backward(dlogits, cache)
+        if dsmall is None:  # the positions are frozen
+            return None, grads
         position = {"pos": positions.T @ grads["position"]["pos"]}
         return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
 
 
-def early_model(model, drop=0.0, size=0):
+def early_model(model, drop=0.0, size=0, build=ViT):
     """The model that is trained in the early steps, with the parameters of `model`, a ViT.
 
     drop: the share of patches left out, instead of the model's own patch_dropout; size: the side of
-    the smaller images in pixels, 0 for full ones. If both are 0 it is `model` itself.
+    the smaller images in pixels, 0 for full ones. If both are 0 it is `model` itself. build: makes
+    the model of a config.
     """
     config = replace(model.config, patch_dropout=drop) if drop else model.config
     if size:
-        return SmallerViT(config, size)
-    return ViT(config) if drop else model
+        return SmallerViT(config, size, build)
+    return build(config) if drop else model
 
 
 def resampling(old, new):
@@ -96,14 +106,13 @@ def like(matrix, x):
     return to_device(matrix.astype(x.dtype), array_module(x))
 
 
-def share_of_work(models, early_steps, step, steps):
-    """The share of a run's computation that its first `step` of `steps` steps are, 0..1.
-
-    models: the one of the first `early_steps`, and the one of the others.
-    """
+def share_of_work(trainer, step):
+    """The share of a run's computation that its first `step` steps are, 0..1."""
+    early_steps = math.floor(trainer.recipe.early_share * trainer.steps)
+    models = trainer.early_model, trainer.model
     early, late = (flops(model.config, training=True) for model in models)
 
     def cost(step):
         return min(step, early_steps) * early + max(0, step - early_steps) * late
 
-    return cost(step) / max(1, cost(steps))
+    return cost(step) / max(1, cost(trainer.steps))

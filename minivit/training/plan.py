@@ -1,6 +1,5 @@
 """Plan: all that is decided before a run, fresh or resumed, in one immutable value."""
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,16 +11,16 @@ from .. import data
 from ..arrays.backend import select, special
 from ..config import Config
 from ..data import Dataset
-from ..errors import ConfigError, DataError
-from ..storage.checkpoint import MAX_META_BYTES
+from ..errors import DataError
 from ..storage.directory import RunDirectory
 from .arithmetic import arithmetic, changes, unknown_now
-from .early_steps import SmallerViT
-from .presets import PRESETS
+from .early_steps import SmallerViT, early_model
+from .fine_tuning import Start, refuse_without
+from .fitting import fitted
+from .frozen import learner
+from .presets import FINE_TUNING, PRESETS
 from .recipe import Recipe
 from .saved_run import SavedRun
-
-MOST_NAMES = MAX_META_BYTES - (1 << 16)  # bytes of the classes' names; the rest is for all else
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Plan:
     data_dir         where the files of a named data set are; None for the usual place
     xp               numpy or cupy: where it computes
     saved            the run that it goes on with; None for a fresh one
+    start            the trained model that a fresh run begins with, or None
     """
 
     config: Config
@@ -45,25 +45,36 @@ class Plan:
     data_dir: str | None = None
     xp: ModuleType = np
     saved: SavedRun | None = None
+    start: Start | None = None
 
     @classmethod
-    def fresh(cls, options: dict) -> "Plan":
+    def fresh(cls, options: dict, start: Start | None = None) -> "Plan":
         """A new run. options: {name: value} of those that were given: fields of Config, Recipe and
-        Plan, "device" and "out".
+        Plan, "device" and "out". start: the trained model that it begins with, if any.
 
         Raises ConfigError for values that do not go together and for an "out" that is not empty,
         BackendError for a device or a library that is missing.
         """
         xp = select(options.get("device", "auto"))
-        preset = options.get("preset", "tiny" if xp is np else "base")
+        usual = FINE_TUNING if start else "tiny" if xp is np else "base"
+        preset = options.get("preset", usual)
+        sizes, asked = chosen(options, Config), chosen(options, Recipe)
+        own = {"whiten": False} if start else {}  # whitening would overwrite its weights
+        recipe = Recipe(**{**PRESETS[preset].recipe, **own, **asked})
+        refuse_without(start, preset, recipe, asked)
+        config = (
+            start.with_options(sizes) if start else Config(**{**PRESETS[preset].model, **sizes})
+        )
+        early_model(learner(config, recipe), recipe.early_drop)  # raises where they do not fit
         plan = cls(
-            Config(**{**PRESETS[preset].model, **chosen(options, Config)}),
-            Recipe(**{**PRESETS[preset].recipe, **chosen(options, Recipe)}),
+            config,
+            recipe,
             RunDirectory.new(options["out"]) if "out" in options else None,
             preset,
             options.get("dataset", "auto"),
             options.get("data_dir"),
             xp,
+            start=start,
         )
         return plan._with_its_libraries()
 
@@ -99,6 +110,20 @@ class Plan:
         return bool(self.saved and self.saved.complete and self.directory.result())
 
     @property
+    def begun_with(self) -> str | None:
+        """The file of the trained model that the run began with, or None."""
+        return self.start.path if self.start else self.saved and self.saved.meta.get("from")
+
+    @property
+    def normalisation(self) -> tuple | None:
+        """(mean, std) of the model that the run began with, each a list; None without one."""
+        if self.start:
+            return [float(m) for m in self.start.mean], [float(s) for s in self.start.std]
+        if self.begun_with:
+            return self.saved.meta["dataset"]["mean"], self.saved.meta["dataset"]["std"]
+        return None
+
+    @property
     def changed_arithmetic(self) -> str:
         """What computes otherwise now than in the saved run, in words; "" if nothing does."""
         if not self.saved:
@@ -115,7 +140,8 @@ class Plan:
 
         asked: the options that were given. Raises ConfigError where they ask for other sizes.
         """
-        config = fitted(self.config, dataset, asked)
+        start = self.start and self.start.for_data(dataset, self.config, self.recipe.seed)
+        config = fitted(start.config if start else self.config, dataset, asked)
         if self.recipe.early_size:
             SmallerViT(config, self.recipe.early_size)  # raises where it does not fit
         if self.dataset in data.NAMES:  # "auto" becomes what it was this time
@@ -129,7 +155,7 @@ class Plan:
         directory = self.directory
         if directory is None:
             directory = RunDirectory.numbered("runs", f"{dataset.name}-{self.preset}")
-        return replace(self, config=config, directory=directory, **source)
+        return replace(self, config=config, start=start, directory=directory, **source)
 
     def _on_its_device(self, device):
         """On the device it was begun on, unless another one is asked for."""
@@ -152,24 +178,3 @@ def chosen(options, kind):
     """Those of the options that are fields of `kind`, or among the names in it."""
     names = kind if isinstance(kind, tuple) else kind.settings()
     return {name: options[name] for name in names if name in options}
-
-
-def fitted(config, dataset, asked):
-    """`config` with the data's image size, channels and classes, unless others were asked for."""
-    names = len(json.dumps(dataset.classes))
-    if names > MOST_NAMES:
-        raise DataError(
-            f"{dataset.name}: the names of its {len(dataset.classes):,} classes have {names:,} "
-            f"bytes, and a checkpoint holds {MOST_NAMES:,}; give the classes shorter names."
-        )
-    height, width, channels = dataset.train_images.shape[1:]
-    if height != width:
-        raise ConfigError(f"{dataset.name}: images are {height} x {width}; they must be square")
-    sizes = {"image_size": height, "channels": channels, "classes": len(dataset.classes)}
-    for name, size in sizes.items():
-        if asked.get(name, size) != size:
-            option = "--" + name.replace("_", "-")
-            raise ConfigError(
-                f"{option} {asked[name]}: {dataset.name} has {size}; leave the option out"
-            )
-    return replace(config, **sizes)

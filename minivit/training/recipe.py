@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from ..data.augment.prepare import POLICIES, Preparation
+from ..errors import ConfigError
 from ..settings import Settings, setting
+from .frozen import ALL
 from .update import OPTIMIZERS
 
 
@@ -19,7 +21,9 @@ class Recipe(Settings):
     Every step takes batch_size images and moves the weights by lr times what the optimizer
     computes; matrices also lose lr * weight_decay of themselves. With ema, the running mean of the
     weights is evaluated instead of the weights. The augmentations (augment, policy, erasing, mixup,
-    cutmix) are explained in `minivit.data.augment.prepare`, whiten in `minivit.start`.
+    cutmix) are explained in `minivit.data.augment.prepare`, whiten in `minivit.start`, freeze and
+    layer_decay in `minivit.training.frozen`. With patience a run may end early, and its result is
+    that of its best epoch.
 
     Raises ConfigError for a value that is out of range.
     """
@@ -38,6 +42,9 @@ class Recipe(Settings):
     val_fraction: float = share(
         0.1, "share of the training images held out for validation", 0.9, group="data"
     )
+    train_fraction: float = share(
+        1.0, "share of the other training images that is used", low_open=True, group="data"
+    )
     augment: bool = setting(True, "random crop and flip", group="images")
     policy: str = setting("none", "none or RandAugment", choices=POLICIES, group="images")
     erasing: float = share(0.0, "share of the images that lose a rectangle", group="images")
@@ -55,12 +62,33 @@ class Recipe(Settings):
     )
     ema: float = setting(0.0, "evaluate a running mean of the weights with this decay",
                          high=0.999999, metavar="DECAY", unset="off")  # fmt: skip
+    freeze: int = setting(
+        0, "blocks that keep the weights of --from, with all that is before them; all: only the "
+        "head learns", metavar="N|all", unset="none", words={"all": ALL},
+    )  # fmt: skip
+    layer_decay: float = share(
+        1.0, "the learning rate of a block is this share of the next block's", low_open=True
+    )
+    patience: int = setting(0, "end after so many epochs that were not better than the best one, "
+                            "and take that", metavar="EPOCHS", unset="off")  # fmt: skip
     micro_batch: int = setting(
         0, "most images that go through the model at once; their gradients are summed",
         unset="as many as suit the device",
     )  # fmt: skip
     whiten: bool = setting(False, "start the patch embedding as a whitening of the images' patches")
     seed: int = setting(0, "seed of everything random")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.patience and not self.val_fraction:
+            raise ConfigError(
+                "patience needs validation images to decide by: set val_fraction above 0"
+            )
+
+    def over(self, epochs_done, best_epoch):
+        """Whether a run has done all its epochs, or `patience` of them since its best one."""
+        waited = self.patience and epochs_done and epochs_done - best_epoch >= self.patience
+        return bool(waited) or epochs_done >= self.epochs
 
     def preparation(self, classes):
         """What is done to each batch of images with so many classes, as a `Preparation`."""

@@ -11,7 +11,7 @@ from ..storage import checkpoint
 from ..storage.directory import RunDirectory
 from ..text import counted
 from .arithmetic import arithmetic
-from .saved_arrays import headers
+from .saved_arrays import hand_out, headers
 from .saved_run import SavedRun, best_of
 
 
@@ -20,12 +20,15 @@ class Record:
 
     trainer: whose weights and sums are saved; description: what the run is, as `describe` has it.
     epochs_done: whole epochs; elapsed: seconds; best: the best value on validation images of the
-    metric that decides, None at first. notes: what a user should know about a resumed run.
+    metric that decides, None at first; best_epoch: its epoch, 0 at first; taken: the epoch whose
+    weights are the run's result, where these are not the last ones, else 0. notes: what a user
+    should know about a resumed run.
     """
 
     def __init__(self, directory, trainer, description):
         self.directory, self.trainer, self.description = directory, trainer, description
         self.epochs_done, self.elapsed, self.best, self.notes = 0, 0.0, None, []
+        self.best_epoch = self.taken = 0
 
     def begin(self):
         """Save at once: a directory that cannot be written to fails now, not after an epoch."""
@@ -41,6 +44,8 @@ class Record:
             "sums": self.trainer.read_sums(),
             "elapsed_s": self.elapsed,
             "best": self.best,
+            "best_epoch": self.best_epoch,
+            **({"taken": self.taken} if self.taken else {}),
         }
         meta = {**self.description, "position": position}
         arrays = self.trainer.arrays()
@@ -77,7 +82,8 @@ class Record:
         self.trainer.restore(arrays, position["step"])
         self.trainer.sums.reset(position["sums"], position["sums"]["count"])
         self.epochs_done, self.elapsed = position["epochs_done"], position["elapsed_s"]
-        self.best = best_of(position)
+        self.best, self.best_epoch = best_of(position), position.get("best_epoch") or 0
+        self.taken = position.get("taken") or 0
         self._take_rows(origin.rows())
         if elsewhere and self.directory.ours:
             self._take_best(origin.best)
@@ -113,13 +119,43 @@ class Record:
         self.trainer.sums.reset()
         self.directory.append(row)
         if value is None or metric.better(value, self.best):
-            self.best = value
+            self.best, self.best_epoch = value, row["epoch"]
             self.save(self.directory.best)
             if self.directory.ours:
                 with self.directory.writing():
                     checkpoint.copy(self.directory.best, self.directory.last)
         else:
             self.save()
+
+    @property
+    def over(self):
+        """Whether no epoch is left to do."""
+        return self.trainer.recipe.over(self.epochs_done, self.best_epoch)
+
+    def take_best(self):
+        """Make the weights of the best epoch the run's result: the trainer's, and last.npz's."""
+        if self.taken or self.best_epoch == self.epochs_done:
+            return
+        arrays = self._best_arrays() if self.directory.ours else None
+        (found,) = self.trainer.ranks.concatenate([arrays is not None])
+        if not found[0]:  # by rank 0, which has the files
+            return
+        if arrays:
+            self.trainer.restore(arrays, self.trainer.step)
+        hand_out(self.trainer)
+        self.taken = self.best_epoch
+        self.save()
+
+    def _best_arrays(self):
+        """The arrays of the best epoch; None, and a line that says so, if they are lost."""
+        try:
+            best = SavedRun.read(self.directory.best)
+            if best.meta["position"].get("best_epoch") != self.best_epoch:
+                raise CheckpointError(f"{best.path} is not of epoch {self.best_epoch}")
+            return best.load()[0]
+        except CheckpointError as error:
+            print(f"the weights are those of the last epoch, not of the best one: {error}")
+            return None
 
 
 def describe(run):
@@ -131,6 +167,7 @@ def describe(run):
         "device": "cpu" if plan.xp is np else "gpu",
         "arithmetic": arithmetic(plan.xp, plan.config),
         "source": {"dataset": plan.dataset, "data_dir": plan.data_dir},
+        **({"from": plan.begun_with} if plan.begun_with else {}),
         "model": plan.config.to_dict(),
         "recipe": plan.recipe.to_dict(),
         "dataset": {

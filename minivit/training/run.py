@@ -3,6 +3,7 @@
 import math
 import time
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..objective import Classification, deciding_metric
 from ..parallel.workers import Workers
 from ..ranks.ranks import ALONE, Ranks
 from . import curves
+from .early_steps import share_of_work
 from .endings import diverged, endings, finite_result, leave
 from .plan import Plan
 from .progress import Progress, epoch_line
@@ -33,20 +35,14 @@ class Run:
     not that run's.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        dataset: Dataset,
-        workers: Workers,
-        objective=None,
-        ranks: Ranks = ALONE,
-    ):
+    def __init__(self, plan: Plan, dataset: Dataset, workers: Workers, objective=None,
+                 ranks: Ranks = ALONE):  # fmt: skip
         self.plan, self.dataset, self.directory = plan, dataset, plan.directory
         self.workers, self.ranks = workers, ranks
         config, recipe, xp = plan.config, plan.recipe, plan.xp
         self.objective = objective or Classification.of(config, recipe)
         self.training, self.validation = batches.split(
-            len(dataset.train_images), recipe.val_fraction, recipe.seed
+            len(dataset.train_images), recipe.val_fraction, recipe.seed, recipe.train_fraction
         )
         if not len(self.training):
             raise ConfigError(
@@ -55,16 +51,21 @@ class Run:
             )
         self.steps_per_epoch = math.ceil(len(self.training) / recipe.batch_size)
         steps = self.steps_per_epoch * recipe.epochs
-        mean, std = channel_statistics(dataset.train_images[self.training])
-        self.mean, self.std = [round(float(m), 6) for m in mean], [round(float(s), 6) for s in std]
+        if recipe.patience and not len(self.validation):
+            raise ConfigError(
+                f"val_fraction {recipe.val_fraction} leaves no image for validation, and patience "
+                "decides by these"
+            )
+        statistics = channel_statistics(dataset.train_images[self.training])
+        own = [[round(float(value), 6) for value in values] for values in statistics]
+        self.mean, self.std = plan.normalisation or own
         self.trainer = Trainer(
-            config, recipe, steps, self.mean, self.std, workers, xp, self.objective, ranks=ranks
-        )
+            config, recipe, steps, self.mean, self.std, workers, xp, self.objective,
+            start=plan.start and plan.start.params, ranks=ranks,
+        )  # fmt: skip
         if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
             some = self.training[:: -(-len(self.training) // WHITENED)]
             self.trainer.whiten((dataset.train_images[some] / 255 - self.mean) / self.std)
-        self.images = to_device(dataset.train_images, xp)
-        self.targets = to_device(dataset.train_labels, xp)
         self.log_every = 10 if xp is np else 50
         self.record = Record(self.directory, self.trainer, describe(self))
         if plan.saved:
@@ -89,9 +90,11 @@ class Run:
     def epochs(self, stop):
         """All epochs that are left. Raises Interrupted once `stop.number` is set."""
         trainer, began = self.trainer, time.monotonic() - self.record.elapsed
-        progress = Progress(trainer.work, trainer.step, trainer.steps, self.objective)
+        progress = Progress(
+            partial(share_of_work, trainer), trainer.step, trainer.steps, self.objective
+        )
         try:
-            while self.record.epochs_done < self.plan.recipe.epochs:
+            while not self.record.over:
                 self.epoch(progress, stop, began)
                 if self.ranks.signal(stop):
                     leave(stop, trainer, self.directory)
@@ -135,12 +138,12 @@ class Run:
         progress.line(epoch_line(row, recipe.epochs, self.objective))
 
     def batches(self, number):
-        """What is left of epoch `number`: batches of prepared images and targets."""
+        """What is left of epoch `number`: batches of prepared images and targets, on the device."""
         trainer, recipe = self.trainer, self.plan.recipe
         first = trainer.step - self.record.epochs_done * self.steps_per_epoch
-        return batches.epoch(
-            self.images,
-            self.targets,
+        prepared = batches.epoch(
+            self.dataset.train_images,
+            self.dataset.train_labels,
             self.training,
             number=number,
             batch_size=recipe.batch_size,
@@ -148,13 +151,19 @@ class Run:
             first_step=first,
             prepare=recipe.preparation(self.plan.config.classes),
         )
+        return batches.on_device(prepared, trainer.xp)
 
     def validate(self):
         """The metrics on the validation images; each None if there are none."""
         if not len(self.validation):
             return {metric.name: None for metric in self.objective.metrics}
-        chosen = to_device(self.validation, self.trainer.xp)
-        return self.trainer.evaluate(self.images[chosen], self.targets[chosen])
+        images, targets = self.dataset.train_images, self.dataset.train_labels
+        return self.judge(images[self.validation], targets[self.validation])
+
+    def judge(self, images, targets):
+        """The metrics on some images."""
+        xp = self.trainer.xp
+        return self.trainer.evaluate(to_device(images, xp), to_device(targets, xp))
 
     def metrics_so_far(self):
         """Those of this epoch's training. Raises DivergedError if a step was not finite."""
@@ -166,11 +175,13 @@ class Run:
 
     def finish(self):
         """Look at the test set, once, with the final weights; draw the curves -> its metrics."""
-        rows, xp = self.directory.rows(), self.trainer.xp
-        images = to_device(self.dataset.test_images, xp)
-        targets = to_device(self.dataset.test_labels, xp)
-        result = finite_result(self.trainer.evaluate(images, targets), self.directory)
+        if self.plan.recipe.patience:
+            self.record.take_best()
+        rows = self.directory.rows()
+        measured = self.judge(self.dataset.test_images, self.dataset.test_labels)
+        result = finite_result(measured, self.directory)
         of = {"weights": "running mean of the weights"} if self.plan.recipe.ema else {}
+        of |= {"of_epoch": self.record.taken} if self.record.taken else {}
         self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})
         if not self.directory.ours:
             return result

@@ -30,12 +30,15 @@ RUN = {  # what a checkpoint says of its run: see `describe` and `Record.save`
     "device": Optional(Text(choices=("cpu", "gpu")), absent=True),
     "arithmetic": Optional(MappingOf(Optional(Either(Text(), Whole()))), absent=True),
     "source": {"dataset": Optional(Text()), "data_dir": Optional(Text())},
+    "from": Optional(Text(), absent=True),  # the trained model that it began with
     "position": {
         "epochs_done": Whole(),
         "step": Whole(),
         "sums": MappingOf(Optional(Number(high=LARGEST))),
         "elapsed_s": Number(low=0),
         "best": Optional(Number(), absent=True),
+        "best_epoch": Optional(Whole(), absent=True),
+        "taken": Optional(Whole(), absent=True),
         "best_val_accuracy": Optional(Number(), absent=True),
     },
 }

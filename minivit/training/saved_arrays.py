@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..arrays import tree
-from ..arrays.backend import to_device, to_host
+WHOLE = ("model", "optimizer/ema")  # groups that hold frozen parameters too
 
 
 def vectors(trainer):
@@ -14,28 +13,34 @@ def vectors(trainer):
 
 def headers(trainer):
     """{name of an array: (shape, dtype)}."""
-    places = {name: shape for name, (_, _, shape) in trainer.places.items()}
-    groups = vectors(trainer)
-    return {f"{g}/{n}": (shape, np.float32) for g in groups for n, shape in places.items()}
+    learning, frozen = trainer.weights.places, trainer.weights.frozen_places
+    return {
+        f"{group}/{name}": (shape, np.dtype(np.float32))
+        for group in vectors(trainer)
+        for name, (_, _, shape) in (learning | frozen if group in WHOLE else learning).items()
+    }
 
 
 def gather(trainer):
     """{name of an array: it}, on the host. Among several ranks, rank 0 has all of them."""
-    for vector in trainer.update.state.values():
-        trainer.ranks.collect(vector, trainer.update.regions)
+    if trainer.ranks.size > 1:
+        for vector in trainer.update.state.values():
+            trainer.ranks.collect(vector, trainer.update.regions)
     return {
         f"{group}/{name}": leaf
         for group, vector in vectors(trainer).items()
-        for name, leaf in tree.walk(tree.views(to_host(vector), trainer.places))
+        for name, leaf in trainer.weights.leaves(vector, whole=group in WHOLE)
     }
 
 
+def hand_out(trainer):
+    """Give every rank the arrays of rank 0."""
+    whole, nothing = slice(None), slice(0, 0)
+    for vector in vectors(trainer).values():
+        trainer.ranks.spread(vector, [whole] + [nothing] * (trainer.ranks.size - 1))
+
+
 def restore(trainer, arrays):
-    """Take up such arrays; of the optimizer's only what is in this rank's region."""
-    own = trainer.update.regions[trainer.ranks.rank]
+    """Take up such arrays. Every rank takes all: those outside its region are not used."""
     for group, vector in vectors(trainer).items():
-        host = np.empty(vector.shape, np.float32)
-        for name, leaf in tree.walk(tree.views(host, trainer.places)):
-            leaf[...] = arrays[f"{group}/{name}"]
-        part = slice(None) if group == "model" else own
-        vector[part] = to_device(host[part], trainer.xp)
+        trainer.weights.restore(vector, arrays, f"{group}/", whole=group in WHOLE)

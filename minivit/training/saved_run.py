@@ -121,8 +121,14 @@ class SavedRun:
 
     @property
     def complete(self):
-        """Whether all of its epochs were done."""
-        return self.meta["position"]["epochs_done"] >= self.recipe.epochs
+        """Whether all of its epochs were done, or it had ended early, by patience."""
+        position = self.meta["position"]
+        return self.recipe.over(position["epochs_done"], position.get("best_epoch") or 0)
+
+    @property
+    def taken(self):
+        """The epoch whose weights it holds where these are not the last ones (patience), else 0."""
+        return self.meta["position"].get("taken") or 0
 
     def refuse_options(self, **options):
         """Raise ConfigError if an option is not what the run was begun with."""

@@ -4,10 +4,11 @@
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
-from ..arrays import tree
+from .. import cuda
 from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
 from ..data.normalise import normalise
@@ -19,12 +20,13 @@ from ..ranks.ranks import ALONE
 from ..start.whitening import patch_whitening
 from ..vit import ViT
 from . import saved_arrays
-from .early_steps import early_model, share_of_work
+from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
-from .gradient_sums import GradientSums
+from .frozen import learner, rate_share
 from .micro_batches import micro_batches
 from .running_sums import RunningSums
-from .update import Update
+from .update import sums_for, update_for
+from .weights import Weights
 
 
 class Trainer:
@@ -32,14 +34,15 @@ class Trainer:
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
-    model: by default ViT(config); ranks: who trains it together, each rank with its own Trainer.
+    model: by default ViT(config), partly frozen if the recipe says so; fused: whether the layers,
+    optimizers and sums of `minivit.cuda` take the place of the plain ones, by default on a GPU;
+    start: the parameters it begins with, by default those of `model.init`; ranks: who trains it
+    together, each rank with its own Trainer.
     On a GPU the whole batch is one micro-batch, and no step waits for the device.
     """
 
-    def __init__(
-        self, config, recipe, steps, mean, std, workers, xp=np,
-        objective=None, model=None, ranks=ALONE,
-    ):  # fmt: skip
+    def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None,
+                 model=None, fused=None, start=None, ranks=ALONE):  # fmt: skip
         if type(steps) is not int or steps < 1:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
         if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
@@ -50,23 +53,25 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp, self.ranks = workers, xp, ranks
         self.objective = objective or Classification.of(config, recipe)
-        self.model = model or ViT(config)
-        self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size)
+        self.fused = cuda.wanted(xp) if fused is None else fused
+        build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else ViT)
+        self.model = model or build(config)
+        self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
         self.mean = to_device(np.asarray(mean, np.float32), xp)
         self.std = to_device(np.asarray(std, np.float32), xp)
-        start = self.model.init(generator(recipe.seed, "init"))
-        self.places = tree.layout(start)
-        vector = workers.shared_zeros(tree.count(start), np.float32)
-        tree.map(np.copyto, tree.views(vector, self.places), start)
-        self.vector = to_device(vector, xp)
-        self.params = tree.views(self.vector, self.places)
-        self.gradient_sums = sums = GradientSums(self.places, len(vector), workers, xp)
-        self.update = Update(recipe, self.places, self.vector, sums, workers, xp, ranks)
+        start = start or self.model.init(generator(recipe.seed, "init"))
+        self.weights = Weights(start, getattr(self.model, "frozen", ()), workers, xp)
+        self.places, self.vector = self.weights.places, self.weights.vector
+        self.params = self.weights.tree_of(self.vector)
+        self.gradient_sums = sums_for(self.places, len(self.vector), workers, xp, self.fused, ranks)
+        rates = {n: rate_share(n, config.depth, recipe.layer_decay) for n in self.places}
+        self.update = update_for(recipe, self.places, self.vector, self.gradient_sums, workers, xp,
+                                 rates, self.fused, ranks)  # fmt: skip
         # what is evaluated: the running mean of the parameters where there is one
-        evaluated = self.update.state.get("ema", self.vector)
-        self.evaluated = tree.views(evaluated, self.places)
-        judged = self.model, self.evaluated, self.mean, self.std, self.objective
-        self.evaluator = Evaluator(*judged, workers, self.micro_batches, ranks=ranks)
+        self.evaluated = self.weights.tree_of(self.update.state.get("ema", self.vector))
+        self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std,
+                                   self.objective, workers, self.micro_batches,
+                                   ranks=ranks)  # fmt: skip
         self.step = 0
         self.sums = RunningSums(self.objective, xp)
         self._prepare()
@@ -82,14 +87,14 @@ class Trainer:
 
     def _register(self):
         """Tell the workers what they will do: processes have all arrays that were made so far."""
-        own = self.train_share, self.gradient_sums.own_share, self.evaluator.share
-        self.workers.register(*own, *self.update.shares)
+        own = self.train_share, self.evaluator.share
+        self.workers.register(*own, *self.gradient_sums.shares, *self.update.shares)
 
     @property
     def gradients(self):
         """The gradient of the last step's batch, clipped, as a tree like `params`.
 
-        Among several ranks it is right in this rank's region only.
+        Among several ranks it is right in the part only that this rank updates.
         """
         return self.gradient_sums.views[0]
 
@@ -107,11 +112,6 @@ class Trainer:
         if self.xp is np or size:
             return micro_batches(config or self.config, batch, size)
         return [(0, batch)]
-
-    def work(self, step):
-        """The share of the run's computation that its first `step` steps are, 0..1."""
-        early_steps = math.floor(self.recipe.early_share * self.steps)
-        return share_of_work((self.early_model, self.model), early_steps, step, self.steps)
 
     def lr(self):
         """The learning rate of the current step."""
@@ -178,7 +178,7 @@ class Trainer:
 
         Of the weights' running mean, where the recipe has one.
         """
-        if "ema" in self.update.state:
+        if self.ranks.size > 1 and "ema" in self.update.state:
             self.ranks.spread(self.update.state["ema"], self.update.regions)
         return self.evaluator.evaluate(images, targets, batch_size)
 

@@ -5,10 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import tree
+from ..cuda.gradient_sums import FusedGradientSums
+from ..cuda.update import FusedUpdate
 from ..optim import SGD, AdamW, Muon, average, clip_scale, sum_of_squares
+from ..parallel.gradient_sums import GradientSums
 from ..parallel.tree_sum import in_order
+from ..ranks.gradient_sums import RankedGradientSums
 from ..ranks.ranks import ALONE
-from . import regions
+from ..ranks.regions import divide, region
 
 SLICE_SIZE = 1 << 16  # numbers that a task updates at once: its arrays then stay in the cache
 
@@ -20,13 +24,14 @@ class Task(NamedTuple):
     """One slice of the parameters that is updated by one rule.
 
     shape: that of a matrix, where the rule needs matrices, else -1; decayed: whether weight decay
-    applies to it.
+    applies to it; rate: its share of the learning rate.
     """
 
     rule: object
     slice: slice
     shape: tuple | int
     decayed: bool
+    rate: float
 
 
 class Update:
@@ -35,12 +40,12 @@ class Update:
     gradients: a `GradientSums`. The optimizer's memory is `state`, arrays like `vector`. The
     workers share out the tasks: slices that fit the cache for the rules that treat each number
     separately, whole matrices for Muon. On a GPU a slice is as large as its rule allows.
-
+    rates: {dotted name: the parameter's share of the learning rate}, 1 where it is not given.
     regions: the slice of the vector that each of the ranks updates. A rank's `tasks` are those of
     its region, and its `state` is right there only.
     """
 
-    def __init__(self, recipe, places, vector, gradients, workers, xp=np, ranks=ALONE):
+    def __init__(self, recipe, places, vector, gradients, workers, xp=np, rates=None, ranks=ALONE):
         self.vector, self.gradients, self.workers, self.xp = vector, gradients, workers, xp
         self.ranks = ranks
         self.recipe, (self.matrix_rule, self.rule) = recipe, OPTIMIZERS[recipe.optimizer]
@@ -49,11 +54,11 @@ class Update:
             self.state["ema"] = vector.copy()
         if xp is np:
             self.state = {name: self._shared(value) for name, value in self.state.items()}
-        self.shares = self.squares_share, self.apply_share
+        self.shares, self.rates = (self.squares_share, self.apply_share), rates or {}
         tasks = list(self._tasks(places, SLICE_SIZE if xp is np else len(vector)))
-        divided = [tasks[first:stop] for first, stop in regions.divide(tasks, ranks.size)]
-        self.tasks, self.regions = divided[ranks.rank], list(map(regions.region, divided))
-        gradients.divide(ranks, self.regions)
+        divided = [tasks[first:stop] for first, stop in divide(tasks, ranks.size)]
+        self.tasks, self.regions = divided[ranks.rank], [region(own) for own in divided]
+        gradients.divide(self.regions)
 
     def _shared(self, value):
         """A copy of `value` in memory that all workers share."""
@@ -66,14 +71,15 @@ class Update:
         whole = []  # tasks before they are cut into slices
         for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
             decayed = tree.is_decayed(name)
-            rule = self.matrix_rule if decayed and name.startswith("block") else self.rule
+            rule = self.matrix_rule if tree.is_block_matrix(name) else self.rule
             last = whole[-1] if whole else None
+            how = rule, decayed, self.rates.get(name, 1.0)
             if rule.whole_matrices:
-                whole.append(Task(rule, slice(start, stop), shape, decayed))
-            elif last and (last.rule, last.decayed) == (rule, decayed) and last.shape == -1:
+                whole.append(Task(rule, slice(start, stop), shape, *how[1:]))
+            elif last and (last.rule, last.decayed, last.rate) == how and last.shape == -1:
                 whole[-1] = last._replace(slice=slice(last.slice.start, stop))
             else:
-                whole.append(Task(rule, slice(start, stop), -1, decayed))
+                whole.append(Task(rule, slice(start, stop), -1, *how[1:]))
         for task in whole:
             start, stop = task.slice.start, task.slice.stop
             step = stop - start if task.rule.whole_matrices else size
@@ -110,12 +116,26 @@ class Update:
     def apply_share(self, indices, step, lr, scale):
         """One worker's share of the new weights."""
         for index in indices:
-            rule, part, shape, decayed = self.tasks[index]
+            rule, part, shape, decayed, rate = self.tasks[index]
             vector = self.vector[part].reshape(shape)
             gradient = self.gradients.vectors[0][part].reshape(shape)
             state = {name: value[part].reshape(shape) for name, value in self.state.items()}
             gradient *= scale
             decay = self.recipe.weight_decay if decayed else 0.0
-            rule.update(vector, gradient, state, lr, step, decay)
+            rule.update(vector, gradient, state, rate * lr, step, decay)
             if "ema" in state:
                 average(state["ema"], vector, self.recipe.ema, step)
+
+
+def update_for(recipe, places, vector, gradients, workers, xp, rates, fused, ranks=ALONE):
+    """The `Update` of a run, or `FusedUpdate`, which has one learning rate for all."""
+    if fused and set(rates.values()) <= {1.0}:
+        return FusedUpdate(recipe, OPTIMIZERS[recipe.optimizer], places, vector, gradients)
+    return Update(recipe, places, vector, gradients, workers, xp, rates, ranks)
+
+
+def sums_for(places, size, workers, xp, fused, ranks):
+    """The `GradientSums` of a run. Several ranks train on CPUs only."""
+    if ranks.size > 1:
+        return RankedGradientSums(places, size, workers, ranks)
+    return (FusedGradientSums if fused else GradientSums)(places, size, workers, xp)

@@ -16,8 +16,8 @@ from minivit.arrays.backend import to_device, to_host
 from minivit.config import GELUS, POOLS
 from minivit.data import batches
 from minivit.data.normalise import normalise
+from minivit.parallel.gradient_sums import GradientSums
 from minivit.parallel.workers import Workers
-from minivit.training.gradient_sums import GradientSums
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
 from minivit.training.update import OPTIMIZERS, Update

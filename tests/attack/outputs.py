@@ -54,6 +54,8 @@ def begin(place):
     known = []
     for main, words, names in commands(run):
         words = list(map(str, words))
+        for name in names:  # what an interrupted turn left
+            Path(name).unlink(missing_ok=True)
         end = process.forked(main, words)
         if end.status:
             raise AssertionError(f"{words}: {end.err}")

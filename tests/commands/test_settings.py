@@ -53,8 +53,8 @@ def test_every_field_states_its_kind_and_help(kind, field):
 
 @pytest.mark.parametrize(("kind", "field"), NUMBERS, ids=lambda value: getattr(value, "name", ""))
 def test_the_class_and_the_option_refuse_the_same_numbers(capsys, kind, field):
-    limits = field.metadata["setting"].range
-    outside = [limits.low if limits.low_open else limits.low - 1, math.nan]
+    limits, words = field.metadata["setting"].range, field.metadata["setting"].words
+    outside = [limits.low if limits.low_open else limits.low - 1 - len(words), math.nan]
     if limits.high < math.inf:
         outside.append(limits.high if limits.high_open else limits.high + 1)
     for number in outside:

@@ -1,14 +1,15 @@
 """Batches: every image once an epoch, the same after a restart, and prefetched."""
 
+import itertools
 import threading
 import time
 
 import numpy as np
 import pytest
 
-from minivit.arrays.backend import to_device, to_host
+from minivit.arrays.backend import array_module, to_device, to_host
 from minivit.data.augment.prepare import Preparation
-from minivit.data.batches import epoch, prefetch, split
+from minivit.data.batches import epoch, on_device, prefetch, split
 
 COUNT, BATCH = 23, 5
 
@@ -38,6 +39,16 @@ def test_split_is_disjoint_and_complete(count, fraction, held_out):
     assert (np.diff(training) > 0).all() and (np.diff(validation) > 0).all()
 
 
+def test_a_share_of_the_training_images_is_a_part_of_a_larger_share():
+    whole, validation = split(200, 0.25, 1)
+    parts = [split(200, 0.25, 1, used) for used in (0.1, 0.5, 1.0)]
+    assert [len(training) for training, _ in parts] == [15, 75, 150]
+    assert all((held_out == validation).all() for _, held_out in parts)
+    for (smaller, _), (larger, _) in itertools.pairwise(parts):
+        assert set(smaller) <= set(larger) <= set(whole) and (np.diff(smaller) > 0).all()
+    assert len(split(9, 0.0, 1, 1e-9)[0]) == 1
+
+
 def test_split_is_fixed_by_the_seed():
     assert (split(100, 0.3, 1)[1] == split(100, 0.3, 1)[1]).all()
     assert (split(100, 0.3, 1)[1] != split(100, 0.3, 2)[1]).any()
@@ -55,6 +66,13 @@ def test_an_epoch_has_every_image_once_with_its_own_label(xp):
         np.testing.assert_array_equal(to_host(pixels)[:, 0, 0, 0], to_host(own))
     seen = [label for labels in labels_of(batches) for label in labels]
     assert sorted(seen) == indices.tolist()
+
+
+def test_batches_prepared_on_the_host_are_sent_to_the_device(xp):
+    for sent, prepared in zip(on_device(batches_of_all(), xp), batches_of_all(), strict=True):
+        for one, other in zip(sent, prepared, strict=True):
+            assert array_module(one) is xp
+            np.testing.assert_array_equal(to_host(one), other)
 
 
 def test_each_epoch_has_its_own_order():

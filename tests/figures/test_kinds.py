@@ -61,6 +61,18 @@ def test_all_figures_of_every_kind_of_model(config, says):
         assert "There is no class token: the head reads" in captions["rollout"]
 
 
+@pytest.mark.parametrize("position", ["learned-2d", "sincos-2d", "none", "relative"])
+def test_positions_are_drawn_where_they_are_added_to_the_patches(position):
+    subject = Subject(trained=trained(position=position), shown=pictures())
+    if position in ("learned-2d", "sincos-2d"):
+        assert len(figures.draw("positions", subject)) == 1
+    else:
+        with pytest.raises(ConfigError, match=f"added to the patches; this model has {position}"):
+            figures.draw("positions", subject)
+    for kind in ("attention", "rollout", "distance"):
+        assert figures.draw(kind, subject)
+
+
 def test_attention_of_a_chosen_patch_and_of_several_pictures():
     subject = Subject(trained=trained(), shown=pictures(), closely=3, patch=(0, 2))
     drawings = figures.draw("attention", subject)

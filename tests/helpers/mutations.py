@@ -1,16 +1,18 @@
 """Mistakes to plant: {file: [(code, broken code), ...]}, with one mistake each.
 
 Most of them were found in other Vision Transformers, or nearly made in this one. Each is patched
-into a copy of the source, and `test_mutations.py` checks that a test detects it.
+into a copy of the source, and `test_mutations.py` checks that a test detects it. The mistakes that
+the exercises name are planted too; they stand in `minivit/exercises/mistakes/` only.
 """
 
+from minivit.exercises.catalogue import EXERCISES
+from minivit.exercises.mistakes import MISTAKES
+
 TABLE = {
-    # a bias not added, or its gradient averaged or from one token; another name
+    # a bias not added; a small factor; another name
     "minivit/layers/linear.py": [
         ('y += params["b"]', "pass"),
         ("dx = rows @ w.T", "dx = rows @ w.T * 1.00001"),
-        ('"b": token_sum(rows)}', '"b": rows.mean(axis=0)}'),
-        ('"b": token_sum(rows)}', '"b": rows[-1].copy()}'),
         ('{"w": dw, "b"', '{"weight": dw, "b"'),
     ],
     # the range of q, k, v drawn as one matrix of their joint width; gains of 0
@@ -36,7 +38,7 @@ TABLE = {
         ("array.reshape(-1)", 'array.ravel(order="K")'),
         ("isinstance(flat[0], np.ndarray)", "True"),
     ],
-    # torch's order (channel, row, column); patches column by column; no way back
+    # torch's order (channel, row, column); patches column by column
     "minivit/layers/patchify.py": [
         (
             "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * p * c)",
@@ -45,10 +47,6 @@ TABLE = {
         (
             "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * p * c)",
             "y = grid.transpose(0, 3, 1, 2, 4, 5).reshape(b, -1, p * p * c)",
-        ),
-        (
-            "return grid.transpose(0, 1, 3, 2, 4, 5).reshape(-1, h, w, c), {}",
-            "return grid.reshape(-1, h, w, c), {}",
         ),
     ],
     # the image in a corner of its border; rows for columns; patches too far apart; what another
@@ -64,7 +62,7 @@ TABLE = {
         ("return dpadded[:, o : o + h, o : o + w], {}", "return dpadded[:, :h, :w], {}"),
     ],
     # the class token last, taken from the wrong end, or its gradient a mean; float64 from an
-    # array without dtype; the position's gradient missing (never trained), zero, one image's
+    # array without dtype; the position's gradient missing (never trained); the sum written on x
     "minivit/layers/tokens.py": [
         (
             'y[:, 0] = params["cls"]\n        y[:, 1:] = x',
@@ -74,12 +72,9 @@ TABLE = {
         ('{"cls": dy[:, 0].sum(axis=0)}', '{"cls": dy[:, 0].mean(axis=0)}'),
         ("dtype=x.dtype)", ")"),
         ('{"pos": dy.sum(axis=0)}', "{}"),
-        ('{"pos": dy.sum(axis=0)}', '{"pos": 0 * dy.sum(axis=0)}'),
-        ('{"pos": dy.sum(axis=0)}', '{"pos": dy[0]}'),
         ('return x + params["pos"], None', 'x += params["pos"]\n        return x, None'),
     ],
-    # one-pass variance; no eps; n - 1; each of the terms of dx, and gamma in their means; gamma and
-    # beta swapped; a cache written on
+    # one-pass variance; no eps; n - 1; a cache or dy written on; a cache of what is returned
     "minivit/layers/layernorm.py": [
         (
             "var = feature_mean(squares)",
@@ -87,16 +82,8 @@ TABLE = {
         ),
         ("xp.sqrt(var + self.eps)", "xp.sqrt(var)"),
         ("xp.sqrt(var + self.eps)", "xp.sqrt(var * (self.dim / (self.dim - 1)) + self.eps)"),
-        ("dx = dxhat - mean_dxhat", "dx = dxhat"),
         ("dx = dxhat - mean_dxhat", "xhat -= mean_dxhat; dx = dxhat - mean_dxhat"),
-        ("mean_dxhat = feature_mean(dxhat)", "mean_dxhat = feature_mean(dy)"),
-        ("feature_mean(dy_xhat, gamma)", "feature_mean(dy_xhat)"),
-        ("feature_mean(dy_xhat, gamma)", "feature_mean(dy_xhat * gamma, gamma)"),
-        ("dxhat = dy * gamma", "dxhat = dy.copy()"),
         ("dxhat = dy * gamma", "dy *= gamma; dxhat = dy"),
-        ("dx -= xhat * mean_dxhat_xhat", "pass"),
-        ("dx *= rstd", "pass"),
-        ('{"gamma": dgamma, "beta": dbeta}', '{"gamma": dbeta, "beta": dgamma}'),
         ("return y, (xhat, rstd", "return y, (y, rstd"),
     ],
     # no scale, twice, here or there, that of the whole width, or a NumPy scalar's float64; scaled
@@ -112,7 +99,6 @@ TABLE = {
         ("softmax(self.scores(k, q))", "softmax(self.scores(k, q) * self.scale)"),
         ("softmax(self.scores(k, q))", "softmax(self.scores(k, q) * xp.float64(1))"),
         ("dp = self.scores(v, do)", "dp = self.scores(v, do) * self.scale"),
-        ("ds = xp.multiply(p, dp, out=dp)", "ds = p * dp * self.scale"),
         ("reshape(b, t, self.heads, -1)) * self.scale", "reshape(b, t, self.heads, -1))"),
         ('q.swapaxes(-1, -2).copy(order="C")', "q.swapaxes(-1, -2)"),
         ('q.swapaxes(-1, -2).copy(order="C")', "xp.ascontiguousarray(q.swapaxes(-1, -2))"),
@@ -122,14 +108,9 @@ TABLE = {
         ("1.0 / exp_s.sum(axis=0)", "1.0 / exp_s.sum(axis=-1, keepdims=True)"),
         ("s -= s.max(axis=0)", "pass"),
         ("s -= s.max(axis=0)", "s -= s.max(axis=-1, keepdims=True)"),
-        ("dp -= mean_dp", "dp -= (p * dp).sum(axis=-1, keepdims=True)"),
         ("dp -= mean_dp", "dp -= mean_dp.swapaxes(-1, -2).reshape(mean_dp.shape)"),
-        ("dp -= mean_dp", "pass"),
-        ("ds = xp.multiply(p, dp, out=dp)", "ds = dp"),
         ("ds = xp.multiply(p, dp, out=dp)", "ds = xp.multiply(p, dp, out=p)"),
-        ("dq, dk, dv = self.split_qkv(dqkv)", "dk, dq, dv = self.split_qkv(dqkv)"),
         ("q, k, v = self.split_qkv(qkv)", "k, q, v = self.split_qkv(qkv)"),
-        ("xp.matmul(by_head(p), do, out=dv)", "xp.matmul(by_head(p).swapaxes(-1, -2), do, out=dv)"),
         (
             'y, cache["proj"] = self.proj.forward(params["proj"], o)',
             'y, (_, cache["proj"]) = o, self.proj.forward(params["proj"], o)',
@@ -151,9 +132,7 @@ TABLE = {
         ("two_x_slope_u -= xp.multiply(near, 4 * ROOT, out=near)  #", "pass  #"),
         ("near = xp.clip(x_piece, -100.0, 100.0, out=slope_piece)", "near = x_piece.copy()"),
         ("xp.clip(x_piece, -100.0, 100.0, out", "xp.clip(x_piece, -2.0, 2.0, out"),
-        ("x_slope_s *= s\n", "pass\n"),
         ("x_slope_s *= two_x_slope_u", "pass"),
-        ("xp.add(s, x_slope_s, out=slope_piece)", "pass"),
         ("xp.multiply(x_piece, s, out=y_piece)", "pass"),
         ("y_piece *= x_piece", "pass"),
         ("return y, (x, None)", "return y, (y, None)"),
@@ -178,8 +157,6 @@ TABLE = {
             "key = key or __import__('minivit').Key(0)\n        if threshold == 0:",
         ),
         ("y *= scale", "pass"),
-        ("dx *= scale", "pass"),
-        ("dx = dy * mask\n", "dx = dy * ~mask\n"),
         ("y = x * mask", 'y = x * mask.astype("float64")'),
         (">= threshold", "< threshold"),
         ("key.uint16(x.shape)", "__import__('numpy').random.randint(65536, size=x.shape)"),
@@ -223,7 +200,7 @@ TABLE = {
         ("- 0.4 * eye", "+ 0.4 * eye"),
         ("vt.T * np.sqrt(s)", "vt.T * s"),
         ("wq[:, head] = left", "wq[:, 0] = left"),
-        ("pos[...] = 0.0", "pass"),
+        ('positions["pos"][...] = 0.0', "pass"),
     ],
     # masks that depend on the cut, repeat each step, or are one for all layers
     "minivit/arrays/keys.py": [
@@ -245,9 +222,7 @@ TABLE = {
     # a residual dropped, forward or backward; a sum written on another's array; one path for both
     # branches, forgotten on the way back, or after the sum
     "minivit/layers/block.py": [
-        ("dx = xp.add(dy, dh, out=dh)", "dx = dh"),
         ("dx = xp.add(dy, dh, out=dh)", "dx = xp.add(dy, dh, out=dy)"),
-        ("dx = xp.add(dx, dh, out=dh)", "dx = dh"),
         ("y = xp.add(x, h, out=h)", "y = h"),
         ("x = xp.add(x, h, out=h)  #", "x = xp.add(x, h, out=x)  #"),
         ('self.norm2.forward(params["norm2"], x)', 'self.norm2.forward(params["norm1"], x)'),
@@ -256,7 +231,6 @@ TABLE = {
             'self.mlp.forward(params["mlp"], h)',
         ),
         ('at(key, "path2")', 'at(key, "path1")'),
-        ('dh, _ = path.backward(dx, cache.pop("path1"))', 'dh, _ = dx, cache.pop("path1")'),
         (
             'h, cache["path2"] = path.forward({}, h, at(key, "path2"))\n',
             'x, cache["path2"] = path.forward({}, x, at(key, "path2"))\n',
@@ -294,6 +268,65 @@ TABLE = {
         ("1.0 - y * y", "1.0 - y"),
         ("dh = dy * slope", "dh = dy"),
     ],
+    # the class token counted as a patch; row for column; sums over the wrong axis; cosines left
+    # out; columns that are rows; waves of another speed
+    "minivit/layers/grid_positions.py": [
+        ("return x[:, self.prefix_tokens :]", "return x[:, : len(x[0]) - self.prefix_tokens]"),
+        (
+            'grid[..., :half] += params["row"][:, None]',
+            'grid[..., :half] += params["row"][:1, None]',
+        ),
+        ('grid[..., half:] += params["column"]', "pass"),
+        ("drow = dgrid[..., :half].sum(axis=1)", "drow = dgrid[..., :half].mean(axis=1)"),
+        ("dgrid[..., half:].sum(axis=0)", "dgrid[..., half:][0]"),
+        ("self.grid(dy).sum(axis=0)", "self.grid(dy).mean(axis=0)"),
+        (
+            "np.concatenate([np.sin(angles), np.cos(angles)], axis=1)",
+            "np.concatenate([np.sin(angles), np.sin(angles)], axis=1)",
+        ),
+        ("np.repeat(axis(rows), columns, axis=0)", "np.tile(axis(rows), (columns, 1))"),
+        ("-np.arange(quarter) / quarter", "-np.arange(quarter) / dim"),
+        ("np.zeros((prefix, dim)), sincos(rows", "np.ones((prefix, dim)), sincos(rows"),
+    ],
+    # the bias of key and query exchanged; of the wrong head; forgotten in backward, or with the
+    # factor of the scores; the class token's pairs mixed up; the padding taken for a pair
+    "minivit/layers/relative.py": [
+        (
+            'params["bias"][:, index].transpose(1, 0, 2)',
+            'params["bias"][:, index].transpose(2, 0, 1)',
+        ),
+        ("[:, None]  # (T keys, 1, heads", "[:, None, ::-1]  # (T keys, 1, heads"),
+        ("s += params", "s = s + 0 * params"),
+        ('grads["bias"] = self.bias_gradient(ds)', 'grads["bias"] = 0 * self.bias_gradient(ds)'),
+        ("* math.sqrt(self.dim // self.heads)", "* 1.0"),
+        ("ds.sum(axis=1)", "ds.mean(axis=1)"),
+        ("xp.concatenate([sums, xp.zeros(", "xp.concatenate([sums, xp.ones("),
+        ("row[None, :] - row[:, None]", "row[:, None] - row[None, :]"),
+        ("column[None, :] - column[:, None]", "abs(column[None, :] - column[:, None])"),
+        ("down * (2 * columns - 1) + right", "down * (2 * rows - 1) + right"),
+        (
+            "index[0, :], index[0, 0] = count, count + 1,",
+            "index[0, :], index[0, 0] = count, count,",
+        ),
+        (
+            "pairs[offset, :size] = order[start : start + size]",
+            "pairs[offset, :1] = order[start : start + 1]",
+        ),
+        ("dp -= mean_dp", "pass"),
+        ("by_head(ds).swapaxes(-1, -2), k, out=dq", "by_head(ds), k, out=dq"),
+        (
+            'object.__setattr__(self, "attn", RelativeAttention(self.dim, self.heads, **grid))',
+            "pass",
+        ),
+    ],
+    # no GELU; its slope left out
+    "minivit/layers/head_hidden.py": [
+        (
+            'y, cache["gelu"] = self.gelu.forward({}, h, at(key, "gelu"))',
+            'y, cache["gelu"] = h, self.gelu.forward({}, h, at(key, "gelu"))[1]',
+        ),
+        ('dh, _ = self.gelu.backward(dy, cache.pop("gelu"))', 'dh = dy; cache.pop("gelu")'),
+    ],
     # no maximum; smoothing forgotten here or there; dloss or the batch ignored;
     # p taken for its own; unchecked targets; a check that waits for the device
     "minivit/layers/cross_entropy.py": [
@@ -302,10 +335,7 @@ TABLE = {
         (", (p, q)", ", (p, self.soft_targets(targets, logits))"),
         ("+ self.smoothing / classes", "+ self.smoothing / (classes - 1)"),
         ("-(q * logp).sum() / logits.shape[0]", "-(q * logp).sum()"),
-        ("dlogits *= dloss / p.shape[0]", "dlogits *= 1 / p.shape[0]"),
-        ("dlogits *= dloss / p.shape[0]", "dlogits *= dloss"),
         ("xp.where(q > 0, logp,", "xp.where(q >= 0, logp,"),
-        ("p * q.sum(axis=1, keepdims=True)", "p * 1.0"),
         ("dlogits = p * q.sum(", "dlogits = p; dlogits *= q.sum("),
         ("if low < 0 or high >= classes:", "if high >= classes:"),
         ("targets.shape == (batch, classes) and", "targets.ndim == 2 and"),
@@ -322,10 +352,20 @@ TABLE = {
         ('parts["norm"] = LayerNorm(c.dim, c.norm_eps)', 'parts["norm"] = LayerNorm(c.dim)'),
         ("drop_path, c.norm_eps", "drop_path"),
         ('parts["pre_logits"] = PreLogits(c.dim, c.pre_logits)', "pass"),
+        ('parts["head_hidden"] = HeadHidden(c.dim, c.head_hidden, gelu)', "pass"),
+        ("HeadHidden(c.dim, c.head_hidden, gelu)", "HeadHidden(c.dim, c.head_hidden)"),
+        ("GridPositions(*c.grid, c.dim, c.prefix_tokens)", "GridPositions(*c.grid, c.dim, 0)"),
+        ("SincosPositions(*c.grid, c.dim, c.prefix_tokens)", "PositionEmbedding(c.tokens, c.dim)"),
+        ("RelativeBlock(*sizes, *c.grid, c.prefix_tokens)", "TransformerBlock(*sizes)"),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
         ("PatchDropout(c.patch_dropout, c.prefix_tokens)", "PatchDropout(c.patch_dropout, 0)"),
     ],
 }
-MUTATIONS = [(file, *pair) for file, pairs in TABLE.items() for pair in pairs]
+NAMED = {  # as a dict, because two exercises share the mistakes in attention's softmax
+    (f"minivit/{EXERCISES[name].file}", mistake.code, mistake.broken): None
+    for name, mistakes in MISTAKES.items()
+    for mistake in mistakes
+}
+MUTATIONS = [*((file, *pair) for file, pairs in TABLE.items() for pair in pairs), *NAMED]

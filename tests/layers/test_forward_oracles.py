@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from cases import (
+    DROPOUT,
     HEADS,
     KEY,
     B,
@@ -26,10 +27,12 @@ from cases import (
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
 from minivit.layers import (
+    Attention,
     ClassPool,
     ClassToken,
     Gelu,
     GeluErf,
+    GridPositions,
     LayerNorm,
     Linear,
     MeanPool,
@@ -37,7 +40,11 @@ from minivit.layers import (
     OverlappingPatches,
     Patchify,
     PositionEmbedding,
+    RelativeAttention,
+    SincosPositions,
+    TransformerBlock,
 )
+from minivit.layers.relative import offset_tables
 
 # Linear, tokens, pooling
 
@@ -65,6 +72,88 @@ def test_position_embedding_adds_a_vector_for_each_position(xp):
         assert (y[:, t] == x[:, t] + params["pos"][t]).all()
 
 
+def test_grid_positions_add_one_vector_for_the_row_and_one_for_the_column(xp):
+    layer, params, x = build("GridPositions")
+    y, half = run(layer, params, x, xp), D // 2
+    assert (y[:, 0] == x[:, 0]).all()  # the class token is on no grid
+    for i, j in np.ndindex(2, 3):
+        added = np.concatenate([params["row"][i], params["column"][j]])
+        close(y[:, 1 + 3 * i + j], x[:, 1 + 3 * i + j] + added)
+    odd = GridPositions(3, 2, 5)
+    assert [leaf.shape for leaf in odd.init(None).values()] == [(3, 2), (2, 3)] and half == 3
+
+
+@pytest.mark.parametrize("dim", [8, 6])
+def test_fixed_positions_are_waves_of_row_and_column(xp, dim):
+    rows, columns, quarter = 3, 2, -(-dim // 4)
+    x = draw((B, 1 + rows * columns, dim))
+    y = run(SincosPositions(rows, columns, dim, 1), {}, x, xp)
+    assert (y[:, 0] == x[:, 0]).all()
+    for i, j in np.ndindex(rows, columns):
+        waves = []
+        for place in (i, j):
+            for wave in (math.sin, math.cos):
+                waves += [wave(place * 10_000 ** (-n / quarter)) for n in range(quarter)]
+        close(y[:, 1 + columns * i + j], x[:, 1 + columns * i + j] + waves[:dim])
+
+
+def offset_number(query, key, rows, columns):
+    """The place of a pair in the table of biases; None stands for the class token."""
+    count = (2 * rows - 1) * (2 * columns - 1)
+    if query is None or key is None:
+        return count + (2 if query is key else 0 if query is None else 1)
+    down, right = query[0] - key[0], query[1] - key[1]
+    return (down + rows - 1) * (2 * columns - 1) + right + columns - 1
+
+
+@pytest.mark.parametrize("prefix", [0, 1])
+def test_relative_attention_is_attention_with_a_number_for_each_offset(xp, prefix):
+    rows, columns, k = 2, 3, D // HEADS
+    layer = RelativeAttention(D, HEADS, rows, columns, prefix)
+    places = [None] * prefix + [(i, j) for i in range(rows) for j in range(columns)]
+    params, x = redrawn(layer), draw((B, len(places), D))
+    qkv = x @ params["qkv"]["w"] + params["qkv"]["b"]
+    o = np.zeros(x.shape)
+    for b, h in np.ndindex(B, HEADS):
+        q, keys, v = (qkv[b, :, n * D + h * k : n * D + (h + 1) * k] for n in range(3))
+        for i, query in enumerate(places):
+            s = [
+                q[i] @ keys[j] / math.sqrt(k)
+                + params["bias"][h, offset_number(query, place, rows, columns)]
+                for j, place in enumerate(places)
+            ]
+            p = np.exp(s) / np.exp(s).sum()
+            o[b, i, h * k : (h + 1) * k] = p @ v
+    close(run(layer, params, x, xp), o @ params["proj"]["w"] + params["proj"]["b"], rtol=1e-10)
+
+
+def test_relative_attention_without_bias_is_attention(xp):
+    layer = RelativeAttention(D, HEADS, 2, 3, 1)
+    params, x = redrawn(layer), draw((B, 7, D))
+    params["bias"][...] = 0
+    plain = {name: params[name] for name in ("qkv", "proj")}
+    close(run(layer, params, x, xp), run(Attention(D, HEADS), plain, x, xp))
+    bias = RelativeAttention(D, HEADS, 9, 9).init(np.random.default_rng(0))["bias"]
+    assert bias.shape == (HEADS, 17 * 17) and bias.std() == pytest.approx(2, rel=0.1)
+
+
+def test_each_pair_is_in_the_row_of_its_offset():
+    index, pairs = offset_tables(2, 3, 1)
+    assert index.shape == (7, 7) and len(pairs) == 3 * 5 + 3
+    for offset, row in enumerate(pairs):
+        assert set(row[row < 49]) == set(np.flatnonzero(index.ravel() == offset))
+    assert sorted(pairs[pairs < 49]) == list(range(49))
+
+
+def test_a_relative_block_is_a_block_with_that_attention(xp):
+    layer, params, x = build("RelativeBlock")
+    plain = TransformerBlock(D, HEADS, M, DROPOUT)
+    object.__setattr__(plain, "attn", RelativeAttention(D, HEADS, 2, 2, 1))
+    close(run(layer, params, x, xp), run(plain, params, x, xp))
+    params["attn"]["bias"][...] = 0
+    assert np.abs(run(layer, params, x, xp) - run(plain, redrawn(plain), x, xp)).max() > 1e-3
+
+
 def test_pools(xp):
     x = draw((B, T, D))
     assert (run(ClassPool(), {}, x, xp) == x[:, 0]).all()
@@ -74,6 +163,13 @@ def test_pools(xp):
 def test_pre_logits_is_the_tanh_of_a_linear_layer(xp):
     layer, params, x = build("PreLogits")
     close(run(layer, params, x, xp), np.tanh(x @ params["w"] + params["b"]))
+
+
+def test_head_hidden_is_the_gelu_of_a_linear_layer(xp):
+    layer, params, x = build("HeadHidden")
+    h = x @ params["w"] + params["b"]
+    u = math.sqrt(2 / math.pi) * (h + 0.044715 * h * h * h)
+    close(run(layer, params, x, xp), h * (1 + np.tanh(u)) / 2)
 
 
 # Patchify

@@ -36,6 +36,21 @@ def test_parameters_of_the_published_models(name, at_224, backbone, at_384):
         assert parameters(Config.variant(name, image_size=384)) == at_384
 
 
+def test_the_published_regression_on_pawpularity():
+    """ViT-B/16 with Linear(768, 128), GELU, Linear(128, 1)."""
+    assert parameters(Config.variant("B/16", classes=1, head_hidden=128)) == 85_897_217
+
+
+def test_relative_positions_need_all_patches():
+    with pytest.raises(ConfigError, match="relative positions need all patches of an image: set"):
+        Config(position="relative", patch_dropout=0.1)
+
+
+def test_the_head_has_one_hidden_layer_at_most():
+    with pytest.raises(ConfigError, match="the head has one hidden layer at most: set pre_logits"):
+        Config(pre_logits=8, head_hidden=8)
+
+
 @pytest.mark.parametrize(
     "config, count",
     [

@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 from cases import KEY, arrays, draw, redrawn, tiny
 
-from minivit import Config, ConfigError, CrossEntropy, Key, ViT
+from minivit import Config, ConfigError, CrossEntropy, Key, ViT, costs
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
 from minivit.arrays.keys import at
-from minivit.config import INITS, POOLS
-from minivit.layers import Dropout, LayerNorm, TransformerBlock
+from minivit.config import INITS, POOLS, POSITIONS
+from minivit.layers import (
+    Dropout,
+    Gelu,
+    GeluErf,
+    GridPositions,
+    LayerNorm,
+    PositionEmbedding,
+    RelativeBlock,
+    SincosPositions,
+    TransformerBlock,
+)
 
 BATCH = 7
 LABELS = np.arange(BATCH) % 10
@@ -113,6 +123,56 @@ def test_the_model_of_published_weights():
     np.testing.assert_allclose(model.forward(params, images)[0], want, rtol=1e-9, atol=1e-12)
     _, dimages, grads = gradients(model, params, images, LABELS, None)
     assert set(grads) == set(model.parts) and dimages.shape == images.shape
+
+
+POSITION_PARTS = {  # position: the layers that it brings, of a model with 3 x 3 patches
+    "learned": {"position": PositionEmbedding(10, 8)},
+    "none": {},
+    "learned-2d": {"position": GridPositions(3, 3, 8, 1)},
+    "sincos-2d": {"position": SincosPositions(3, 3, 8, 1)},
+    "relative": {"block1": RelativeBlock(8, 4, 7, rows=3, columns=3, prefix_tokens=1)},
+}
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_where_a_patch_is_comes_from_the_layers_of_the_position(position):
+    parts = tiny(position=position).parts
+    expected = {"block1": TransformerBlock(8, 4, 7), **POSITION_PARTS[position]}
+    assert {name: parts.get(name) for name in expected} == expected
+    assert ("position" in parts) == ("position" in expected)
+
+
+@pytest.mark.parametrize("pool", ["class", "mean"])
+@pytest.mark.parametrize("position", POSITIONS)
+def test_only_without_positions_the_order_of_patches_is_the_same(position, pool):
+    model = tiny(position=position, pool=pool)
+    params, images = redrawn(model), draw((BATCH, 6, 6, 3))
+    rows = images.reshape(BATCH, 3, 2, 6, 3)[:, [2, 0, 1]].reshape(images.shape)
+    change = np.abs(model.predict(params, images) - model.predict(params, rows)).max()
+    assert (change < 1e-9) == (position == "none")
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_model_of_each_position_is_counted_and_made(position):
+    config = tiny(position=position, init="mimetic").config
+    params = ViT(config).init(np.random.default_rng(0))
+    assert costs.parameters(config) == tree.count(params)
+    assert costs.activation_bytes(config, 2) > 0
+
+
+@pytest.mark.parametrize("gelu", [Gelu(), GeluErf()])
+def test_a_gelu_layer_before_the_head(gelu):
+    if gelu == GeluErf():
+        pytest.importorskip("scipy")
+    model = tiny(head_hidden=5, gelu="tanh" if gelu == Gelu() else "erf")
+    assert [*model.parts][-3:] == ["pool", "head_hidden", "head"]
+    params, images = redrawn(model), draw((BATCH, 6, 6, 3))
+    x = images
+    for name in [*model.parts][:-2]:
+        x, _ = model.parts[name].forward(params.get(name, {}), x)
+    h = x @ params["head_hidden"]["w"] + params["head_hidden"]["b"]
+    want = gelu.forward({}, h)[0] @ params["head"]["w"] + params["head"]["b"]
+    np.testing.assert_allclose(model.forward(params, images)[0], want, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("options", [{"dropout": 0.5}, {"drop_path": 0.5}, {"patch_dropout": 0.4}])

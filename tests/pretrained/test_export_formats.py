@@ -176,6 +176,10 @@ def test_timm_makes_the_same_hidden_width_of_the_ratio():
         ({"pool": "mean"}, ["huggingface"], r"cannot hold mean pooling; timm's \(FILE.safetensors\)"
          r", the authors' \(FILE.npz\) and minivit's own \(FILE.npz --weights-only\) can"),
         ({"pre_logits": 6}, ["timm", "huggingface"], r"\(pre_logits\); the authors'.* and minivit"),
+        ({"position": "learned-2d"}, ["timm", "huggingface", "authors"],
+         r"cannot hold positions other than a learned vector each; minivit's own"),
+        ({"head_hidden": 6}, ["timm", "huggingface", "authors"],
+         r"cannot hold a hidden layer in the head \(head_hidden\); minivit's own"),
         ({"gelu": "erf"}, ["authors"], r"the exact \(erf\) GELU; timm's .*, Hugging Face's"),
         ({"gelu": "erf", "pool": "mean", "pre_logits": 6}, ["huggingface"],
          r"cannot hold mean pooling and a hidden layer in the head \(pre_logits\); minivit's own"),

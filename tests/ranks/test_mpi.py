@@ -92,6 +92,17 @@ def test_stopped_on_two_ranks_and_resumed_on_three(alone, tmp_path):
     assert left(out) == left(alone)
 
 
+def test_fine_tuning_on_two_ranks(alone, tmp_path):
+    """Frozen weights, and the weights of the best epoch: rank 0 alone has the files."""
+    fine = "--freeze 1 --layer-decay 0.9 --patience 1 --lr 3 --clip 1e9".split()
+    fine = ["--from", str(alone), *fine]
+    for ranks, name in ((0, "one"), (2, "two")):
+        done = train(ranks, tmp_path / name, "--threads", "1", *fine)
+        assert done.returncode == 0, done.stderr
+        assert "of epoch 1" in done.stdout
+    assert left(tmp_path / "two") == left(tmp_path / "one")
+
+
 FAULTS = {
     "1:no_data": r"rank 1 \(on .*\): the images are gone",
     "1:other_data": r"rank 1 \(on .*\) has other images or labels than rank 0",

@@ -10,8 +10,8 @@ from thread_ranks import together
 from minivit import Config
 from minivit.parallel.workers import Workers
 from minivit.ranks.ranks import ALONE
+from minivit.ranks.regions import divide
 from minivit.training.recipe import Recipe
-from minivit.training.regions import divide
 from minivit.training.trainer import Trainer
 
 SIZES = {"image_size": 8, "patch_size": 2, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
@@ -48,7 +48,7 @@ def test_the_same_bits_for_any_number_of_ranks(size, optimizer, monkeypatch):
 @pytest.mark.parametrize("size", [2, 3])
 def test_the_same_bits_with_several_workers_in_each(size, monkeypatch):
     monkeypatch.setattr("minivit.training.update.SLICE_SIZE", 100)
-    monkeypatch.setattr("minivit.training.gradient_sums.SLICE_SIZE", 100)
+    monkeypatch.setattr("minivit.ranks.gradient_sums.SLICE_SIZE", 100)
     alone = trained(ALONE)
     for workers in (2, 3):
         assert together(size, lambda rank, w=workers: trained(rank, w))[0][0] == alone[0]

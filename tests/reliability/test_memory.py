@@ -30,7 +30,7 @@ from pathlib import Path
 import minivit.data.sources.pickles, minivit.trained
 from minivit import limits, data
 from minivit.data import image_files
-from minivit.data.sources import cifar, pickles
+from minivit.data.sources import cifar, idx, pickles
 from minivit.errors import MinivitError
 from minivit.pretrained import importing
 from minivit.storage import checkpoint
@@ -43,6 +43,7 @@ cifar.IMAGES_PER_FILE = 20
 READERS = {
     "pkl": lambda path: pickles.read(path.read_bytes(), 20, "labels", str(path)),
     "tar": lambda path: data.load("cifar10", path),
+    "idx": lambda path: idx._read_file(path, 3),
     "npz": lambda path: checkpoint.load(path),
     "png": lambda path: image_files.read(path, 32),
     "jsonl": lambda path: RunDirectory(path.parent).rows(),
@@ -139,6 +140,11 @@ def hostile():
         "sparse.tar": zipped_tar(header("data_batch_1", 0, b"S"), zeros=1),
         "huge.tar": zipped_tar(header("readme", 8**11 - 1), zeros=1024),
         "many.tar": zipped_tar(header("readme", 0) * 20_000),
+        "bomb.idx": zipped_tar(
+            bytes([0, 0, 8, 3]) + struct.pack(">3I", 1 << 20, 16, 16), zeros=1024
+        ),
+        "long.idx": zipped_tar(bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 16, 16), zeros=1024),
+        "huge.idx": bytes([0, 0, 8, 3]) + struct.pack(">3I", 1 << 16, 1 << 8, 15),
         "bomb.npz": bomb.getvalue(),
         "names.npz": npz_of_many_names(),
         "bomb.weights": bomb.getvalue(),

@@ -28,7 +28,8 @@ from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 from minivit.storage.lock import locked
 from minivit.training import arithmetic
-from minivit.training.plan import MOST_NAMES, Plan
+from minivit.training.fitting import MOST_NAMES
+from minivit.training.plan import Plan
 from minivit.training.run import Run
 from minivit.training.signals import Interrupted
 

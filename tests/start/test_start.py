@@ -7,7 +7,8 @@ from cases import close, tiny
 from minivit import Config, ViT
 from minivit.arrays import tree
 from minivit.config import INITS, POOLS
-from minivit.start.mimetic import balanced_factors, sincos_positions
+from minivit.layers.grid_positions import sincos
+from minivit.start.mimetic import balanced_factors
 
 SMALL = {"image_size": 16, "patch_size": 4, "dim": 64, "depth": 2, "heads": 4, "mlp_dim": 96}
 
@@ -112,9 +113,23 @@ def test_mimetic_positions_are_similar_for_neighbours(pool):
     assert alike[1, 1, 1, 1] > alike[1, 1, 1, 2] > alike[1, 1, 2, 2] > alike[1, 1, 3, 3]
 
 
+def test_mimetic_rows_and_columns_are_the_same_waves():
+    apart = leaves("mimetic", position="learned-2d")
+    row, column = apart["position.row"], apart["position.column"]
+    joined = [np.concatenate([r, c]) for r in row for c in column]
+    close(np.stack(joined), leaves("mimetic", pool="mean")["position.pos"])
+
+
+@pytest.mark.parametrize("position", ["none", "sincos-2d", "relative"])
+def test_mimetic_attention_goes_with_every_kind_of_positions(position):
+    own = leaves("mimetic", position=position)
+    assert "position.pos" not in own
+    close(own["block0.attn.qkv.w"], leaves("mimetic", position=position)["block0.attn.qkv.w"])
+
+
 @pytest.mark.parametrize("dim", [1, 2, 6, 7])
 def test_positions_of_any_width(dim):
-    positions = sincos_positions(3, dim)
+    positions = sincos(3, 3, dim)
     assert positions.shape == (9, dim) and np.abs(positions).max() <= 1
     assert len(np.unique(positions.round(9), axis=0)) == (9 if dim > 2 else 3)
 

@@ -9,7 +9,7 @@ import strict_cupy
 from cases import draw
 from runs import data
 
-from minivit import Config, CrossEntropy
+from minivit import Config, CrossEntropy, ViT
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
 from minivit.data.augment.prepare import Preparation
@@ -101,7 +101,7 @@ def test_what_is_measured_is_the_mean(workers, xp):
             t.train_step(*data(9, step, xp))
         vectors.append(np.copy(to_host(trained.vector)))
     mean = tree.views(recurrence(start, vectors, 0.6), trained.places)
-    logits = trained.model.predict(mean, (images / 255 - MEAN) / STD)
+    logits = ViT(trained.config).predict(mean, (images / 255 - MEAN) / STD)
     loss, accuracy = trained.evaluate(*on_device, batch_size=10).values()
     assert loss == pytest.approx(float(CrossEntropy().forward(logits, labels)[0]), rel=1e-5)
     assert accuracy == (logits.argmax(axis=1) == labels).mean()

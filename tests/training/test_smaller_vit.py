@@ -51,6 +51,11 @@ def test_rows_and_columns_are_kept_apart(xp):
     close(to_host(resized(to_device(x, xp), to_device(a, xp))), want)
 
 
+def test_other_positions_than_learned_ones_are_not_interpolated():
+    with pytest.raises(ConfigError, match="early_size interpolates learned positions, and these a"):
+        smaller(position="sincos-2d")
+
+
 @pytest.mark.parametrize("pool", POOLS)
 def test_gradients(xp, pool):
     model = smaller(pool=pool, dropout=0.2, drop_path=0.5)

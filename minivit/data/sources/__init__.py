@@ -5,5 +5,6 @@ cifar.py    CIFAR-10 and CIFAR-100; published.py (names, sizes, checksums, mirro
             (folders and archives), tar.py (the archives' own format), pickles.py and
             pickle_machine.py (pickles are read, not run), download.py
             with transfer.py and partial.py (a download goes on where it ended)
+idx.py      MNIST and Fashion-MNIST; idx_published.py; streams.py (files, gzipped or not)
 folder.py   any directory of image files
 """

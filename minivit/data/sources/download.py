@@ -1,4 +1,4 @@
-"""Download a CIFAR archive from one of several mirrors; keep it only if its SHA-256 is right.
+"""Download a file from one of several mirrors; keep it only if its SHA-256 is right.
 
 All mirrors are asked for their first bytes at the same time, and the first that delivers them is
 used: a slow server does not delay the download. If its file is wrong, the next mirror that answered
@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...errors import DataError
+from ...text import decimal
 from .partial import WrongFileError, part_of, partial
 from .published import MIRRORS, RELEASES, TITLES
 from .transfer import of_the_disk, reason, receive, request
@@ -37,7 +38,16 @@ def fetch(name, data_dir, say=print):
     DownloadError, one sentence with each address and its failure, if no mirror delivered the
     archive, and immediately if pooch is not installed.
     """
-    what, release = f"{TITLES[name]} is not in {data_dir}", _release(MIRRORS[name][0])
+    return fetch_file(TITLES[name], MIRRORS[name], _release, data_dir, say)
+
+
+def fetch_file(title, urls, release_at, data_dir, say=print):
+    """Download one file from one of `urls` into `data_dir`; return its path.
+
+    title: what a user calls the data set; release_at: address -> what is there, with `archive` (the
+    file's name), `size` and `sha256`. Raises DownloadError as `fetch` does.
+    """
+    what, release = f"{title} is not in {data_dir}", release_at(urls[0])
     advice = f"put {release.archive} (SHA-256 {release.sha256}) there, "
     advice += "or give its location with --data-dir"
     try:
@@ -51,16 +61,16 @@ def fetch(name, data_dir, say=print):
     except ImportError:
         what += " and downloading it needs tqdm (pip install tqdm)"
         raise DownloadError(what, advice + ".") from None
-    failures = {url: "no answer in time" for url in MIRRORS[name]}
-    for url, failure in _answers(MIRRORS[name]):
+    failures = {url: "no answer in time" for url in urls}
+    for url, failure in _answers(urls, release_at):
         if failure is None:
-            release, host = _release(url), urlsplit(url).netloc
+            release, host = release_at(url), urlsplit(url).netloc
             try:
                 return _download(url, release, Path(data_dir), say)
             except Exception as error:  # of the network, its libraries or the disk: any type
                 failure = reason(error)
                 if of_the_disk(error):
-                    what = f"{TITLES[name]} cannot be downloaded to {data_dir} ({failure})"
+                    what = f"{title} cannot be downloaded to {data_dir} ({failure})"
                     raise DownloadError(what, f"{advice}.") from None
                 say(f"{host} failed ({failure}); trying the next mirror")
         failures[url] = failure
@@ -69,7 +79,7 @@ def fetch(name, data_dir, say=print):
         f"{words}: {', '.join(url for url in failures if failures[url] == words)}"
         for words in reasons
     ]
-    for part in {part_of(Path(data_dir) / _release(url).archive) for url in MIRRORS[name]}:
+    for part in {part_of(Path(data_dir) / release_at(url).archive) for url in urls}:
         if part.exists():
             advice += f"; {part} holds what has arrived, the next attempt goes on with it"
     raise DownloadError(f"{what} and no mirror delivered it", f"{advice} ({'; '.join(tried)}).")
@@ -81,7 +91,7 @@ def _release(url):
     return next(release for release in RELEASES if release.archive == archive)
 
 
-def _answers(urls):
+def _answers(urls, release_at):
     """Ask all mirrors at the same time; yield (url, None or its failure) as they answer.
 
     Ends after PROBE_TIMEOUT seconds.
@@ -90,9 +100,10 @@ def _answers(urls):
     for url in urls:
         # A daemon thread: a server that never answers must not keep the program from ending.
         try:
-            threading.Thread(target=_probe, args=(url, answers), daemon=True).start()
+            probe = {"target": _probe, "args": (url, release_at(url), answers)}
+            threading.Thread(**probe, daemon=True).start()
         except RuntimeError:  # the system has no thread left
-            _probe(url, answers)
+            _probe(url, release_at(url), answers)
     deadline = time.monotonic() + PROBE_TIMEOUT
     for _ in urls:
         try:
@@ -101,17 +112,16 @@ def _answers(urls):
             return
 
 
-def _probe(url, answers):
+def _probe(url, release, answers):
     """Read the first bytes at `url`, and put (url, None or the failure) into the queue."""
     import requests
 
     try:
         with requests.get(url, timeout=PROBE_TIMEOUT, **request(url)) as response:
             response.raise_for_status()
-            expected = _release(url).size
-            size = int(response.headers.get("content-length", expected))
-            if size != expected:
-                raise DataError(f"offers {size:,} bytes instead of {expected:,}")
+            size = int(response.headers.get("content-length", release.size))
+            if size != release.size:
+                raise DataError(f"offers {size:,} bytes instead of {release.size:,}")
             if not response.raw.read(PROBE_BYTES).startswith(b"\x1f\x8b"):
                 raise DataError("sends something that is not an archive")
         answers.put((url, None))
@@ -130,7 +140,7 @@ def _download(url, release, directory, say):
     with partial(path, release.size, say) as part:
         if part is None:
             return path
-        size, host = f"{release.size / 1e6:.0f} MB", urlsplit(url).netloc
+        size, host = f"{decimal(release.size)}B", urlsplit(url).netloc
         again = f", from byte {part.done:,} on" if part.done else ""
         say(f"downloading {release.archive} ({size}) from {host} to {directory}{again}")
         try:

@@ -25,8 +25,10 @@ from ..image_files import ENDINGS
 LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
 
 
-def load(path, image_size=32, seed=0, crop=1.0):
+def load(path, image_size=32, seed=0, crop=1.0, channels=3):
     """The images in the directory `path`, `image_size` pixels square, as a Dataset.
+
+    channels: 3 for colour, 1 for grey.
 
     Raises DataError with the name of the directory or file if a class has no images or too few,
     if there are fewer than two classes, if train and test have different classes, or if a file
@@ -35,7 +37,7 @@ def load(path, image_size=32, seed=0, crop=1.0):
     if image_size < 1:
         raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
     root = Path(path)
-    with image_files.reading(f"the images in {path}"):
+    with image_files.reading(f"the images in {path}", channels):
         if (root / "train").is_dir() and _directories(root / "train"):
             train, test, seen = _given_split(root)
         else:
@@ -43,7 +45,7 @@ def load(path, image_size=32, seed=0, crop=1.0):
         images = [
             array
             for part in (train, test)
-            for array in _decode(part, image_size, crop, seen.animations)
+            for array in _decode(part, image_size, channels, crop, seen.animations)
         ]
     note = f"{path}: each image is resized to {image_size} x {image_size} pixels (--image-size)."
     note = "\n".join([note, *(f"{path}: {line}" for line in seen.lines())])
@@ -134,11 +136,11 @@ def _directories(directory):
     return [d for d in sorted(directory.iterdir()) if d.is_dir() and not d.name.startswith(".")]
 
 
-def _decode(classes, size, crop, animations):
-    """{class: files} as images (N, size, size, 3) uint8 and labels (N,) int64."""
-    images = np.empty((sum(map(len, classes.values())), size, size, 3), np.uint8)
+def _decode(classes, size, channels, crop, animations):
+    """{class: files} as images (N, size, size, channels) uint8 and labels (N,) int64."""
+    images = np.empty((sum(map(len, classes.values())), size, size, channels), np.uint8)
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     files = [file for files in classes.values() for file in files]
     for index, file in enumerate(files):
-        images[index] = image_files.read(file, size, crop=crop, animations=animations)
+        images[index] = image_files.read(file, size, channels, crop, animations)
     return images, labels.astype(np.int64)

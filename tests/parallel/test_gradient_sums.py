@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from minivit.arrays import tree
+from minivit.parallel import gradient_sums
+from minivit.parallel.gradient_sums import GradientSums
 from minivit.parallel.tree_sum import tree_sum
 from minivit.parallel.workers import Workers
-from minivit.training import gradient_sums
-from minivit.training.gradient_sums import GradientSums
 
 PLACES = tree.layout({"a": np.zeros((3, 2)), "b": {"w": np.zeros(5)}})
 SIZE = 11

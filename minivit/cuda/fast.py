@@ -1,0 +1,45 @@
+"""The fast form of a model."""
+
+import os
+
+from ..layers import LayerNorm, Linear, TransformerBlock
+from ..vit import ViT
+from .attention import FusedHeads
+from .block import FusedBlock
+from .layernorm import WIDEST, FusedLayerNorm
+from .linear import FusedLinear
+
+KINDS = (FusedBlock, FusedHeads, FusedLayerNorm, FusedLinear)
+
+
+def wanted(xp):
+    """Whether this room is for arrays of the module `xp`: only for CuPy, unless MINIVIT_PLAIN is
+    set."""
+    return xp.__name__ == "cupy" and os.environ.get("MINIVIT_PLAIN", "") in ("", "0")
+
+
+def fast(model):
+    """The ViT `model` with fused layers: for arrays of CuPy, of float32 or float64.
+
+    Parameters, gradients and caches keep their names. A layer without a fused form stays itself.
+    """
+    fused = ViT(model.config)
+    fused.parts = {name: fused_layer(part) for name, part in model.parts.items()}
+    return fused
+
+
+def fast_vit(config):
+    """The fast form of ViT(config)."""
+    return fast(ViT(config))
+
+
+def fused_layer(layer):
+    """The fused form of a layer, or the layer itself."""
+    if type(layer) is Linear:
+        return FusedLinear(layer.d_in, layer.d_out, layer.blocks, layer.zero)
+    if type(layer) is LayerNorm and layer.dim <= WIDEST:
+        return FusedLayerNorm(layer.dim, layer.eps)
+    if type(layer) is TransformerBlock and layer.dim <= WIDEST:
+        sizes = (layer.dim, layer.heads, layer.hidden)
+        return FusedBlock(*sizes, layer.dropout, layer.gelu, layer.drop_path, layer.norm_eps)
+    return layer

@@ -1,0 +1,121 @@
+"""Fine-tuning: a run that begins with the weights of a trained model.
+
+The head belongs to the classes it was trained for. For other classes it is replaced by one that
+starts at zero, as in the paper; a hidden layer before it is dropped, unless a new one is asked
+for. All else is kept: sizes, weights, and the mean and standard deviation by which images are
+normalised.
+
+Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 and appendix B.1.1.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..arrays.keys import generator
+from ..config import Config
+from ..errors import ConfigError
+from ..objective import Classification
+from ..text import counted
+from ..vit import HEAD, ViT
+from .presets import FINE_TUNING
+
+RATES = ("dropout", "drop_path", "patch_dropout")  # fields of Config that a run may change
+HIDDEN = ("pre_logits", "head_hidden")  # fields too: the widths of the hidden layers
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The trained model that a run begins with.
+
+    path: its file; config, params: sizes and weights; classes: the names of its outputs, () where
+    they are not known; mean, std: (C,), of its normalisation; note: what was kept of it.
+    """
+
+    path: str
+    config: Config
+    params: dict
+    classes: tuple
+    mean: np.ndarray
+    std: np.ndarray
+    note: str = ""
+
+    @classmethod
+    def of(cls, trained, path):
+        """Of a `Trained`, opened from `path`."""
+        known = trained.objective.name == Classification.name
+        classes = tuple(trained.classes) if known else ()
+        return cls(str(path), trained.config, trained.params, classes, trained.mean, trained.std)
+
+    def with_options(self, asked):
+        """The config with the options that were given. Raises ConfigError where sizes differ."""
+        own = self.config.to_dict()
+        for name, value in asked.items():
+            if name not in (*RATES, *HIDDEN, "classes") and value != own[name]:
+                option = "--" + name.replace("_", "-")
+                raise ConfigError(
+                    f"{option} {value}: {self.path} has {own[name]}, and a run that begins with "
+                    "its weights keeps that; leave the option out"
+                )
+        changed = {n: asked[n] for n in RATES if n in asked}
+        if any(asked.get(n, own[n]) != own[n] for n in HIDDEN):
+            changed |= {n: asked.get(n, 0) for n in HIDDEN}
+        return replace(self.config, **changed)
+
+    def for_data(self, dataset, config, seed):
+        """The same for a data set, with a new head where the classes differ -> Start.
+
+        config: as `with_options` gave it. Raises ConfigError for images that the model cannot take.
+        """
+        height, width, channels = dataset.train_images.shape[1:]
+        c = config
+        if (height, width, channels) != (c.image_size, c.image_size, c.channels):
+            raise ConfigError(
+                f"{dataset.name} has images of {height} x {width} pixels and "
+                f"{counted(channels, 'channel')}, and {self.path} takes {c.image_size} x "
+                f"{c.image_size} and {counted(c.channels, 'channel')}: begin with a model of such "
+                "images, or give the images as files in a directory, which are resized to the model"
+            )
+        same_hidden = all(getattr(c, name) == getattr(self.config, name) for name in HIDDEN)
+        if self.classes and self.classes == tuple(dataset.classes) and same_hidden:
+            note = f"from {self.path}: all weights, and the head for the same classes"
+            return replace(self, config=config, note=note)
+        hidden = dict.fromkeys(HIDDEN, 0) if same_hidden else {}
+        config = replace(config, classes=max(1, len(dataset.classes)), **hidden)
+        params, parts = {}, ViT(config).parts
+        for name, part in parts.items():
+            new = name in HEAD
+            rng = generator(seed, name)
+            params[name] = part.init(rng) if new else self.params.get(name, {})
+        note = f"from {self.path}: all weights but the head, which is new and starts at zero, as "
+        note += self._difference(dataset.classes) if same_hidden else "its hidden layer is another"
+        if same_hidden and (width := c.pre_logits or c.head_hidden):
+            note += f"; its hidden layer of {width} numbers is dropped"
+        return replace(self, config=config, params=params, note=note)
+
+    def _difference(self, classes):
+        """How the classes differ, in words."""
+        if not self.classes:
+            return "the model does not say what its outputs are"
+        if len(self.classes) != len(classes):
+            return f"it had {len(self.classes):,} classes and the data has {len(classes):,}"
+        old, new = next(p for p in zip(self.classes, classes, strict=True) if p[0] != p[1])
+        return f"the classes have other names ({old!r} was where {new!r} is now)"
+
+
+def refuse_without(start, preset, recipe, asked):
+    """Raise ConfigError for what makes sense with or without a trained model to begin with only.
+
+    preset: its name; asked: the options that were given.
+    """
+    if start is None:
+        if recipe.freeze:
+            raise ConfigError(
+                "--freeze is for weights that have been trained: name them with --from"
+            )
+        if preset == FINE_TUNING:
+            raise ConfigError(
+                "the preset finetune is for a trained model: name it with --from MODEL"
+            )
+    elif asked.get("whiten"):
+        raise ConfigError(f"--whiten would overwrite weights of {start.path}: leave it out")
