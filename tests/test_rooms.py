@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
 WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "storage"}
+TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "ranks", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -34,6 +34,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "objective": {"arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
+    "ranks": {"parallel", "version", *WORDS},
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,

@@ -9,5 +9,6 @@ torch_opponent.py        the same model in PyTorch, as a practised user would wr
 memory.py                the memory that a step needs, in a process of its own
 measure.py, results.py   all of this for one size, and what is reported of it
 profile.py               where a step's time goes, layer by layer
+scaling.py               steps on several ranks
 table.py                 everything as text
 """

@@ -1,6 +1,7 @@
 """The commands of `python -m minivit`, one a file; train.py is the first of them.
 
-    train.py       train a model, or go on with a run; train_options.py: its options
+    train.py       train a model, or go on with a run; train_options.py: its options; ranks.py: on
+                   several machines
     predict.py     use a trained model: the classes of image files; bars.py: as bars
     evaluate.py    how good a trained model is, and where it is wrong
     probe.py       what the blocks of a trained model know

@@ -4,7 +4,7 @@ import json
 import sys
 
 from ..arrays.backend import select
-from ..bench import measure, step, table
+from ..bench import measure, scaling, step, table
 from ..bench.inference import INFERENCE_SIZES
 from ..bench.profile import profile_step
 from ..bench.sizes import SIZES
@@ -12,6 +12,8 @@ from ..bench.timing import SECONDS
 from ..errors import ConfigError
 from ..parallel.workers import MOST_WORKERS, Workers
 from .arguments import choice, whole
+
+TURNS = 3  # at most, of starts of mpiexec
 
 
 def add_arguments(parser):
@@ -47,6 +49,12 @@ def add_arguments(parser):
         metavar="{cpu,gpu}",
         help="cpu: NumPy; gpu: the same layers on CuPy",
     )
+    parser.add_argument(
+        "--ranks",
+        type=numbers,
+        metavar="N,N,...",
+        help="measure training steps on so many ranks instead, the first for comparison",
+    )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print one JSON object only")
     output.add_argument(
@@ -62,8 +70,14 @@ def add_arguments(parser):
         + f"\n  {parser.prog} --sizes A"
         + f"\n  {parser.prog} --against torch"
         + f"\n  {parser.prog} --profile --sizes C"
+        + f"\n  {parser.prog} --ranks 1,2 --sizes A"
         + f"\n  {parser.prog} --inference --against torch --sizes B,B/16"
     )
+
+
+def numbers(text):
+    """A value type: whole numbers from 1, separated by commas -> list."""
+    return [whole()(part.strip()) for part in text.split(",")]
 
 
 def size_names(text):
@@ -80,6 +94,8 @@ def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
     """
     if args.profile and args.against:
         raise ConfigError("--profile looks at minivit alone: leave out --against")
+    if args.ranks:
+        return ranks(args, sizes)
     if args.inference:
         return predictions(args, seconds)
     chosen = {name: size_of(name, sizes) for name in args.sizes or sizes}
@@ -105,6 +121,21 @@ def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
     say("\n" + table.NOTES + ("\n" + table.FAIRNESS if setup.torch else ""))
     if args.json:
         print(json.dumps({"machine": facts, "peak_gflops": peak, "sizes": rows}, indent=2))
+    return 0
+
+
+def ranks(args, sizes):
+    """The same on several ranks."""
+    if args.profile or args.inference or args.against or args.device == "gpu" or args.threads:
+        raise ConfigError("--ranks measures training on all cores of this machine: leave out the "
+                          "options but --sizes, --runs and --json")  # fmt: skip
+    chosen = {name: size_of(name, sizes) for name in args.sizes or sizes}
+    rows, say = {}, printer(args.json)
+    for name, size in chosen.items():
+        rows[name] = scaling.scaling(name, args.ranks, min(args.runs, TURNS))
+        say(scaling.text(name, size, rows[name]))
+    if args.json:
+        print(json.dumps(rows, indent=2))
     return 0
 
 

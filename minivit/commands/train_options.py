@@ -6,6 +6,7 @@ None stands for an option that was not given: then the preset's value holds, or 
 from .. import data
 from ..config import Config
 from ..parallel.workers import MOST_WORKERS
+from ..ranks.launch import MPI
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
@@ -101,6 +102,13 @@ def _add_places(group):
         help="number of workers, one per core (default: the cores this process may use)",
     )
     group.add_argument(
+        "--ranks",
+        type=ranks,
+        metavar="N|mpi",
+        help="stop unless MPI started so many ranks, or any: mpiexec -n N, see docs/scale.md "
+        "(default: as many as MPI started, or this process alone)",
+    )
+    group.add_argument(
         "--out",
         type=path,
         metavar="DIR",
@@ -131,6 +139,11 @@ def _defaults(kind, part):
         values = {getattr(preset, part).get(name, own) for preset in PRESETS.values()}
         defaults[name] = values.pop() if len(values) == 1 else "the preset's"
     return defaults
+
+
+def ranks(text):
+    """A value type: a number of ranks, or "mpi"."""
+    return MPI if text.casefold() == MPI else whole(1)(text)
 
 
 def data_name(text):

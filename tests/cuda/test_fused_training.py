@@ -86,7 +86,7 @@ def test_optimizers(xp, workers, optimizer, depth):
         for step in range(1, 4):
             size = 1e-3 if step == 2 else 1.0  # step 2 is not clipped
             gradient[...] = size * draw(start.shape, xp, seed=step, dtype=np.float32)
-            norm = update.step(step, 3e-3, 1)
+            norm, _ = update.step(step, 3e-3, 1)
             seen.append((norm.copy(), gradient.copy(), vector.copy()))
         sides.append((*seen, dict(update.state)))
     for one, other in zip(*sides, strict=True):
