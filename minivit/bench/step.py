@@ -10,6 +10,7 @@ from statistics import median
 
 import numpy as np
 
+from ..convolution import Chain
 from ..data import batches
 from ..data.augment.prepare import Preparation
 from ..ranks.ranks import ALONE
@@ -116,10 +117,33 @@ class Bench:
         adding = seconds.get("add", 0.0) / (1 if self.workers.processes else self.workers.count)
         return (seconds["update"] + adding) / seconds["step"]
 
+    def stem_share(self, steps=3):
+        """The share of a step that the stem's forward and backward take; None without a stem."""
+        stems = [m.parts.get("stem") for m in (self.trainer.model, self.trainer.early_model)]
+        if stems[0] is None:
+            return None
+        watch, trainer = Stopwatch(self.wait), self.trainer
+
+        def label(layer, *_):
+            return "stem" if any(layer is stem for stem in stems) else "inside"
+
+        with (
+            watching(Chain, "forward", label, watch),
+            watching(Chain, "backward", label, watch),
+            watching(trainer, "train_step", lambda *_: "step", watch),
+        ):
+            for _ in range(steps):
+                trainer.train_step(self.images, self.labels)
+        seconds = {label: total.inclusive for label, total in watch.totals.items()}
+        threads = 1 if self.workers.processes else self.workers.count  # as in optimizer_share
+        return seconds.get("stem", 0.0) / threads / seconds["step"]
+
     def turn(self, least=SECONDS):
         """Seconds of each kind of WORK, and shares of a step's time -> {name: value}."""
         values = {name: average(getattr(self, name), self.wait, least) for name in WORK}
         values["optimizer_share"] = self.optimizer_share()
+        if (share := self.stem_share()) is not None:
+            values["stem_share"] = share
         values["data_share"] = 1 - values["train"] / values["run"]
         values["augmented_data_share"] = 1 - values["train"] / values["run_augmented"]
         return values

@@ -29,7 +29,7 @@ def together(launch, train):
     """Call train(world) on this rank -> exit status. Raises what `train` raises."""
     world = World(launch)
     if launch.rank:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115: until the process ends
+        sys.stdout = open(os.devnull, "w")  # until the process ends
     try:
         status = train(world)
         world.finish()

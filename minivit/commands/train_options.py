@@ -3,6 +3,8 @@
 None stands for an option that was not given: then the preset's value holds, or the saved run's.
 """
 
+from textwrap import fill
+
 from .. import data
 from ..config import Config
 from ..parallel.workers import MOST_WORKERS
@@ -32,7 +34,10 @@ presets:
 
 def add_arguments(parser):
     """Add all options."""
-    presets = "\n".join(f"  {name:8} {preset.expect}" for name, preset in PRESETS.items())
+    presets = "\n".join(
+        fill(preset.expect, 79, initial_indent=f"  {name:12} ", subsequent_indent=" " * 15)
+        for name, preset in PRESETS.items()
+    )
     parser.epilog = EPILOG.format(prog=parser.prog, presets=presets)
     parser.set_defaults(program=parser.prog)  # as the user started it
     _add_data(parser.add_argument_group("what to train on"))

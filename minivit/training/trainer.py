@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from .. import cuda
+from ..arrays import tree
 from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
 from ..data.normalise import normalise
@@ -17,7 +18,7 @@ from ..objective import Classification
 from ..optim import warmup_cosine
 from ..parallel.tree_sum import in_order
 from ..ranks.ranks import ALONE
-from ..start.whitening import patch_whitening
+from ..start.whitening import first_weights
 from ..vit import ViT
 from . import saved_arrays
 from .early_steps import early_model
@@ -53,7 +54,7 @@ class Trainer:
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp, self.ranks = workers, xp, ranks
         self.objective = objective or Classification.of(config, recipe)
-        self.fused = cuda.wanted(xp) if fused is None else fused
+        self.fused = cuda.wanted(xp, config) if fused is None else fused
         build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else ViT)
         self.model = model or build(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
@@ -119,10 +120,10 @@ class Trainer:
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
     def whiten(self, images):
-        """Start the patch embedding as a whitening of the patches of images (B, H, W, C) floats."""
-        w = patch_whitening(self.model, images)
+        """Start the first weights as a whitening of the patches of images (B, H, W, C) floats."""
+        name, w = first_weights(self.model, images)
         for params in (self.params, self.evaluated):
-            params["patch"]["w"][...] = to_device(w.astype(np.float32), self.xp)
+            dict(tree.walk(params))[name][...] = to_device(w.astype(np.float32), self.xp)
 
     @property
     def bad(self):

@@ -50,6 +50,15 @@ def test_layers_that_no_kernel_covers_stay_themselves():
     assert fused_layer(fused) is fused
 
 
+def test_a_model_with_a_stem_is_left_to_the_plain_layers(monkeypatch):
+    model = tiny(stem="small", image_size=8, patch_size=4)
+    assert cuda.fast(model) is model
+    like_cupy = type("module", (), {"__name__": "cupy"})
+    like_cupy.__name__ = "cupy"
+    monkeypatch.delenv("MINIVIT_PLAIN", raising=False)
+    assert cuda.wanted(like_cupy, tiny().config) and not cuda.wanted(like_cupy, model.config)
+
+
 def test_the_stand_in_for_cupy_runs_the_plain_layers(monkeypatch):
     """It has no kernels; and neither NumPy nor the environment variable asks for any."""
     assert not cuda.wanted(strict_cupy) and not cuda.wanted(np)
