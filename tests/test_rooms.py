@@ -47,6 +47,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
+    "explain": {*TRAINING, "data", "trained"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "commands": {
         *TRAINING,
@@ -56,6 +57,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
         "checking",
         "evaluation",
         "exercises",
+        "explain",
         "figures",
         "pretrained",
         "probe",

@@ -9,6 +9,7 @@
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
     import.py      read the weights of other programs
     export.py      write a trained model for other programs, or as a file worth keeping
+    explain.py     one picture through a whole model, forward and backward
     exercise.py    write a backward yourself, and have it graded
     gradcheck.py, summary.py, bench.py
                    look at a model: its gradients, its sizes, its speed
@@ -32,6 +33,7 @@ COMMANDS = {  # name of the module here: what it does
     "import": "read weights of the ViT authors, timm or Hugging Face",
     "export": "write a trained model for timm, Hugging Face or JAX, or to keep",
     "gradcheck": "compare every gradient with finite differences",
+    "explain": "follow one picture through a model, forward and backward",
     "exercise": "write a backward yourself, and have it graded",
     "summary": "show a model's layers, shapes, parameters, MACs and memory",
     "bench": "measure the speed of training or prediction, also of PyTorch",
