@@ -11,7 +11,7 @@
     export.py      write a trained model for other programs, or as a file worth keeping
     explain.py     one picture through a whole model, forward and backward
     exercise.py    write a backward yourself, and have it graded
-    gradcheck.py, summary.py, bench.py
+    gradcheck.py, summary.py, bench.py, bench_ranks.py
                    look at a model: its gradients, its sizes, its speed
     gradcheck_own.py, gradcheck_table.py
                    a layer of the user's own; how gradients are printed

@@ -4,16 +4,15 @@ import json
 import sys
 
 from ..arrays.backend import select
-from ..bench import measure, scaling, step, table
+from ..bench import measure, step, table
 from ..bench.inference import INFERENCE_SIZES
 from ..bench.profile import profile_step
 from ..bench.sizes import SIZES
 from ..bench.timing import SECONDS
 from ..errors import ConfigError
 from ..parallel.workers import MOST_WORKERS, Workers
+from . import bench_ranks
 from .arguments import choice, whole
-
-TURNS = 3  # at most, of starts of mpiexec
 
 
 def add_arguments(parser):
@@ -49,12 +48,7 @@ def add_arguments(parser):
         metavar="{cpu,gpu}",
         help="cpu: NumPy; gpu: the same layers on CuPy",
     )
-    parser.add_argument(
-        "--ranks",
-        type=numbers,
-        metavar="N,N,...",
-        help="measure training steps on so many ranks instead, the first for comparison",
-    )
+    bench_ranks.add_arguments(parser)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print one JSON object only")
     output.add_argument(
@@ -71,13 +65,9 @@ def add_arguments(parser):
         + f"\n  {parser.prog} --against torch"
         + f"\n  {parser.prog} --profile --sizes C"
         + f"\n  {parser.prog} --ranks 1,2 --sizes A"
+        + f"\n  {parser.prog} --plan 1024 --bandwidth 100 --latency 5 --threads 32"
         + f"\n  {parser.prog} --inference --against torch --sizes B,B/16"
     )
-
-
-def numbers(text):
-    """A value type: whole numbers from 1, separated by commas -> list."""
-    return [whole()(part.strip()) for part in text.split(",")]
 
 
 def size_names(text):
@@ -94,8 +84,10 @@ def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
     """
     if args.profile and args.against:
         raise ConfigError("--profile looks at minivit alone: leave out --against")
-    if args.ranks:
-        return ranks(args, sizes)
+    if bench_ranks.asked(args):
+        for name in args.sizes or ():
+            size_of(name, sizes)
+        return bench_ranks.main(args, printer(args.json), sizes)
     if args.inference:
         return predictions(args, seconds)
     chosen = {name: size_of(name, sizes) for name in args.sizes or sizes}
@@ -121,21 +113,6 @@ def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
     say("\n" + table.NOTES + ("\n" + table.FAIRNESS if setup.torch else ""))
     if args.json:
         print(json.dumps({"machine": facts, "peak_gflops": peak, "sizes": rows}, indent=2))
-    return 0
-
-
-def ranks(args, sizes):
-    """The same on several ranks."""
-    if args.profile or args.inference or args.against or args.device == "gpu" or args.threads:
-        raise ConfigError("--ranks measures training on all cores of this machine: leave out the "
-                          "options but --sizes, --runs and --json")  # fmt: skip
-    chosen = {name: size_of(name, sizes) for name in args.sizes or sizes}
-    rows, say = {}, printer(args.json)
-    for name, size in chosen.items():
-        rows[name] = scaling.scaling(name, args.ranks, min(args.runs, TURNS))
-        say(scaling.text(name, size, rows[name]))
-    if args.json:
-        print(json.dumps(rows, indent=2))
     return 0
 
 

@@ -55,7 +55,7 @@ def bench(monkeypatch):
     def call(**options):
         given = {"against": None, "runs": 2, "threads": 2, "device": "cpu"}
         given |= {"json": False, "profile": False, "inference": False, "sizes": ["T"]}
-        given |= {"ranks": None, **options}
+        given |= {"ranks": None, "plan": None, "bandwidth": None, "latency": None, **options}
         return command.main(Namespace(**given), {"T": TINY}, dataset_size=64, seconds=0.001)
 
     return call

@@ -8,7 +8,7 @@ import pytest
 from minivit import Config
 from minivit.bench import scaling
 from minivit.bench.sizes import Size
-from minivit.commands.bench import numbers
+from minivit.commands.bench_ranks import numbers
 from minivit.errors import BackendError
 
 SMALL = Size(Config(image_size=8, dim=8, depth=1, heads=2, mlp_dim=8), 8)
