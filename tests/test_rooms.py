@@ -35,7 +35,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "objective": {"arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
-    "ranks": {"parallel", "version", *WORDS},
+    "ranks": {"arrays", "parallel", "version", *WORDS},
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
