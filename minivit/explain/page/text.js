@@ -36,8 +36,8 @@ const TEXT = {
   attention_by_words: [
     "Who attends to the boxed token in {block}, head {head}: the weight that each query gives to it.",
     "在 {block} 第 {head} 头中，谁关注方框中的 token：每个查询给它的权重。"],
-  pointed: ["patch row {row}, column {column} (token {token})", "图块 第 {row} 行，第 {column} 列（token {token}）"],
-  pointed_class: ["class token (token 0)", "分类 token（token 0）"],
+  pointed: ["Patch in row {row}, column {column} (token {token})", "图块 第 {row} 行，第 {column} 列（token {token}）"],
+  pointed_class: ["Class token (token 0)", "分类 token（token 0）"],
   pointed_value: ["{where}: {value}", "{where}：{value}"],
   answer: ["Answer, and the label whose loss is followed", "模型的回答，以及用于计算损失的标签"],
   loss: [
@@ -54,6 +54,9 @@ const TEXT = {
   token_lead: [
     "Each map is one head: over the picture, how much weight goes between this token and every patch. Click a map to lay it over the picture.",
     "每张小图是一个头：该 token 与每个图块之间的权重，按图片位置排列。点击小图，可叠加到图片上。"],
+  heads: ["attention, head by head", "注意力，逐头"],
+  token_facts: ["what happens to this token", "此 token 的变化"],
+  lens: ["logit lens: the answer so far", "Logit 透镜：到此为止的回答"],
   to: ["attends to", "它关注谁"],
   by: ["is attended by", "谁关注它"],
   pin: ["Hold this token", "固定此 token"],
@@ -87,7 +90,7 @@ const TEXT = {
   stats: ["mean {mean}, deviation {deviation}, from {low} to {high}", "均值 {mean}，标准差 {deviation}，范围 {low} 至 {high}"],
   source_of: ["{method} in {file}, line {line}", "{file} 第 {line} 行的 {method}"],
   nudge_this: ["Nudge {number}", "扰动 {number}"],
-  equations: ["equations", "公式"],
+  point_here: ["Point at a number to read it; click, or Enter, to take it to the nudge below.", "指向一个数字即可读出；点击后可把它送到下面的扰动实验。"],
 
   nudge: ["Nudge", "扰动"],
   nudge_lead: [

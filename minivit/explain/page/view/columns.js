@@ -45,7 +45,7 @@ function children_of(name) {
 
 function strip(step, what, back) {
   const x = step[what], canvas = make("canvas"), [rows, cols] = matrix_of(step.name, what, x.length);
-  paint(canvas, x, rows, cols);
+  paint_soon(canvas, () => paint(canvas, x, rows, cols));
   const shape = shape_text(step.name, what, x.length);
   const words = back ? t("summary_back", { shape, norm: short(norm(x)) })
     : t("summary", { shape, rms: short(norm(x) / Math.sqrt(x.length)) });
@@ -96,5 +96,6 @@ by_id("unfold").addEventListener("click", () => {
   for (const name of names) if (all) open.delete(name); else open.add(name);
   change({ open });
 });
-draws(["walked", "open", "scheme", "language"], draw_columns);
+draws(["open"], draw_columns);
+draws(["walked", "scheme", "language"], draw_columns, true);
 draws(["scheme", "language"], draw_legend);

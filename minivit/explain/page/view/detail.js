@@ -15,7 +15,7 @@ function detail(step) {
     arrays.replaceChildren(...mirrored(step, pair, pairs[pair]));
   };
   const arrays = make("div");
-  box.append(chips, arrays, make("div", { class: "mirror" }, lesson_box(told, "forward"), lesson_box(told, "backward")));
+  box.append(make("div", { class: "mirror words" }, lesson_box(told, "forward"), lesson_box(told, "backward")), chips, arrays);
   fill();
   return box;
 }
@@ -65,8 +65,9 @@ function heat_box(step, name, x, rows, cols) {
   const low = x.reduce((a, b) => Math.min(a, b)), high = x.reduce((a, b) => Math.max(a, b));
   const mean = x.reduce((a, b) => a + b) / x.length;
   const deviation = Math.sqrt(x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / x.length);
-  const stats = t("stats", { mean: short(mean), deviation: short(deviation), low: short(low), high: short(high) });
-  paint(canvas, x, rows, cols);
+  const near_0 = Math.abs(mean) < 1e-9 * deviation; // what rounding leaves of a sum that is 0
+  const stats = t("stats", { mean: short(near_0 ? 0 : mean), deviation: short(deviation), low: short(low), high: short(high) });
+  paint_soon(canvas, () => paint(canvas, x, rows, cols));
   canvas.style.height = `${rows === 1 ? 1.6 : Math.min(20, Math.max(3, (16 * rows) / cols))}rem`;
   const side = make("div", {}, make("h4", {}, `${name}  ${shape_text(step.name, name, x.length)}`),
     make("div", { class: "heat-box" }, canvas, cursor), value, histogram(x), make("p", { class: "small" }, stats));

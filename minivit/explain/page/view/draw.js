@@ -14,14 +14,14 @@ function is_dark() {
   return document.documentElement.dataset.scheme === "dark";
 }
 
-// A colour scale as 256 colours; what: SIGNED or SIZES.
+// A colour scale as 256 colours [red, green, blue]; what: SIGNED or SIZES.
 const scales = new Map();
 function scale_of(what, scheme = is_dark() ? "dark" : "light") {
   const anchors = what[scheme];
   if (!scales.has(anchors)) {
     scales.set(anchors, Array.from({ length: 256 }, (_, i) => {
       const place = (i / 255) * (anchors.length - 1), low = Math.min(Math.floor(place), anchors.length - 2);
-      return anchors[low].map((value, c) => value + (anchors[low + 1][c] - value) * (place - low));
+      return anchors[low].map((value, c) => Math.round(value + (anchors[low + 1][c] - value) * (place - low)));
     }));
   }
   return scales.get(anchors);
@@ -29,21 +29,48 @@ function scale_of(what, scheme = is_dark() ? "dark" : "light") {
 
 // The size that a scale ends at: nearly all numbers are within, so one outlier cannot hide the rest.
 function reach(x) {
-  const sizes = Float64Array.from(x, Math.abs).sort();
-  return sizes[Math.floor(0.995 * (sizes.length - 1))] || sizes[sizes.length - 1] || 1;
+  const every = Math.ceil(x.length / 2000);
+  const sizes = new Float64Array(Math.ceil(x.length / every)).map((_, i) => Math.abs(x[i * every])).sort();
+  return sizes[Math.floor(0.995 * (sizes.length - 1))] || x.reduce((a, b) => Math.max(a, Math.abs(b)), 0) || 1;
 }
 
 // Paint an array (rows, cols) into a canvas, a pixel a number.
 function paint(canvas, x, rows, cols, { what = SIGNED, most = reach(x), scheme } = {}) {
   canvas.width = cols;
   canvas.height = rows;
-  const image = new ImageData(cols, rows), colours = scale_of(what, scheme), signed = what === SIGNED;
-  for (let i = 0; i < rows * cols; i++) {
-    const share = signed ? x[i] / most / 2 + 0.5 : x[i] / most;
-    const colour = colours[Math.max(0, Math.min(255, Math.round(255 * share)))] || colours[0];
-    image.data.set([colour[0], colour[1], colour[2], 255], 4 * i);
+  const image = new ImageData(cols, rows), pixels = new Uint32Array(image.data.buffer);
+  const colours = Uint32Array.from(scale_of(what, scheme), ([red, green, blue]) =>
+    (255 << 24) | (blue << 16) | (green << 8) | red);
+  const factor = 255 / (what === SIGNED ? 2 * most : most), start = what === SIGNED ? 128 : 0.5;
+  for (let i = 0; i < pixels.length; i++) {
+    pixels[i] = colours[Math.max(0, Math.min(255, Math.floor(x[i] * factor + start)))];
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+const unpainted = [];
+let painting = 0;
+
+// Paint a canvas soon: a few at a time, those that are in sight first.
+function paint_soon(canvas, draw) {
+  unpainted.push({ canvas, draw });
+  if (!painting) painting = setTimeout(paint_some);
+}
+
+function paint_some() {
+  const end = performance.now() + 12;
+  const seen = ({ canvas }) => {
+    const box = canvas.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  };
+  const order = [...unpainted.filter(seen), ...unpainted.filter((each) => !seen(each))];
+  unpainted.length = 0;
+  while (order.length && performance.now() < end) {
+    const { canvas, draw } = order.shift();
+    if (canvas.isConnected) draw();
+  }
+  unpainted.push(...order);
+  painting = unpainted.length ? setTimeout(paint_some) : 0;
 }
 
 // A picture (0..255) into a canvas, a pixel a pixel; grey: the share of its colour that is taken away.
@@ -76,7 +103,7 @@ function histogram(x) {
   const top = counts.reduce((a, b) => Math.max(a, b)), colours = scale_of(SIGNED);
   counts.forEach((count, i) => {
     const height = count ? Math.max(0.5, 19 * Math.sqrt(count / top)) : 0;
-    const strong = colours[i < 30 ? 60 : i > 30 ? 195 : 128].map(Math.round);
+    const strong = colours[i < 30 ? 60 : 195];
     const fill = i === 30 ? "var(--soft)" : `rgb(${strong})`;
     plot.append(svg("rect", { x: i + 0.1, y: 20 - height, width: 0.8, height, fill }));
   });
@@ -106,10 +133,10 @@ function curve(frame, points, name) {
   frame.root.append(svg("polyline", { class: name, points: at.join(" ") }));
 }
 
-// The names of curves, at the top of a plot.
-function key(frame, names, at = frame.left + 10) {
+// The names of curves, in a corner of a plot.
+function key(frame, names, at = frame.left + 10, below = frame.top + 8) {
   names.forEach(([name, text], i) => {
-    const y = frame.top + 8 + 16 * i;
+    const y = below + 16 * i;
     frame.root.append(svg("line", { class: name, x1: at, x2: at + 24, y1: y, y2: y }));
     frame.root.append(svg("text", { class: "key", x: at + 30, y: y + 4 }, text));
   });

@@ -110,7 +110,7 @@ function draw_v(curves) {
   frame.root.append(svg("line", { class: "here", x1: at, x2: at, y1: frame.top, y2: frame.bottom }));
   curve(frame, curves.double.map(([h, e]) => [h, log(e)]), "one");
   curve(frame, curves.single.map(([h, e]) => [h, log(e)]), "two");
-  key(frame, [["one", "float64"], ["two", "float32"]], frame.right - 110);
+  key(frame, [["one", "float64"], ["two", "float32"]], frame.right - 90, frame.bottom - 28);
   by_id("v").replaceChildren(frame.root);
 }
 
@@ -146,15 +146,13 @@ function start_sweep(anew) {
   sweep = { curves, left: true, timer: 0 };
   const mine = sweep;
   const go = () => {
-    const end = performance.now() + 40;
-    let done = false;
-    while (!done && performance.now() < end) done = work.next().done;
+    const { done } = work.next();
     draw_curve(curves.points, gradient, 10 ** state.log_size);
     draw_v(curves);
     mine.left = !done;
     if (!done) mine.timer = setTimeout(go, 0);
   };
-  mine.timer = setTimeout(go, 30);
+  mine.timer = setTimeout(go, 250);
 }
 
 by_id("size").addEventListener("input", (event) => change({ log_size: Number(event.target.value) }));
@@ -162,7 +160,9 @@ draws(["walked"], () => {
   nudged = {};
   if (!state.nudge) state.nudge = steepest("weight", "block0.attn.qkv", "w");
 });
-draws(["walked", "nudge", "language"], draw_target);
-draws(["walked", "nudge", "log_size", "language"], draw_changes);
-draws(["walked", "nudge", "language", "scheme"], () => start_sweep(true));
+draws(["nudge"], draw_target);
+draws(["walked", "language"], draw_target, true);
+draws(["nudge", "log_size"], draw_changes);
+draws(["walked", "language"], draw_changes, true);
+draws(["walked", "nudge", "language", "scheme"], () => start_sweep(true), true);
 draws(["log_size"], () => start_sweep(false));

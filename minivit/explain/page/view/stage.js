@@ -22,14 +22,14 @@ function draw_stage() {
   pen.globalAlpha = 1;
   pen.drawImage(plain, 0, 0, size, size);
   if (laid) {
-    pen.fillStyle = "rgb(16 18 26 / 45%)";
+    pen.fillStyle = "rgb(16 18 26 / 30%)";
     pen.fillRect(0, 0, size, size);
     const most = laid.values.reduce((a, b) => Math.max(a, b), 1e-30), colours = scale_of(SIZES, "dark");
     const side = size / laid.side;
     laid.values.forEach((value, i) => {
       const share = value / most, colour = colours[Math.round(255 * share)] || colours[0];
       pen.globalAlpha = 0.92 * Math.sqrt(share);
-      pen.fillStyle = `rgb(${colour.map(Math.round)})`;
+      pen.fillStyle = `rgb(${colour})`;
       pen.fillRect((i % laid.side) * side, Math.floor(i / laid.side) * side, side, side);
     });
   }
@@ -133,7 +133,7 @@ function draw_pictures() {
   by_id("picture-note").textContent = DATA.pictures[state.picture].note;
 }
 
-draws(["walked", "token", "overlay", "direction", "block", "head", "scheme"], draw_stage);
+draws(["walked", "token", "overlay", "direction", "block", "head", "scheme", "language"], draw_stage);
 draws(["overlay", "language"], draw_overlays);
 draws(["walked", "language"], draw_answer);
 draws(["picture", "language"], draw_pictures);

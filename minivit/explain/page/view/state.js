@@ -22,7 +22,7 @@ const state = {
   chosen: {}, // {name of a layer: the pair of arrays that its detail shows}
   cursor: null, // {name, pair, index}: the number pointed at
   nudge: null, // see `Nudged`
-  log_size: -2, // of the nudge
+  log_size: -0.5, // of the nudge
   rule: "adamw",
   log_lr: -3,
   steps: 0, // optimizer steps taken
@@ -30,15 +30,30 @@ const state = {
 };
 
 const drawers = [];
+const waiting = new Set(); // drawers that are drawn after the answer to the user is on the screen
+let waiting_timer = 0;
 
-// draw() is called when one of these values of the state changes.
-function draws(keys, draw) {
-  drawers.push({ keys, draw });
+// draw() is called when one of these values of the state changes; later: not at once.
+function draws(keys, draw, later = false) {
+  drawers.push({ keys, draw, later });
 }
 
 function change(values) {
   Object.assign(state, values);
-  for (const { keys, draw } of drawers) if (keys.some((key) => key in values)) draw();
+  for (const drawer of drawers) {
+    if (!drawer.keys.some((key) => key in values)) continue;
+    if (drawer.later) waiting.add(drawer);
+    else drawer.draw();
+  }
+  if (waiting.size && !waiting_timer) waiting_timer = setTimeout(draw_waiting);
+}
+
+// One at a time, so that the page answers in between.
+function draw_waiting() {
+  const [drawer] = waiting;
+  waiting.delete(drawer);
+  drawer.draw();
+  waiting_timer = waiting.size ? setTimeout(draw_waiting) : 0;
 }
 
 function bytes_of(base64) {

@@ -55,11 +55,13 @@ function maps(block) {
 function draw_blocks() {
   const focused = document.activeElement?.dataset?.map, { steps } = state.walked;
   by_id("token-title").textContent = t("token_title", { where: where_of(state.token) });
-  const start = make("div", { class: "block" }, make("span", { class: "title" }), make("div", { class: "maps" }),
-    make("div", { class: "facts" }, make("span", {}, t("lens_start"))), lens_bars(steps.block0.x));
+  const titles = ["", "heads", "token_facts", "lens"].map((name) => make("span", {}, name && t(name)));
+  const heads = make("div", { class: "block heads" }, ...titles);
+  const start = make("div", { class: "block" }, make("span", { class: "title" }), make("div", { class: "small maps" }),
+    make("div", { class: "small" }, t("lens_start")), lens_bars(steps.block0.x));
   const rows = BLOCKS.map((block) => make("div", { class: "block", "data-block": block },
     make("span", { class: "title" }, `block${block}`), maps(block), facts(block), lens_bars(steps[`block${block}`].y)));
-  by_id("blocks").replaceChildren(start, ...rows);
+  by_id("blocks").replaceChildren(heads, start, ...rows);
   if (focused) by_id("blocks").querySelector(`[data-map="${focused}"]`)?.focus();
 }
 
