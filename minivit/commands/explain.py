@@ -10,7 +10,7 @@ from ..explain.as_json import as_json
 from ..explain.pictures import test_pictures
 from ..explain.record import walk
 from ..storage import atomic, own_files
-from ..text import binary, printable
+from ..text import binary, counted, printable
 from .arguments import add_model, choice, load_model, path, words
 from .train_options import data_name
 
@@ -106,8 +106,8 @@ def _page(args, trained, walked, seen):
     text = assemble.assemble(trained, walked, pictures, labels, name, args.lang)
     with atomic.replacing(args.html, RunError) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    size = binary(len(text.encode()))
-    print(f"wrote {printable(args.html)}: {size}, {len(pictures)} pictures; open it in a browser")
+    size, shown = binary(len(text.encode())), counted(len(pictures), "picture")
+    print(f"wrote {printable(args.html)}: {size}, {shown}; open it in a browser")
     return 0
 
 
