@@ -1,15 +1,17 @@
 """The commands of `python -m minivit`, one a file; train.py is the first of them.
 
-    train.py       train a model, or go on with a run; train_options.py: its options
+    train.py       train a model, or go on with a run; train_options.py: its options; ranks.py: on
+                   several machines
     predict.py     use a trained model: the classes of image files; bars.py: as bars
     evaluate.py    how good a trained model is, and where it is wrong
     probe.py       what the blocks of a trained model know
+    shift.py       a trained model on shifted images
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
     import.py      read the weights of other programs
     export.py      write a trained model for other programs, or as a file worth keeping
     explain.py     one picture through a whole model, forward and backward
     exercise.py    write a backward yourself, and have it graded
-    gradcheck.py, summary.py, bench.py
+    gradcheck.py, summary.py, bench.py, bench_ranks.py
                    look at a model: its gradients, its sizes, its speed
     gradcheck_own.py, gradcheck_table.py
                    a layer of the user's own; how gradients are printed
@@ -26,6 +28,7 @@ COMMANDS = {  # name of the module here: what it does
     "predict": "name the classes that a trained model sees in image files",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "probe": "measure what each block knows: simple classifiers on its features",
+    "shift": "measure accuracy on shifted images, pixel by pixel",
     "figures": "draw what a model attends to and has learned, and how runs went",
     "import": "read weights of the ViT authors, timm or Hugging Face",
     "export": "write a trained model for timm, Hugging Face or JAX, or to keep",

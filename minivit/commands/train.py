@@ -1,6 +1,7 @@
 """python -m minivit train, and train.py: train a model, or go on with a run."""
 
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 
@@ -11,13 +12,17 @@ from ..errors import ConfigError, RunError
 from ..objective import OBJECTIVES, deciding_metric
 from ..parallel import blas
 from ..parallel.workers import Workers
+from ..ranks.launch import checked, launched
+from ..ranks.ranks import ALONE
 from ..text import counted
 from ..trained import load
+from ..training.feeding import idle_note
 from ..training.fine_tuning import Start
 from ..training.plan import Plan
 from ..training.recipe import Recipe
 from ..training.run import Run
 from .progress import require_tqdm
+from .ranks import default_workers, for_ranks, meet, together
 from .train_options import add_arguments
 
 __all__ = ["add_arguments", "main"]
@@ -29,7 +34,16 @@ EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup c
 
 
 def main(args):
-    """Train as the options say; print where everything is, and last the test's result -> 0."""
+    """Train as the options say, alone or with the other ranks that MPI started -> exit status."""
+    launch = checked(launched(), args.ranks)
+    if launch.size == 1:
+        return train(args)
+    args.threads = args.threads or default_workers(launch)
+    return together(launch, partial(train, args))
+
+
+def train(args, ranks=ALONE):
+    """Print where everything is, and last the test's result -> 0."""
     require_tqdm()
     options = {name: value for name, value in vars(args).items() if value is not None}
     if args.resume and args.start:
@@ -46,6 +60,8 @@ def main(args):
             raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
         return conclude(plan, saved.meta["dataset"]["name"], objective, values, saved.taken)
+    if ranks.size > 1:
+        plan = for_ranks(plan, ranks)
     if plan.xp is np and args.device == "auto" and not plan.saved and (note := gpu.note()):
         print(note)
     compare_bits(plan, args.exact)
@@ -59,8 +75,11 @@ def main(args):
             held.enter_context(plan.directory.claimed())
         workers = held.enter_context(Workers(args.threads if plan.xp is np else 1))
         plan.directory.program = args.program
-        run = Run(plan, dataset, workers)
-        introduce(run, counted(workers.count, "CPU worker") if plan.xp is np else "GPU")
+        run = Run(plan, dataset, workers, ranks=ranks)
+        if ranks.size > 1:
+            meet(run)
+        device = counted(workers.count, "CPU worker") if plan.xp is np else "GPU"
+        introduce(run, f"{ranks.size} ranks of {device}" if ranks.size > 1 else device)
         values = run.train()
     return conclude(plan, dataset.name, run.objective, values, run.record.taken)
 
@@ -96,7 +115,9 @@ def introduce(run, device):
     dataset, plan, c = run.dataset, run.plan, run.plan.config
     blas_note = "" if device == "GPU" else blas.note(threads=False)
     start_note = plan.start.note if plan.start else ""
-    for note in (dataset.note, blas_note, start_note, *run.record.notes):
+    all_workers = run.workers.count * run.ranks.size
+    idle = idle_note(plan.config, plan.recipe, all_workers) if device != "GPU" else ""
+    for note in (dataset.note, blas_note, start_note, idle, *run.record.notes):
         if note:
             print(note)
     print(

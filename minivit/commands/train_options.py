@@ -3,9 +3,12 @@
 None stands for an option that was not given: then the preset's value holds, or the saved run's.
 """
 
+from textwrap import fill
+
 from .. import data
 from ..config import Config
 from ..parallel.workers import MOST_WORKERS
+from ..ranks.launch import MPI
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
@@ -31,7 +34,10 @@ presets:
 
 def add_arguments(parser):
     """Add all options."""
-    presets = "\n".join(f"  {name:8} {preset.expect}" for name, preset in PRESETS.items())
+    presets = "\n".join(
+        fill(preset.expect, 79, initial_indent=f"  {name:12} ", subsequent_indent=" " * 15)
+        for name, preset in PRESETS.items()
+    )
     parser.epilog = EPILOG.format(prog=parser.prog, presets=presets)
     parser.set_defaults(program=parser.prog)  # as the user started it
     _add_data(parser.add_argument_group("what to train on"))
@@ -101,6 +107,13 @@ def _add_places(group):
         help="number of workers, one per core (default: the cores this process may use)",
     )
     group.add_argument(
+        "--ranks",
+        type=ranks,
+        metavar="N|mpi",
+        help="stop unless MPI started so many ranks, or any: mpiexec -n N, see docs/scale.md "
+        "(default: as many as MPI started, or this process alone)",
+    )
+    group.add_argument(
         "--out",
         type=path,
         metavar="DIR",
@@ -131,6 +144,11 @@ def _defaults(kind, part):
         values = {getattr(preset, part).get(name, own) for preset in PRESETS.values()}
         defaults[name] = values.pop() if len(values) == 1 else "the preset's"
     return defaults
+
+
+def ranks(text):
+    """A value type: a number of ranks, or "mpi"."""
+    return MPI if text.casefold() == MPI else whole(1)(text)
 
 
 def data_name(text):
