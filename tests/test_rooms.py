@@ -47,7 +47,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
-    "explain": {*TRAINING, "data", "trained"},
+    "explain": {*TRAINING, "trained", "evaluation", "version"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "commands": {
         *TRAINING,
