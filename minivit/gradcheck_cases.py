@@ -1,4 +1,4 @@
-"""What `python -m minivit gradcheck` checks: every layer, the loss and a small model.
+"""What `python -m minivit gradcheck` checks: every layer, the losses and a small model.
 
 The sizes are small and all different: with two equal sizes, a matrix that should be transposed
 still fits. There are several tokens, because with one token every attention weight is 1. To check
@@ -24,6 +24,7 @@ from .gradcheck import (
     check_model,
     redraw,
 )
+from .gradcheck_losses import LOSSES, B, C, loss_cases
 from .layers import (
     Attention,
     ClassPool,
@@ -53,7 +54,7 @@ from .layers import (
 from .vit import ViT
 
 # B images, T tokens of width D, HEADS heads of K = 2 numbers, the MLP's hidden width M, C classes
-B, T, D, HEADS, M, C = 4, 5, 6, 3, 7, 10
+T, D, HEADS, M = 5, 6, 3, 7
 DROPOUT, DROP_PATH, PATCH_DROPOUT = 0.3, 0.5, 0.5
 GRID = {"rows": 2, "columns": 2, "prefix_tokens": 1}
 
@@ -94,7 +95,7 @@ MODELS |= {  # of the positions, a model has the first one already
 }
 
 # All that can be checked, in this order.
-NAMES = (*LAYERS, "CrossEntropy", "ViT")
+NAMES = (*LAYERS, *LOSSES, "ViT")
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,8 @@ def check(name, xp=np, seed=0):
     layer needs is missing, AssertionError if the gradients' names or shapes are not those of the
     parameters.
     """
-    if name == "CrossEntropy":
-        return _check_loss(xp, seed)
+    if name in LOSSES:
+        return _check_loss(name, xp, seed)
     if name == "ViT":
         return [row for name in MODELS for row in _check_model(name, xp, seed)]
     layer, x, params = layer_case(name, xp, seed)
@@ -146,21 +147,6 @@ def layer_case(name, xp=np, seed=0):
     return layer, to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
 
 
-def loss_cases(xp=np, seed=0):
-    """The loss with every kind of target: {kind: (loss layer, logits, targets)}."""
-    rng, cases = generator(seed, "CrossEntropy"), {}
-    targets = {  # kind: (smoothing, targets)
-        "labels": (0.0, rng.integers(C, size=B)),
-        "smoothed": (0.1, rng.integers(C, size=B)),
-        "soft": (0.0, rng.dirichlet(np.ones(C), B)),
-        "weights": (0.0, rng.uniform(0, 2, (B, C))),  # rows that do not sum to 1
-    }
-    for kind, (smoothing, target) in targets.items():
-        logits = to_device(rng.standard_normal((B, C)), xp)
-        cases[kind] = CrossEntropy(smoothing), logits, to_device(target, xp)
-    return cases
-
-
 def model_case(name, xp=np, seed=0):
     """A model of MODELS, its loss, and what to check them with: images, labels, parameters."""
     rng, model = generator(seed, "ViT"), ViT(MODELS[name])
@@ -169,12 +155,12 @@ def model_case(name, xp=np, seed=0):
     return model, CrossEntropy(0.1), images, labels, _parameters(model, rng, xp)
 
 
-def _check_loss(xp, seed):
-    """The loss with every kind of target."""
+def _check_loss(name, xp, seed):
+    """A loss with every kind of target."""
     checked = []
-    for kind, (loss_layer, logits, targets) in loss_cases(xp, seed).items():
+    for kind, (loss_layer, logits, targets) in loss_cases(name, xp, seed).items():
         check = replace(check_loss(loss_layer, logits, targets), leaf=f"logits, {kind}")
-        checked += leaf_checks("CrossEntropy", {check.leaf: logits}, [check])
+        checked += leaf_checks(name, {check.leaf: logits}, [check])
     return checked
 
 

@@ -14,7 +14,7 @@ WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
 TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "storage"}
-GRADCHECK = {"gradcheck", "gradcheck_cases"}
+GRADCHECK = {"gradcheck", "gradcheck_cases", "gradcheck_losses"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
     "limits": set(),
@@ -28,10 +28,11 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "config": {*WORDS, "settings", "start"},
     "vit": {*WORDS, "arrays", "layers", "start", "config"},
     "gradcheck": {"arrays"},
-    "gradcheck_cases": {*MODEL, "gradcheck"},
+    "gradcheck_losses": {"arrays", "layers"},
+    "gradcheck_cases": {*MODEL, "gradcheck", "gradcheck_losses"},
     "costs": MODEL,
     "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
-    "objective": {"arrays", "layers"},
+    "objective": {*WORDS, "arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
     "storage": {"arrays", "version", *WORDS},

@@ -1,7 +1,7 @@
 """The commands of `python -m minivit`, one a file; train.py is the first of them.
 
     train.py       train a model, or go on with a run; train_options.py: its options
-    predict.py     use a trained model: the classes of image files; bars.py: as bars
+    predict.py     use a trained model on image files; predict_reports.py, bars.py: as lines
     evaluate.py    how good a trained model is, and where it is wrong
     probe.py       what the blocks of a trained model know
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
@@ -22,7 +22,7 @@ COMMANDS. Its `main` raises the project's own errors; only `exits` prints them.
 
 COMMANDS = {  # name of the module here: what it does
     "train": "train a Vision Transformer on images",
-    "predict": "name the classes that a trained model sees in image files",
+    "predict": "say what a trained model sees in image files: classes or numbers",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "probe": "measure what each block knows: simple classifiers on its features",
     "figures": "draw what a model attends to and has learned, and how runs went",

@@ -8,10 +8,10 @@ from .. import data
 from ..arrays import gpu
 from ..config import Config
 from ..errors import ConfigError, RunError
-from ..objective import OBJECTIVES, deciding_metric
+from ..objective import deciding_metric, remade
 from ..parallel import blas
 from ..parallel.workers import Workers
-from ..text import counted
+from ..text import counted, printable
 from ..trained import load
 from ..training.fine_tuning import Start
 from ..training.plan import Plan
@@ -28,6 +28,9 @@ EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup c
     train_fraction""".split()
 
 
+LISTED = 10  # names of targets
+
+
 def main(args):
     """Train as the options say; print where everything is, and last the test's result -> 0."""
     require_tqdm()
@@ -41,7 +44,8 @@ def main(args):
         saved.load()  # raises unless its weights are as they were saved
         done = saved.position[0]
         print(f"{plan.directory.path} is complete: {done} of {epochs} epochs done")
-        objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
+        fields, result = saved.meta.get("objective_fields"), plan.directory.result()
+        objective = remade(saved.objective, saved.config, saved.recipe, fields)
         if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
             raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
@@ -53,7 +57,8 @@ def main(args):
         if plan.directory:  # before the data is loaded, which may take long
             held.enter_context(plan.directory.claimed())
         size, channels = plan.config.image_size, plan.config.channels
-        dataset = data.load(plan.dataset, plan.data_dir, image_size=size, channels=channels)
+        how = {"image_size": size, "channels": channels, "targets": plan.targets}
+        dataset = data.load(plan.dataset, plan.data_dir, **how)
         plan = plan.for_data(dataset, options)
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())
@@ -96,12 +101,12 @@ def introduce(run, device):
     dataset, plan, c = run.dataset, run.plan, run.plan.config
     blas_note = "" if device == "GPU" else blas.note(threads=False)
     start_note = plan.start.note if plan.start else ""
-    for note in (dataset.note, blas_note, start_note, *run.record.notes):
+    for note in (dataset.note, blas_note, start_note, *plan.notes, *run.record.notes):
         if note:
             print(note)
     print(
         f"{dataset.name}: {len(run.training):,} training, {len(run.validation):,} validation, "
-        f"{counted(len(dataset.test_images), 'test image')}, {len(dataset.classes)} classes"
+        f"{counted(len(dataset.test_images), 'test image')}, {outputs(run)}"
     )
     print(
         f"ViT {plan.preset}: width {c.dim}, {counted(c.depth, 'block')}, "
@@ -121,6 +126,15 @@ def introduce(run, device):
     print(f"{epochs} of {steps} on {device}, writing to {plan.directory.path}", flush=True)
 
 
+def outputs(run):
+    """What the model says of an image, in words."""
+    if run.dataset.classes:
+        return f"{len(run.dataset.classes)} classes"
+    names = [printable(name) for name in getattr(run.objective, "targets", ())]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{run.objective.name} of {', '.join(names[:LISTED])}{more}"
+
+
 def parameters(weights):
     """How many there are, and how many of them learn where not all do."""
     learning = len(weights.vector)
@@ -134,10 +148,12 @@ def conclude(plan, name, objective, values, taken):
     taken: the epoch whose weights were tested, if it is not the last one, else 0.
     """
     decides = deciding_metric(objective)
-    others = [m.text(values[m.name]) for m in objective.metrics if m is not decides]
+    others = [m.text(values[m.name]) for m in objective.metrics if m != decides and not m.detail]
     weights = "running mean of the weights" if plan.recipe.ema else "final weights"
     weights = f"weights of epoch {taken}, the best" if taken else weights
     result = f"{decides.name} {decides.number(values[decides.name])}"
     print(f"{name} test {result} ({', '.join([*others, weights])})")
+    if hasattr(objective, "remark"):
+        print(objective.remark(values))
     print(f"weights, metrics and curves are in {plan.directory.path}")
     return 0

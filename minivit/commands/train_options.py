@@ -3,6 +3,8 @@
 None stands for an option that was not given: then the preset's value holds, or the saved run's.
 """
 
+from argparse import ArgumentTypeError
+
 from .. import data
 from ..config import Config
 from ..parallel.workers import MOST_WORKERS
@@ -20,6 +22,10 @@ examples:
       CIFAR-10 from DIR, or an error
   {prog} --dataset photos
       your own images: photos/CLASS/*.png, or photos/train/CLASS/*.png
+  {prog} --dataset places --preset smoke
+      regression: where on the picture is the figure, in pixels
+  {prog} --dataset photos --targets photos.csv
+      regression on your own images
   {prog} --resume runs/cifar10-tiny-1
       go on after Ctrl-C
   {prog} --from runs/cifar10-tiny-1 --dataset photos
@@ -58,7 +64,48 @@ def _add_data(group):
         metavar="DIR",
         help="where data sets are, or are downloaded to (default: $MINIVIT_DATA or data)",
     )
+    add_targets(group)
     _add_recipe(group, "data")
+
+
+def add_targets(group):
+    """Add the options that name a `data.TargetFile`."""
+    group.add_argument(
+        "--targets",
+        type=path,
+        metavar="FILE",
+        help="with a directory: a CSV file with a row for each image, numbers or labels to learn",
+    )
+    group.add_argument(
+        "--name-column",
+        type=words,
+        metavar="NAME",
+        help="column of FILE with the images' names (default: the first)",
+    )
+    group.add_argument(
+        "--target-column",
+        type=words,
+        nargs="+",
+        metavar="NAME",
+        help="columns of FILE to learn (default: the last)",
+    )
+    group.add_argument(
+        "--fold",
+        type=fold,
+        metavar="K/N",
+        help="of the images cut into N parts, which one is the test set (default: 1/5)",
+    )
+
+
+def fold(text):
+    """A value type: "2/5" -> (2, 5)."""
+    try:
+        part, parts = map(int, text.split("/"))
+    except ValueError:
+        part, parts = 0, 0
+    if not 1 <= part <= parts or parts < 2:
+        raise ArgumentTypeError(f"must be K/N with K from 1 to N, such as 2/5; got {text!r}")
+    return part, parts
 
 
 def _add_training(group):

@@ -28,8 +28,9 @@ import strict_cupy  # noqa: E402
 from mutations import MUTATIONS, NAMED  # noqa: E402
 
 SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
-    test_keys test_drop_path test_patch_dropout test_sequence_pool test_start test_gradients
-    test_model test_smaller_vit test_optim""".split()  # the quickest first
+    test_keys test_drop_path test_patch_dropout test_sequence_pool test_target_losses
+    test_start test_gradients test_model
+    test_smaller_vit test_optim""".split()  # the quickest first
 
 
 def functions(module):
