@@ -110,3 +110,9 @@ def test_pytorch_says_the_same(name, kind):
     value, cache = loss.forward(outputs, targets)
     assert float(value) == pytest.approx(float(want), rel=1e-12)
     np.testing.assert_allclose(loss.backward(1.0, cache), x.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), SigmoidCrossEntropy()], ids=repr)
+def test_float64_targets_leave_float32_as_it_is(loss):
+    value, cache = loss.forward(draw((B, K), dtype=np.float32), np.eye(B, K))
+    assert value.dtype == loss.backward(1.0, cache).dtype == np.float32
