@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from .convolution.stems import STEMS
 from .errors import ConfigError
 from .settings import Settings, setting
 from .text import unknown
@@ -17,6 +18,7 @@ VARIANTS = {
     "L": (1024, 24, 16, 4096),
     "H": (1280, 32, 16, 5120),
 }
+HYBRIDS = ("R26+S/32", "R50+B/16", "R50+L/32")  # those that were published
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
 POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative")
@@ -33,11 +35,12 @@ def rate(help):
 class Config(Settings):
     """The sizes of a model: each field below says what it is.
 
-    Sizes of images and patches are pixels a side. The rates are shares of what is left out in
-    training: dropout of numbers, patch_dropout of patches, drop_path of the last block's branches;
-    drop_path rises linearly from 0 in the first block. The values of `init` are explained in
-    `minivit.start`. `norm_eps` is for published weights (`minivit.pretrained`). The head is one
-    linear layer, unless pre_logits or head_hidden puts a hidden layer before it.
+    Sizes of images and patches are pixels a side, also with a stem (`minivit.convolution`): where
+    it makes one of 4 x 4 pixels, patches of 4 pixels are 1 x 1 cuts of its map. The rates are
+    shares of what is left out in training: dropout of numbers, patch_dropout of patches, drop_path
+    of the last block's branches; it rises linearly from 0 in the first block. The values of `init`
+    are explained in `minivit.start`. `norm_eps` is for published weights (`minivit.pretrained`).
+    The head is one linear layer, unless pre_logits or head_hidden puts a hidden layer before it.
 
     Raises ConfigError for values that are out of range or do not fit together, and names sizes
     that would fit.
@@ -47,6 +50,9 @@ class Config(Settings):
     patch_size: int = setting(4, "side of a patch; divides the image's", low=1, high=LARGEST)
     patch_overlap: int = setting(
         0, "pixels by which a patch reaches over each of its sides", high=LARGEST
+    )
+    stem: str = setting(
+        "none", "convolutions before the patches; R26 and R50 are ResNets", choices=("none", *STEMS)
     )
     channels: int = setting(3, "colours of a pixel", low=1, high=LARGEST)
     classes: int = setting(10, "classes to tell apart", low=1, high=LARGEST)
@@ -83,6 +89,16 @@ class Config(Settings):
                 f"patch_overlap must be below image_size {self.image_size}, because nothing lies "
                 f"beyond the image; got {self.patch_overlap}"
             )
+        if self.stem != "none" and self.patch_overlap:
+            raise ConfigError(
+                f"patch_overlap must be 0 with stem {self.stem}, whose convolutions overlap; "
+                f"got {self.patch_overlap}"
+            )
+        if self.patch_size % self.stem_stride:
+            raise ConfigError(
+                f"patch_size must be a multiple of {self.stem_stride}, because stem {self.stem} "
+                f"makes one pixel of {self.stem_stride} x {self.stem_stride}; got {self.patch_size}"
+            )
         if self.position == "relative" and self.patch_dropout:
             raise ConfigError(
                 "relative positions need all patches of an image: set patch_dropout to 0, and in "
@@ -99,17 +115,29 @@ class Config(Settings):
     def variant(cls, name, **sizes):
         """A published model, such as "B/16": the name, a slash and the patch size.
 
-        sizes: other fields by keyword (image_size=32, classes=10, pool="mean", ...). As published,
-        image_size is 224 and classes is 1000 if they are not given.
+        "R50+B/16" is a hybrid, with the stem "R50/16". sizes: other fields by keyword
+        (image_size=32, classes=10, pool="mean", ...). As published, image_size is 224 and classes
+        is 1000 if they are not given.
         """
-        match = re.fullmatch(r"(?:ViT-)?([A-Za-z]+)/(\d+)", name)
-        if not match or match[1] not in VARIANTS:
+        match = re.fullmatch(r"(?:(R\d+)\+)?(?:ViT-)?([A-Za-z]+)/(\d+)", name)
+        stem = f"{match[1]}/{match[3]}" if match and match[1] else "none"
+        if not match or match[2] not in VARIANTS or stem not in ("none", *STEMS):
             valid = [f"{known}/{sizes.get('patch_size', 16)}" for known in VARIANTS]
-            raise ConfigError(unknown("variant", name, valid))
-        dim, depth, heads, mlp_dim = VARIANTS[match[1]]
-        own = {"dim": dim, "depth": depth, "heads": heads, "mlp_dim": mlp_dim}
-        published = {"image_size": 224, "classes": 1000, "patch_size": int(match[2])}
+            raise ConfigError(unknown("variant", name, [*valid, *HYBRIDS]))
+        dim, depth, heads, mlp_dim = VARIANTS[match[2]]
+        own = {"dim": dim, "depth": depth, "heads": heads, "mlp_dim": mlp_dim, "stem": stem}
+        published = {"image_size": 224, "classes": 1000, "patch_size": int(match[3])}
         return cls(**{**published, **own, **sizes})
+
+    @property
+    def stem_stride(self):
+        """How many pixels (a side) become one of the map that is cut into patches."""
+        return 1 if self.stem == "none" else STEMS[self.stem].stride
+
+    @property
+    def map_channels(self):
+        """Channels of that map: the image's own without a stem."""
+        return self.channels if self.stem == "none" else STEMS[self.stem].channels
 
     @property
     def grid(self):
@@ -125,7 +153,8 @@ class Config(Settings):
     @property
     def patch_dim(self):
         """The number of values in a flattened patch: its pixels times their channels."""
-        return (self.patch_size + 2 * self.patch_overlap) ** 2 * self.channels
+        side = self.patch_size // self.stem_stride + 2 * self.patch_overlap
+        return side**2 * self.map_channels
 
     @property
     def prefix_tokens(self):

@@ -158,6 +158,9 @@ def _noting(layer, calls):
         part = getattr(layer, field.name)
         if hasattr(part, "forward"):
             object.__setattr__(noting, field.name, _Noting(part, field.name, calls))
+        elif isinstance(part, tuple):  # the layers of a chain, by name
+            chained = ((name, _Noting(each, name, calls)) for name, each in part)
+            object.__setattr__(noting, field.name, tuple(chained))
     return noting
 
 

@@ -1,6 +1,7 @@
 """The whole Vision Transformer: from images to logits, and back.
 
-    x = patchify(images)                                (B, N, P*P*C), more with patch_overlap
+    x = stem(images)          if there is one           (B, H', W', its channels)
+    x = patchify(x)                                     (B, N, P*P*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
     x = position(x)           unless it is none or relative
@@ -21,6 +22,7 @@ from functools import cached_property
 from .arrays.doors import described, explained, is_array
 from .arrays.keys import at
 from .config import Config
+from .convolution import stem
 from .errors import ConfigError
 from .layers import (
     ClassPool,
@@ -63,10 +65,13 @@ class ViT:
     def parts(self):
         """The layers by name, in the order in which they are applied."""
         c, parts = self.config, {}
+        gelu = Gelu() if c.gelu == "tanh" else GeluErf()
+        if c.stem != "none":
+            parts["stem"] = stem(c.stem, c.channels, gelu)
         if c.patch_overlap:
             parts["patchify"] = OverlappingPatches(c.patch_size, c.patch_overlap)
         else:
-            parts["patchify"] = Patchify(c.patch_size)
+            parts["patchify"] = Patchify(c.patch_size // c.stem_stride)
         parts["patch"] = Linear(c.patch_dim, c.dim)
         if c.pool == "class":
             parts["class_token"] = ClassToken(c.dim)
@@ -79,7 +84,6 @@ class ViT:
         if c.patch_dropout:
             parts["patch_dropout"] = PatchDropout(c.patch_dropout, c.prefix_tokens)
         parts["dropout"] = Dropout(c.dropout)
-        gelu = Gelu() if c.gelu == "tanh" else GeluErf()
         for i in range(c.depth):
             drop_path = c.drop_path * i / max(1, c.depth - 1)  # from 0 up to c.drop_path
             sizes = c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps

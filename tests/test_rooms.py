@@ -11,10 +11,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
 WORDS = {"errors", "limits", "text"}  # below all rooms
-MODEL = {*WORDS, "arrays", "layers", "start", "settings", "config", "vit"}
+MODEL = {*WORDS, "arrays", "layers", "convolution", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "storage"}
-GRADCHECK = {"gradcheck", "gradcheck_cases", "gradcheck_losses"}
+TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "ranks", "storage"}
+GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
     "limits": set(),
@@ -23,18 +23,19 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "settings": WORDS,
     "arrays": WORDS,
     "layers": {"arrays", "errors"},
+    "convolution": {"arrays", "errors", "layers"},
     "optim": {"arrays"},
     "start": {"arrays", "layers", "errors"},
-    "config": {*WORDS, "settings", "start"},
-    "vit": {*WORDS, "arrays", "layers", "start", "config"},
+    "config": {*WORDS, "settings", "start", "convolution"},
+    "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
     "gradcheck": {"arrays"},
-    "gradcheck_losses": {"arrays", "layers"},
-    "gradcheck_cases": {*MODEL, "gradcheck", "gradcheck_losses"},
+    "gradcheck_cases": {*MODEL, "gradcheck", "checking"},
     "costs": MODEL,
     "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
     "objective": {*WORDS, "arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
+    "ranks": {"parallel", "version", *WORDS},
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
@@ -46,6 +47,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
+    "explain": {*TRAINING, "data", "trained"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "commands": {
         *TRAINING,
@@ -55,6 +57,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
         "checking",
         "evaluation",
         "exercises",
+        "explain",
         "figures",
         "pretrained",
         "probe",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 
 import numpy as np
 
-from .. import layers
+from .. import convolution, layers
 from ..arrays import tree
 from ..costs import flops
 from ..cuda.fast import KINDS
@@ -114,7 +114,7 @@ def watching_layers(trainer, watch):
 
     kinds = {
         kind
-        for kind in (*vars(layers).values(), *KINDS)
+        for kind in (*vars(layers).values(), *vars(convolution).values(), *KINDS)
         if isinstance(kind, type) and hasattr(kind, "backward")
     }
     with contextlib.ExitStack() as stack:
@@ -138,8 +138,10 @@ def part_names(trainer):
     def walk(layer, name):
         names[id(layer)] = name
         for field in fields(layer) if is_dataclass(layer) else ():
-            if hasattr(getattr(layer, field.name), "backward"):
-                walk(getattr(layer, field.name), field.name)
+            part = getattr(layer, field.name)
+            for own, each in part if isinstance(part, tuple) else ((field.name, part),):
+                if hasattr(each, "backward"):  # a part, or one of the layers of a chain
+                    walk(each, own)
 
     for name, part in trainer.model.parts.items():
         walk(part, name.rstrip("0123456789"))

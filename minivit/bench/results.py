@@ -54,4 +54,5 @@ class Result:
             "torch_train_images_per_second": self.rate("train", "torch"),
             "train_ratio": self.ratio("train"),
             "forward_ratio": self.ratio("forward"),
+            "stem_share": self.medians["ours"].get("stem_share"),
         }

@@ -29,8 +29,9 @@ class Size:
 
     def __str__(self):
         c = self.config
+        stem = "" if c.stem == "none" else f"stem {c.stem}, "
         return (
-            f"D {c.dim}, {c.depth} blocks, {c.heads} heads, MLP {c.mlp_dim}, "
+            f"{stem}D {c.dim}, {c.depth} blocks, {c.heads} heads, MLP {c.mlp_dim}, "
             f"{c.tokens} tokens, batch {self.batch}"
         )
 
@@ -40,4 +41,5 @@ SIZES = {
     "B": Size(Config(dim=128, depth=6, heads=4, mlp_dim=256), 128),
     "C": Size(Config(dim=384, depth=6, heads=6, mlp_dim=1536), 64),
     "D": Size(Config(dim=64, depth=4, heads=8, mlp_dim=128), 50),
+    "E": Size(Config(dim=96, depth=6, heads=3, mlp_dim=192, stem="small"), 64),
 }

@@ -10,8 +10,10 @@ from statistics import median
 
 import numpy as np
 
+from ..convolution import Chain
 from ..data import batches
 from ..data.augment.prepare import Preparation
+from ..ranks.ranks import ALONE
 from ..training.recipe import Recipe
 from ..training.trainer import Trainer
 from .stopwatch import Stopwatch, watching
@@ -29,11 +31,11 @@ AUGMENTED = Preparation(policy="rand", erasing=0.25, mixup=0.8, cutmix=1.0)  # e
 class Bench:
     """A Trainer on random images of a `Size`, and each kind of WORK as a method to be timed.
 
-    workers: a `Workers` inside its `with`; dataset_size: how many images; fused: as in `Trainer`.
-    Close it after use.
+    workers: a `Workers` inside its `with`; dataset_size: how many images; fused, ranks: as in
+    `Trainer`. Close it after use.
     """
 
-    def __init__(self, size, workers, xp=np, dataset_size=DATASET_SIZE, fused=None):
+    def __init__(self, size, workers, xp=np, dataset_size=DATASET_SIZE, fused=None, ranks=ALONE):
         self.size, self.workers, self.wait = size, workers, synchronizer(xp)
         c, batch, rng = size.config, size.batch, np.random.default_rng(0)
         shape = (max(dataset_size, batch), c.image_size, c.image_size, c.channels)
@@ -41,7 +43,7 @@ class Bench:
         labels = rng.integers(0, c.classes, len(images))
         recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, early_drop=0.5)
         mean, std = [0.5] * c.channels, [0.25] * c.channels
-        self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp, fused=fused)
+        self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp, fused=fused, ranks=ranks)
         self.trainer.step = STEPS // 2
         indices = np.arange(len(images) // batch * batch)  # no smaller batch at the end
 
@@ -115,10 +117,33 @@ class Bench:
         adding = seconds.get("add", 0.0) / (1 if self.workers.processes else self.workers.count)
         return (seconds["update"] + adding) / seconds["step"]
 
+    def stem_share(self, steps=3):
+        """The share of a step that the stem's forward and backward take; None without a stem."""
+        stems = [m.parts.get("stem") for m in (self.trainer.model, self.trainer.early_model)]
+        if stems[0] is None:
+            return None
+        watch, trainer = Stopwatch(self.wait), self.trainer
+
+        def label(layer, *_):
+            return "stem" if any(layer is stem for stem in stems) else "inside"
+
+        with (
+            watching(Chain, "forward", label, watch),
+            watching(Chain, "backward", label, watch),
+            watching(trainer, "train_step", lambda *_: "step", watch),
+        ):
+            for _ in range(steps):
+                trainer.train_step(self.images, self.labels)
+        seconds = {label: total.inclusive for label, total in watch.totals.items()}
+        threads = 1 if self.workers.processes else self.workers.count  # as in optimizer_share
+        return seconds.get("stem", 0.0) / threads / seconds["step"]
+
     def turn(self, least=SECONDS):
         """Seconds of each kind of WORK, and shares of a step's time -> {name: value}."""
         values = {name: average(getattr(self, name), self.wait, least) for name in WORK}
         values["optimizer_share"] = self.optimizer_share()
+        if (share := self.stem_share()) is not None:
+            values["stem_share"] = share
         values["data_share"] = 1 - values["train"] / values["run"]
         values["augmented_data_share"] = 1 - values["train"] / values["run_augmented"]
         return values

@@ -15,9 +15,10 @@ ratio: how many times as fast ours is"""
 NOTES = """\
 share        for the step and for forward: of the peak (FLOPs of the model's
              matrix products; training is 3 x forward); for the optimizer, with
-             clipping and gradient sums: of the step's time; for crop and flip,
-             and for all augmentation (RandAugment, erasing, MixUp, CutMix):
-             how much slower a step is when its batch is prepared that way
+             clipping and gradient sums, and for the stem, forward and backward:
+             of the step's time; for crop and flip, and for all augmentation
+             (RandAugment, erasing, MixUp, CutMix): how much slower a step is
+             when its batch is prepared that way
 peak memory  how far it rises above the built model in five steps, each side
              in a process of its own"""
 FAIRNESS = """\
@@ -75,6 +76,7 @@ def size_text(name, result):
         _timed("forward only", result, "forward", result.share("forward")),
         *(_plain(result, work) for work in ("train", "forward") if "plain" in result.medians),
         ("optimizer", "", f"{update:.1f}", f"{optimizer:.1%}", "", "", ""),
+        *_stem(result),
         _timed("crop and flip", result, "prepare", result.data_share()),
         _timed("all augmentation", result, "prepare_augmented", augmented),
         (
@@ -89,6 +91,14 @@ def size_text(name, result):
     cost = decimal(flops(result.size.config, training=True))
     head = [f"{name}: {result.size}", f"   {cost}FLOPs of matrix products an image in training"]
     return "\n".join([*head, *(line.rstrip() for line in lines)])
+
+
+def _stem(result):
+    """The line of the stem, where there is one."""
+    ours = result.medians["ours"]
+    if "stem_share" in ours:
+        share = ours["stem_share"]
+        yield ("stem", "", f"{1e3 * share * ours['train']:.1f}", f"{share:.1%}", "", "", "")
 
 
 def _plain(result, work):

@@ -15,7 +15,7 @@ from .timing import SECONDS, average, repeats, timed
 # The fields of Config that `build` knows; the start of the parameters does not change the speed.
 KNOWN = (
     *("image_size", "patch_size", "patch_overlap", "channels", "classes", "dim", "depth", "heads"),
-    *("mlp_dim", "pool", "gelu", "init"),
+    *("mlp_dim", "pool", "gelu", "init", "stem"),
 )
 
 
@@ -119,7 +119,7 @@ def rates(lengths, device="cpu", runs=7, least=0.02):
 def build(torch, config):
     """The model as a torch.nn.Module: images (B, H, W, C) -> logits (B, classes).
 
-    Raises ConfigError for what it lacks: dropout of any kind.
+    Raises ConfigError for what it lacks: dropout of any kind, and the stem of a ResNet.
     """
     for field in fields(config):
         value = getattr(config, field.name)
@@ -128,6 +128,8 @@ def build(torch, config):
                 f"the PyTorch model has no {field.name}: compare a model with {field.name} "
                 f"{field.default}; got {value!r}"
             )
+    if config.stem not in ("none", "small"):
+        raise ConfigError(f"the PyTorch model has no stem {config.stem}: compare none or small")
     nn, functional, c = torch.nn, torch.nn.functional, config
     approximate = {"tanh": "tanh", "erf": "none"}[c.gelu]
 
@@ -149,9 +151,25 @@ def build(torch, config):
             x = x + self.proj(o.transpose(1, 2).reshape(b, t, d))
             return x + self.mlp(self.norm2(x))
 
+    class Stem(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.norm1 = nn.Conv2d(c.channels, 48, 3, 2), nn.LayerNorm(48, 1e-6)
+            self.conv2, self.norm2 = nn.Conv2d(48, 96, 3, 2), nn.LayerNorm(96, 1e-6)
+
+        def convolved(self, convolution, x):
+            x = functional.pad(x, (0, 0, 0, 1, 0, 1)).permute(0, 3, 1, 2)  # channels last in memory
+            return convolution(x).permute(0, 2, 3, 1)
+
+        def forward(self, images):
+            x = self.norm1(self.convolved(self.conv1, images))
+            x = functional.gelu(x, approximate=approximate)
+            return self.norm2(self.convolved(self.conv2, x))
+
     class VisionTransformer(nn.Module):
         def __init__(self):
             super().__init__()
+            self.stem = nn.Identity() if c.stem == "none" else Stem()
             self.patch = nn.Linear(c.patch_dim, c.dim)
             self.token = nn.Parameter(torch.zeros(1, c.prefix_tokens, c.dim))
             self.position = nn.Parameter(0.02 * torch.randn(1, c.tokens, c.dim))
@@ -161,12 +179,12 @@ def build(torch, config):
                 self.score = nn.Linear(c.dim, 1, bias=False)
 
         def forward(self, images):
-            x = self.patch(self.patches(images))
+            x = self.patch(self.patches(self.stem(images)))
             x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.position
             return self.head(self.pool(self.norm(self.blocks(x))))
 
         def patches(self, images):
-            b, p, o = len(images), c.patch_size, c.patch_overlap
+            b, p, o = len(images), c.patch_size // c.stem_stride, c.patch_overlap
             if o:
                 images = functional.pad(images, (0, 0, o, o, o, o))  # zeros around the pixels
             x = images.unfold(1, p + 2 * o, p).unfold(2, p + 2 * o, p)  # (B, i, j, C, r, s)

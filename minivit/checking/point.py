@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import tree
+from ..arrays.backend import array_module, to_device
 from ..arrays.keys import Key
 from ..gradcheck import compare_names
 
@@ -30,7 +31,7 @@ class Point:
 def point_of(layer, x, params, key=Key(0), seed=0):
     """Run forward and backward once, with dy drawn from `seed` -> `Point`."""
     y, cache = layer.forward(params, x, key)
-    dy = np.random.default_rng(seed).standard_normal(y.shape)
+    dy = to_device(np.random.default_rng(seed).standard_normal(y.shape), array_module(x))
     dx, grads = layer.backward(dy, cache)
     compare_names(params, grads)
     values = {"x": x, **dict(tree.walk(params))}

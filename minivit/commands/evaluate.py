@@ -13,7 +13,8 @@ from ..evaluation.report import report
 from ..storage import atomic, own_files
 from .arguments import add_model, choice, load_model, path
 from .progress import Progress
-from .train_options import add_targets, data_name
+from .target_options import add_targets
+from .train_options import data_name
 
 JSON_FILE = "evaluation.json"
 EPILOG = """\

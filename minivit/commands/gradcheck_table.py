@@ -19,6 +19,9 @@ def print_rows(rows):
         name = "" if row.layer == previous else row.layer
         mark, error = "ok" if row.ok else "WRONG", f"{row.check.error:.1e}"
         print(LINE.format(name, row.check.leaf, row.size, error, row.where, mark))
+        if kinks := row.kinks:
+            what = "an element at a kink is" if kinks == 1 else f"{kinks} elements at kinks are"
+            print(f"{'':<{WIDTH}}{what} left out: no derivative")
         previous = row.layer
 
 

@@ -1,6 +1,6 @@
 """python -m minivit summary: a table of a model's layers, shapes, parameters, MACs and memory."""
 
-from ..config import VARIANTS, Config
+from ..config import HYBRIDS, VARIANTS, Config
 from ..costs import activation_bytes, flops, layer_costs, macs, parameters
 from ..text import binary, decimal
 from .arguments import add_settings, given, whole
@@ -14,8 +14,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--variant",
         metavar="NAME/P",
-        help=f"a published model, one of {', '.join(VARIANTS)} with the patch size, such as B/16; "
-        "it has 224 pixels and 1000 classes unless these are given too",
+        help=f"a published model, one of {', '.join(VARIANTS)} with the patch size, such as B/16, "
+        f"or one of {', '.join(HYBRIDS)}; it has 224 pixels and 1000 classes unless these are "
+        "given too",
     )
     parser.add_argument(
         "--batch-size",

@@ -3,14 +3,16 @@
 None stands for an option that was not given: then the preset's value holds, or the saved run's.
 """
 
-from argparse import ArgumentTypeError
+from textwrap import fill
 
 from .. import data
 from ..config import Config
 from ..parallel.workers import MOST_WORKERS
+from ..ranks.launch import MPI
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
+from .target_options import add_targets
 
 EPILOG = """\
 examples:
@@ -37,7 +39,10 @@ presets:
 
 def add_arguments(parser):
     """Add all options."""
-    presets = "\n".join(f"  {name:8} {preset.expect}" for name, preset in PRESETS.items())
+    presets = "\n".join(
+        fill(preset.expect, 79, initial_indent=f"  {name:12} ", subsequent_indent=" " * 15)
+        for name, preset in PRESETS.items()
+    )
     parser.epilog = EPILOG.format(prog=parser.prog, presets=presets)
     parser.set_defaults(program=parser.prog)  # as the user started it
     _add_data(parser.add_argument_group("what to train on"))
@@ -66,46 +71,6 @@ def _add_data(group):
     )
     add_targets(group)
     _add_recipe(group, "data")
-
-
-def add_targets(group):
-    """Add the options that name a `data.TargetFile`."""
-    group.add_argument(
-        "--targets",
-        type=path,
-        metavar="FILE",
-        help="with a directory: a CSV file with a row for each image, numbers or labels to learn",
-    )
-    group.add_argument(
-        "--name-column",
-        type=words,
-        metavar="NAME",
-        help="column of FILE with the images' names (default: the first)",
-    )
-    group.add_argument(
-        "--target-column",
-        type=words,
-        nargs="+",
-        metavar="NAME",
-        help="columns of FILE to learn (default: the last)",
-    )
-    group.add_argument(
-        "--fold",
-        type=fold,
-        metavar="K/N",
-        help="of the images cut into N parts, which one is the test set (default: 1/5)",
-    )
-
-
-def fold(text):
-    """A value type: "2/5" -> (2, 5)."""
-    try:
-        part, parts = map(int, text.split("/"))
-    except ValueError:
-        part, parts = 0, 0
-    if not 1 <= part <= parts or parts < 2:
-        raise ArgumentTypeError(f"must be K/N with K from 1 to N, such as 2/5; got {text!r}")
-    return part, parts
 
 
 def _add_training(group):
@@ -148,6 +113,13 @@ def _add_places(group):
         help="number of workers, one per core (default: the cores this process may use)",
     )
     group.add_argument(
+        "--ranks",
+        type=ranks,
+        metavar="N|mpi",
+        help="stop unless MPI started so many ranks, or any: mpiexec -n N, see docs/scale.md "
+        "(default: as many as MPI started, or this process alone)",
+    )
+    group.add_argument(
         "--out",
         type=path,
         metavar="DIR",
@@ -178,6 +150,11 @@ def _defaults(kind, part):
         values = {getattr(preset, part).get(name, own) for preset in PRESETS.values()}
         defaults[name] = values.pop() if len(values) == 1 else "the preset's"
     return defaults
+
+
+def ranks(text):
+    """A value type: a number of ranks, or "mpi"."""
+    return MPI if text.casefold() == MPI else whole(1)(text)
 
 
 def data_name(text):

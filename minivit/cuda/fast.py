@@ -12,17 +12,22 @@ from .linear import FusedLinear
 KINDS = (FusedBlock, FusedHeads, FusedLayerNorm, FusedLinear)
 
 
-def wanted(xp):
+def wanted(xp, config=None):
     """Whether this room is for arrays of the module `xp`: only for CuPy, unless MINIVIT_PLAIN is
-    set."""
-    return xp.__name__ == "cupy" and os.environ.get("MINIVIT_PLAIN", "") in ("", "0")
+    set. A model whose `config` has a stem is for the plain layers."""
+    stem = config is not None and config.stem != "none"
+    plain = os.environ.get("MINIVIT_PLAIN", "") not in ("", "0")
+    return xp.__name__ == "cupy" and not plain and not stem
 
 
 def fast(model):
     """The ViT `model` with fused layers: for arrays of CuPy, of float32 or float64.
 
-    Parameters, gradients and caches keep their names. A layer without a fused form stays itself.
+    Parameters, gradients and caches keep their names. A layer without a fused form stays itself,
+    and so does a model with a stem: its convolutions have no kernels, and it was never measured.
     """
+    if model.config.stem != "none":
+        return model
     fused = ViT(model.config)
     fused.parts = {name: fused_layer(part) for name, part in model.parts.items()}
     return fused

@@ -5,5 +5,6 @@ metrics.py   the mathematics: standard error, confusion, precision, recall, F1, 
 images.py    which images: by default the test set of the model's own run
 report.py    an Evaluation as text in 80 columns; tables.py: its tables
 as_json.py   an Evaluation as values that JSON can hold
+shift.py     accuracy on images that are moved by some pixels
 figures.py   an Evaluation as PNG pictures, and the pictures taken for another class
 """

@@ -2,11 +2,12 @@
 
 attention.py      where one token attends to, in every head of every block
 rollout.py        which patches reach what the head reads, through all blocks
-filters.py        the patch embedding's filters
+filters.py        the filters of the patch embedding, or of a stem
 positions.py      how similar the position embeddings are
 distance.py       how far each head looks
 features.py       what the head reads of many images, in two dimensions
 curves.py         the learning curves of several runs
+shift.py          accuracy on shifted images (of the command `shift`)
 augmentation.py   what augmentation does to twelve images
 depth.py          the accuracy of probes over depth; drawn by the command probe
 

@@ -1,4 +1,4 @@
-"""The patch embedding's filters: what it looks for in a patch."""
+"""The patch embedding's filters, or a stem's first ones: what is looked for in a patch."""
 
 import numpy as np
 
@@ -9,8 +9,15 @@ MOST, ACROSS = 28, 7  # components, as in the paper's figure
 
 
 def filters(trained):
-    """The filters (D, S, S, C): S is the side of a patch with its overlap."""
+    """The filters (D, S, S, C): S is the side of a patch with its overlap.
+
+    With a stem, those of its first convolution: S is the side of its windows.
+    """
     c = trained.config
+    if stem := trained.model.parts.get("stem"):
+        name, first = stem.layers[0]
+        w = trained.params["stem"][name]["w"]
+        return w.T.reshape(first.c_out, first.size, first.size, c.channels)
     side = c.patch_size + 2 * c.patch_overlap
     return trained.params["patch"]["w"].T.reshape(c.dim, side, side, c.channels)
 
@@ -35,9 +42,11 @@ def draw(subject):
         show_filter(panel, component)
         panel.set_title(f"{share:.1%}" if share < 0.0995 else f"{share:.0%}", fontsize=8, pad=3)
     over = f", with {c.patch_overlap} pixels more on every side" if c.patch_overlap else ""
+    owner = "patch embedding" if c.stem == "none" else "stem's first convolution"
+    side = every.shape[1] - 2 * c.patch_overlap
     caption = (
-        f"The first {count} principal components of the {c.dim} filters of the patch embedding "
-        f"({c.patch_size} x {c.patch_size} pixels{over}), with their shares of the variance. Grey "
+        f"The first {count} principal components of the {len(every)} filters of the {owner} "
+        f"({side} x {side} pixels{over}), with their shares of the variance. Grey "
         "is 0; a component's sign and scale mean nothing."
     )
     if subject.whitened:

@@ -49,6 +49,9 @@ BY_ENDING = {".safetensors": "timm", DIRECTORY: "huggingface", ".npz": "authors"
 # authors' code knows the tanh GELU only, and takes the mean of the tokens as classifier="gap".
 PARTS = (
     ("overlapping patches", lambda model: model.config.patch_overlap > 0, ()),
+    ("the small stem", lambda model: model.config.stem == "small", ()),
+    ("a ResNet before the patches", lambda model: model.config.stem not in ("none", "small"),
+     ("authors",)),
     ("positions other than a learned vector each", lambda model: model.config.position != "learned",
      ()),
     ("sequence pooling", lambda model: model.config.pool == "sequence", ()),

@@ -1,15 +1,15 @@
 """Where each parameter of a ViT is in the files of other programs, and in which shape.
 
 A layout is a table of minivit's parameters. Each row has a parameter's name here ({i}: the number
-of a block), its name there, and the form in which it is stored there. Where a row has three names
-there (q, k, v), the three are side by side here.
+of a block; {s} and {u}: of a ResNet's stage and unit), its name there, and the form in which it is
+stored there. Where a row has three names there (q, k, v), the three are side by side here.
 
     same          as here
     (1, 1, D), (1, T, D)
                   as here, behind one or two axes of length 1
     transposed    a matrix for y = w x: (outputs, inputs), as PyTorch has it
     OIHW          a convolution's kernel as PyTorch has it, (D, C, P, P)
-    HWIO          a convolution's kernel as JAX has it, (P, P, C, D)
+    HWIO          a convolution's kernel as JAX has it, (P, P, C, D); HWIO 3: of 3 x 3 pixels
     in, heads     (D, heads, K); heads: (heads, K); heads, out: (heads, K, D), K = D / heads
 
 Sources: the authors' code, github.com/google-research/vision_transformer, vit_jax/models_vit.py;
@@ -17,6 +17,7 @@ timm, models/vision_transformer.py; Hugging Face transformers, models/vit/modeli
 """
 
 import math
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +74,21 @@ HUGGING_FACE = _table(
 
 _JAX, _BLOCK = ("kernel", "bias"), "Transformer/encoderblock_{i}/"
 _ATTENTION = _BLOCK + "MultiHeadDotProductAttention_1/"
+_UNIT, _THEIRS = "stem.stage{s}.unit{u}.", "block{s}/unit{u}/"
+
+
+def _convolution(ours, number, theirs, theirs_end, size):
+    """The three rows of a convolution of `size` pixels without bias, and of its group norm."""
+    yield f"{ours}conv{number}.w", (f"{theirs}conv{theirs_end}/kernel",), f"HWIO {size}"
+    yield from _both(f"{ours}norm{number}", f"{theirs}gn{theirs_end}/", end=("scale", "bias"))
+
+
 AUTHORS = _table(
+    *_convolution("stem.", "", "", "_root", 7),
+    *_convolution(f"{_UNIT}branch.", 1, _THEIRS, 1, 1),
+    *_convolution(f"{_UNIT}branch.", 2, _THEIRS, 2, 3),
+    *_convolution(f"{_UNIT}branch.", 3, _THEIRS, 3, 1),
+    *_convolution(f"{_UNIT}shortcut.", "", _THEIRS, "_proj", 1),
     *_both("patch", "embedding/", ("HWIO", "same"), _JAX),
     ("class_token.cls", ("cls",), "(1, 1, D)"),
     ("position.pos", ("Transformer/posembed_input/pos_embedding",), "(1, T, D)"),
@@ -138,19 +153,29 @@ def places(layout, config):
     """
     found = {}
     for name, leaf in tree.walk(ViT(config).init(None)):
-        block, dot, rest = name.partition(".")
-        number = block.removeprefix("block")
-        row = f"block{{i}}.{rest}" if dot and number.isdecimal() else name
+        row, numbers = _numbered(name)
         names, form = layout[row]
-        names = tuple(n.replace("{i}", number) for n in names)
+        names = tuple(n.format(**numbers) for n in names)
         one = (*leaf.shape[:-1], leaf.shape[-1] // len(names))
         found[name] = Place(names, _shape_there(form, one, config), form, leaf.shape)
     return found
 
 
+def _numbered(name):
+    """ "block3.norm1.w" -> "block{i}.norm1.w", {"i": "3"}."""
+    if match := re.match(r"block(?P<i>\d+)\.|stem\.stage(?P<s>\d+)\.unit(?P<u>\d+)\.", name):
+        numbers = {letter: number for letter, number in match.groupdict().items() if number}
+        start = _UNIT if "s" in numbers else "block{i}."
+        return start + name[match.end() :], numbers
+    return name, {}
+
+
 def _shape_there(form, here, config):
     """The shape in which a parameter of the shape `here` is stored in this form."""
-    heads, c = config.heads, config.channels
+    heads, c = config.heads, config.map_channels
+    if form.startswith("HWIO "):
+        size = int(form.removeprefix("HWIO "))
+        return (size, size, here[0] // size**2, here[1])
     if form in ("OIHW", "HWIO"):
         p = math.isqrt(here[0] // c)
         return (here[1], c, p, p) if form == "OIHW" else (p, p, c, here[1])

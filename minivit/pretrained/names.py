@@ -4,6 +4,7 @@ The names have changed over time, and each program puts prefixes before them. Pa
 minivit does not have are refused by their names.
 """
 
+import math
 import re
 from typing import NamedTuple
 
@@ -44,10 +45,12 @@ class Found(NamedTuple):
     left_out: dict
 
 
-HYBRID = "is a hybrid, with a ResNet before the Transformer; reading those is not built yet"
+HYBRID = (
+    "is a hybrid, with a ResNet before the Transformer; that is read from the authors' npz only"
+)
 MAP_HEAD = "pools by attention (MAPHead), which minivit does not have"
 REFUSED = {  # kind: [a pattern of a name, what the file is]
-    "authors": [(r"(conv_root|gn_root|block\d+)/", HYBRID), (r"MAPHead_0/", MAP_HEAD)],
+    "authors": [(r"MAPHead_0/", MAP_HEAD)],
     "timm": [
         (r"patch_embed\.(backbone|conv)", HYBRID),
         (r"fc_norm\.", "normalises after the pooling (fc_norm), and minivit does so before it"),
@@ -144,6 +147,8 @@ def _authors(file, prefix):
             name = stored.removeprefix(prefix)
             if name == "pos_embedding":
                 name = "Transformer/posembed_input/pos_embedding"
+            if re.search(r"(^|/)gn_?\w+/(scale|bias)$", name):
+                shape = shape[-1:] if math.prod(shape[:-1]) == 1 else shape
             block = re.match(r"Transformer/encoderblock(_\d+)?/", name)
             if block:
                 parts = name.split("/")

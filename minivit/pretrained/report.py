@@ -56,7 +56,9 @@ class Report:
         """Lines for people; long lists are shortened."""
         s = self.sizes
         own = (s["dim"], s["depth"], s["heads"], s["mlp_dim"])
-        name = next((f", {v}/{s['patch_size']}" for v, of in VARIANTS.items() if of == own), "")
+        resnet = "" if s["stem"] == "none" else s["stem"].partition("/")[0] + "+"
+        sizes = (f", {resnet}{v}/{s['patch_size']}" for v, of in VARIANTS.items() if of == own)
+        name = next(sizes, "")
         arrays = sum(map(len, self.loaded.values()))
         lines = [
             f"{printable(self.file)}: a ViT in {self.title} format, {binary(self.bytes)}{name}",

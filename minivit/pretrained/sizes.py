@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 from ..config import VARIANTS, Config
+from ..convolution.stems import ROOT, STEMS
 from ..errors import ConfigError
 
 # Published models: the number of heads by the width.
@@ -27,7 +28,10 @@ def sizes(file, found, said, image_size=None, classes=None, heads=None):
     if p != other:
         raise file.refuse(f"has patches of {other} x {p} pixels; minivit's are square.")
     pool = _pool(file, said, shape.has("class_token.cls"))
+    stem, channels = _stem(file, found, shape, channels)
+    p *= STEMS[stem].stride if stem != "none" else 1
     own = {
+        "stem": stem,
         "image_size": p * _side(file, found, shape, pool, p, image_size),
         "patch_size": p,
         "channels": channels,
@@ -75,6 +79,23 @@ class _Shapes:
             raise self.file.refuse(f"has {array.stored} of shape {array.shape}, and it should have "
                                    f"{axes} axes.")  # fmt: skip
         return array.shape
+
+
+def _stem(file, found, shape, channels):
+    """The name of the stem, and the channels of the images. channels: those the patches have."""
+    numbered = (re.match(r"block(\d+)/unit(\d+)/", name) for name in found.arrays)
+    units = {(int(m[1]), int(m[2])) for m in numbered if m}
+    if found.kind.name != "authors" or not (units or shape.has("stem.conv.w")):
+        return "none", channels
+    counts = [sum(stage == s for s, _ in units) for stage in range(1, len(units) + 1)]
+    counts = tuple(count for count in counts if count)
+    root = shape.of("stem.conv.w", 4)
+    for name, stem in STEMS.items():
+        if stem.units and counts == stem.units and root[3] == ROOT and channels == stem.channels:
+            return name, root[2]
+    raise file.refuse(f"has a ResNet of {counts} units in its stages, {root[3]} channels at its "
+                      f"root and {channels} at its end; minivit has "
+                      f"{', '.join(n for n, s in STEMS.items() if s.units)}.")  # fmt: skip
 
 
 def _pool(file, said, class_token):

@@ -1,4 +1,4 @@
-"""A start of the patch embedding: whitening, computed from patches of the training images."""
+"""A start of the weights that meet the pixels: whitening, computed from patches of the images."""
 
 import numpy as np
 
@@ -27,7 +27,14 @@ def whitening(patches, dim):
     return np.tile(signed, repeats)[:, :dim]
 
 
-def patch_whitening(model, images):
-    """The whitening of normalised images' (B, H, W, C) patches, as a ViT cuts them."""
+def first_weights(model, images):
+    """The parameter of a ViT that meets the pixels, and its whitening -> dotted name, weights.
+
+    images: normalised, (B, H, W, C). It is the patch embedding, or the first convolution of the
+    stem, whose patches are its windows.
+    """
+    if stem := model.parts.get("stem"):
+        name, convolution = stem.layers[0]
+        return f"stem.{name}.w", whitening(convolution.windows(images), convolution.c_out)
     patches, _ = model.parts["patchify"].forward({}, images)
-    return whitening(patches.reshape(-1, patches.shape[-1]), model.config.dim)
+    return "patch.w", whitening(patches.reshape(-1, patches.shape[-1]), model.config.dim)

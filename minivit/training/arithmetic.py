@@ -33,7 +33,7 @@ def arithmetic(xp, config):
     """
     found = {"numpy": np.__version__, "machine": platform.machine()}
     if xp is not np:
-        return {**found, **_of_gpu(xp)}
+        return {**found, **_of_gpu(xp, config)}
     library = blas.library() or {}
     name, version = library.get("internal_api"), library.get("version")
     return {
@@ -73,7 +73,7 @@ def _vectors():
         return None
 
 
-def _of_gpu(xp):
+def _of_gpu(xp, config):
     """The GPU's name, the versions of CuPy and CUDA, and which layers run there."""
     try:
         name = xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)["name"]
@@ -82,7 +82,7 @@ def _of_gpu(xp):
     except Exception:  # a driver may refuse anything; what is not known is not compared
         name = cuda = None
     version = f"{xp.__version__} (CUDA {cuda})" if cuda else None
-    layers = f"those of minivit.{'cuda' if cuda_wanted(xp) else 'layers'}"
+    layers = f"those of minivit.{'cuda' if cuda_wanted(xp, config) else 'layers'}"
     return {"gpu": name, "cupy": version, "layers": layers}
 
 

@@ -11,7 +11,7 @@ from .. import data
 from ..arrays.backend import select, special
 from ..config import Config
 from ..data import Dataset, TargetFile
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..storage.directory import RunDirectory
 from .arithmetic import arithmetic, changes, unknown_now
 from .early_steps import SmallerViT, early_model
@@ -81,6 +81,11 @@ class Plan:
             start=start,
             targets=TargetFile.of(options),
         )
+        if plan.recipe.whiten and plan.config.stem not in ("none", "small"):
+            raise ConfigError(
+                f"whiten starts weights that stem {plan.config.stem} would standardise; leave it "
+                "out, or say --no-whiten"
+            )
         return plan._with_its_libraries()
 
     @classmethod

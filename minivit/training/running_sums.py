@@ -1,7 +1,5 @@
 """Running sums: what an epoch has come to so far, and the first step that was not finite."""
 
-from ..parallel.tree_sum import in_order
-
 NEVER = 2**62  # a step that no run reaches
 
 
@@ -26,12 +24,12 @@ class RunningSums:
         self.first_bad = self.xp.asarray(NEVER)
 
     def add(self, results, count, step, norm):
-        """Add a step's results, [(index of the micro-batch, its sums), ...] from each worker.
+        """Add a step's results, the sums of all its micro-batches in order.
 
         The step counts as bad if a sum or `norm`, the length of its gradient, is not finite.
         """
         xp = self.xp
-        for sums in in_order(results):
+        for sums in results:
             for name in self.kinds:
                 self.totals[name] = self.totals[name] + sums[name]
         self.count += count

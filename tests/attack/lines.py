@@ -62,6 +62,9 @@ def quiet(main, words):
         raise AssertionError(f"exit status {status}: {err.getvalue()[:500]!r} of {words}")
     if words[0] == "predict" and err.getvalue().count("\n") > 1:
         return "sentence"  # one for each image
+    first, *rest = err.getvalue().strip().split("\n")
+    if words[0] == "exercise" and len(rest) == 1 and rest[0].startswith("    "):
+        return sentence(first)  # below it: the learner's own line that failed
     return sentence(err.getvalue())
 
 

@@ -8,6 +8,7 @@ import time
 import types
 from argparse import Namespace
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,8 +39,9 @@ ROW = [
         "torch_train_images_per_second",
         "train_ratio",
     ),
-    "forward_ratio",
+    *("forward_ratio", "stem_share"),
 ]
+STEM = Size(replace(TINY.config, stem="small"), 8)
 
 
 @pytest.fixture
@@ -52,7 +54,8 @@ def bench(monkeypatch):
 
     def call(**options):
         given = {"against": None, "runs": 2, "threads": 2, "device": "cpu"}
-        given |= {"json": False, "profile": False, "inference": False, "sizes": ["T"], **options}
+        given |= {"json": False, "profile": False, "inference": False, "sizes": ["T"]}
+        given |= {"ranks": None, "plan": None, "bandwidth": None, "latency": None, **options}
         return command.main(Namespace(**given), {"T": TINY}, dataset_size=64, seconds=0.001)
 
     return call
@@ -77,7 +80,9 @@ def test_sizes_are_those_that_were_agreed():
         "B": (128, 6, 4, 256, 128),
         "C": (384, 6, 6, 1536, 64),
         "D": (64, 4, 8, 128, 50),
+        "E": (96, 6, 3, 192, 64),
     }
+    assert [size.config.stem for size in SIZES.values()] == [*4 * ["none"], "small"]
     for size in SIZES.values():
         c = size.config
         assert (c.image_size, c.patch_size, c.channels, c.pool, c.tokens) == (32, 4, 3, "class", 65)
@@ -171,7 +176,7 @@ def test_without_torch_one_sentence(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--sizes", "A,E"], "--sizes: unknown size 'E'. Valid: A, B, C, D, "),
+        (["--sizes", "A,F"], "--sizes: unknown size 'F'. Valid: A, B, C, D, E, "),
         (["--sizes", ""], "--sizes: unknown size ''. Valid: A, B, C, D, "),
         (["--runs", "0"], "--runs: must be a whole number of at least 1; got '0'."),
         (["--against", "jax"], "--against: unknown opponent 'jax'. Valid: torch."),
@@ -286,6 +291,30 @@ def test_profile_adds_up_and_sees_all_products(threads):
     assert 1 <= result.counted < 1.2  # products with ones, which sum, come on top
     assert 0 < result.product_share < 1
     assert max(map(len, table.profile_text("T", TINY, result).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_profile_of_a_stem_sees_its_layers_and_all_products(threads):
+    result = profile.profile_step(STEM, Workers(threads, processes=False), steps=2)
+    for name in ("stem", "stem.conv1", "stem.norm1", "stem.gelu", "stem.conv2", "stem.norm2"):
+        assert set(result.rows[name]) == {"forward", "backward"}
+    for name in ("stem.conv1", "stem.conv2"):
+        assert all(0 < products <= ms for ms, products in result.rows[name].values())
+    assert 1 <= result.counted < 1.2
+
+
+def test_the_share_of_the_stem_is_measured_where_there_is_one(capsys):
+    with Workers(1) as workers:
+        with closing(step.Bench(STEM, workers, dataset_size=8)) as bench:
+            assert 0 < bench.stem_share() < 1
+            values = bench.turn(least=0.001)
+        with closing(step.Bench(TINY, workers, dataset_size=8)) as bench:
+            assert bench.stem_share() is None and "stem_share" not in bench.turn(least=0.001)
+    result = Result(STEM, {"ours": values}, {}, peak=1.0)
+    assert result.row()["stem_share"] == values["stem_share"]
+    lines = table.size_text("S", result).splitlines()
+    (line,) = (line for line in lines if line.startswith("stem"))
+    assert f"{values['stem_share']:.1%}" in line and "stem small, D 32" in lines[0]
 
 
 def test_profiled_steps_learn_what_others_learn():

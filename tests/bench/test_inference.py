@@ -30,7 +30,7 @@ def bench(**options):
 
 
 def test_sizes_are_those_of_training_and_the_published_ones():
-    assert list(INFERENCE_SIZES) == ["A", "B", "C", "D", "Ti/16", "S/16", "B/32", "B/16"]
+    assert list(INFERENCE_SIZES) == ["A", "B", "C", "D", "E", "Ti/16", "S/16", "B/32", "B/16"]
     assert {name: INFERENCE_SIZES[name] for name in SIZES} == SIZES
     counts = {"Ti/16": 5_717_416, "S/16": 22_050_664, "B/32": 88_224_232, "B/16": 86_567_656}
     for name, count in counts.items():

@@ -33,8 +33,12 @@ def our_leaf(name, ours):
     *path, kind = name.removeprefix("blocks.").split(".")
     block = f"block{path.pop(0)}." if name.startswith("blocks.") else ""
     part = ".".join(path)
-    norm = part.startswith("norm")
+    norm = part.rpartition(".")[2].startswith("norm")
     kind = {"weight": "gamma" if norm else "w", "bias": "beta" if norm else "b"}[kind]
+    if part.startswith("stem."):
+        leaf = ours.pop(f"{part}.{kind}")
+        side = "conv" in part and kind == "w" and 3  # (3 * 3 * C_in, C_out) -> (C_out, C_in, 3, 3)
+        return leaf.reshape(side, side, -1, leaf.shape[1]).transpose(3, 2, 0, 1) if side else leaf
     return ours.pop(f"{block}{NAMES.get(part, part)}.{kind}").T
 
 
@@ -54,6 +58,21 @@ def test_the_same_weights_give_the_same_logits(pool, overlap):
         logits = theirs(torch.from_numpy(images)).numpy()
     assert not ours  # every weight has its place
     np.testing.assert_allclose(logits, model.forward(params, images)[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("patch_size", [4, 8])
+def test_with_the_small_stem_too(patch_size):
+    model = tiny(stem="small", patch_size=patch_size, image_size=16)
+    params, images = redrawn(model), draw((B, 16, 16, 3))
+    theirs, ours = build(torch, model.config).double(), dict(tree.walk(params))
+    with torch.no_grad():
+        for name, leaf in theirs.named_parameters():
+            leaf.copy_(torch.from_numpy(our_leaf(name, ours).copy()))
+        logits = theirs(torch.from_numpy(images)).numpy()
+    assert not ours
+    np.testing.assert_allclose(logits, model.forward(params, images)[0], rtol=0, atol=1e-12)
+    with pytest.raises(ConfigError, match="no stem R50/16"):
+        build(torch, tiny(stem="R50/16", patch_size=16, image_size=16).config)
 
 
 @pytest.mark.parametrize("name", ["dropout", "drop_path", "patch_dropout"])

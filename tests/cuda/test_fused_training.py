@@ -50,6 +50,15 @@ def test_layers_that_no_kernel_covers_stay_themselves():
     assert fused_layer(fused) is fused
 
 
+def test_a_model_with_a_stem_is_left_to_the_plain_layers(monkeypatch):
+    model = tiny(stem="small", image_size=8, patch_size=4)
+    assert cuda.fast(model) is model
+    like_cupy = type("module", (), {"__name__": "cupy"})
+    like_cupy.__name__ = "cupy"
+    monkeypatch.delenv("MINIVIT_PLAIN", raising=False)
+    assert cuda.wanted(like_cupy, tiny().config) and not cuda.wanted(like_cupy, model.config)
+
+
 def test_the_stand_in_for_cupy_runs_the_plain_layers(monkeypatch):
     """It has no kernels; and neither NumPy nor the environment variable asks for any."""
     assert not cuda.wanted(strict_cupy) and not cuda.wanted(np)
@@ -86,7 +95,7 @@ def test_optimizers(xp, workers, optimizer, depth):
         for step in range(1, 4):
             size = 1e-3 if step == 2 else 1.0  # step 2 is not clipped
             gradient[...] = size * draw(start.shape, xp, seed=step, dtype=np.float32)
-            norm = update.step(step, 3e-3, 1)
+            norm, _ = update.step(step, 3e-3, 1)
             seen.append((norm.copy(), gradient.copy(), vector.copy()))
         sides.append((*seen, dict(update.state)))
     for one, other in zip(*sides, strict=True):

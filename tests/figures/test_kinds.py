@@ -117,6 +117,17 @@ def test_filters_are_patches_as_the_model_cuts_them():
     np.testing.assert_allclose(middle, embedded[4], atol=1e-5)
 
 
+def test_filters_of_a_stem_are_those_of_its_first_convolution():
+    model = trained(stem="small")
+    image = np.random.default_rng(0).standard_normal((1, 12, 12, 3)).astype(np.float32)
+    params = {**model.params["stem"]["conv1"], "b": np.zeros(48, np.float32)}
+    y, _ = model.model.parts["stem"].layers[0][1].forward(params, image)
+    middle = np.einsum("dxyc,xyc->d", filters(model), image[0, 2:5, 4:7])
+    np.testing.assert_allclose(middle, y[0, 1, 2], atol=1e-5)
+    (drawing,) = figures.draw("filters", Subject(trained=model))
+    assert "48 filters of the stem's first convolution (3 x 3 pixels)" in drawing.caption
+
+
 def test_a_whitening_is_named():
     (drawing,) = figures.draw("filters", Subject(trained=trained(), whitened=True))
     assert "They began as a whitening" in drawing.caption

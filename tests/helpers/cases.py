@@ -12,7 +12,7 @@ import pytest
 from minivit import Config, Key, ViT, gradcheck, gradcheck_cases
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
-from minivit.gradcheck_cases import DROPOUT, HEADS, B, D, M, T
+from minivit.gradcheck_cases.sizes import DROPOUT, HEADS, B, D, M, T
 from minivit.layers import (
     Dropout,
     DropPath,
@@ -36,7 +36,7 @@ LAYERS = {  # name: (layer, shape of its input)
     "TransformerBlock without drop path": (TransformerBlock(D, HEADS, M, DROPOUT), (B, T, D)),
     "TransformerBlock of GeluErf": (TransformerBlock(D, HEADS, M, DROPOUT, GeluErf()), (B, T, D)),
 }
-COMPOSITES = ("Attention", "Mlp", "TransformerBlock")
+COMPOSITES = ("Attention", "Mlp", "TransformerBlock", "Chain", "ResidualUnit")
 
 needs_scipy = pytest.mark.skipif(
     importlib.util.find_spec("scipy") is None,

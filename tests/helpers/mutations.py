@@ -5,6 +5,8 @@ into a copy of the source, and `test_mutations.py` checks that a test detects it
 the exercises name are planted too; they stand in `minivit/exercises/mistakes/` only.
 """
 
+from mutations_convolution import TABLE as CONVOLUTION
+
 from minivit.exercises.catalogue import EXERCISES
 from minivit.exercises.mistakes import MISTAKES
 
@@ -381,6 +383,22 @@ TABLE = {
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
         ("PatchDropout(c.patch_dropout, c.prefix_tokens)", "PatchDropout(c.patch_dropout, 0)"),
     ],
+    # a kink that excuses any error, or none; a curve taken for a kink
+    "minivit/checking/kinks.py": [
+        ("error <= EXPLAINED * np.abs(bends) + ERROR * scale", "error >= 0"),
+        ("> SPREAD * np.abs(curvatures).max()", "> -1"),
+        ("> SPREAD * np.abs(curvatures).max()", "> 1e300"),
+        ("STEPS = (1.0, 0.5, 2.0)", "STEPS = (1.0, 0.5)"),
+        ("| (np.abs(bends) > BEND * scale)", ""),
+        ("len(kinks) > max(1, value.size // 2)", "False"),
+    ],
+    # directions that are not of length 1 on one side; leaves that stay moved
+    "minivit/checking/directions.py": [
+        ("(gradients[name] * direction).sum()", "(gradients[name] * direction).mean()"),
+        ("+= far * direction", "+= direction"),
+        ("self.arrays[name][...] = start", "pass"),
+    ],
+    **CONVOLUTION,
 }
 NAMED = {  # as a dict, because two exercises share the mistakes in attention's softmax
     (f"minivit/{EXERCISES[name].file}", mistake.code, mistake.broken): None

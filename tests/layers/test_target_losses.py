@@ -8,7 +8,7 @@ from cases import B, draw
 
 from minivit import ConfigError, gradcheck
 from minivit.arrays.backend import to_device, to_host
-from minivit.gradcheck_losses import LOSSES, loss_cases
+from minivit.gradcheck_cases.losses import LOSSES, loss_cases
 from minivit.layers import SigmoidCrossEntropy, SquaredError
 from minivit.layers.sigmoid_cross_entropy import sigmoid
 

@@ -14,6 +14,7 @@ import pytest
 from random_models import random_trained
 
 from minivit import Config
+from minivit.convolution import STEMS
 from minivit.pretrained.export import export
 
 flax = pytest.importorskip("flax", reason="the authors' code needs it: pip install flax")
@@ -40,6 +41,9 @@ def models_vit():
         {"pre_logits": 6},
         {"channels": 1, "pool": "mean", "pre_logits": 5},
         Config.variant("Ti/16").to_dict(),
+        {"stem": "R26/32", "image_size": 96, "patch_size": 32},
+        {"stem": "R50/16", "image_size": 64, "patch_size": 16, "pool": "mean"},
+        {"stem": "R50/32", "image_size": 64, "patch_size": 32, "channels": 1},
     ],
 )
 def test_the_authors_code_takes_it(models_vit, tmp_path, sizes):
@@ -50,9 +54,11 @@ def test_the_authors_code_takes_it(models_vit, tmp_path, sizes):
     trained = random_trained(**sizes)
     c = trained.config
     export(trained, tmp_path / "authors.npz")
+    side, units = c.patch_size // c.stem_stride, c.stem != "none" and STEMS[c.stem].units
     model = models_vit.VisionTransformer(
         num_classes=c.classes,
-        patches=SimpleNamespace(size=(c.patch_size, c.patch_size)),
+        patches=SimpleNamespace(size=(side, side)),
+        resnet=SimpleNamespace(num_layers=units, width_factor=1) if units else None,
         transformer={"num_layers": c.depth, "num_heads": c.heads, "mlp_dim": c.mlp_dim},
         hidden_size=c.dim,
         representation_size=c.pre_logits or None,

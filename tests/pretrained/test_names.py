@@ -44,9 +44,8 @@ def test_parts_that_minivit_does_not_have_in_timm(more, words, tmp_path):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("conv_root/kernel", "is a hybrid, with a ResNet before the Transformer; reading those is "
-         "not built yet"),
-        ("block1/unit1/conv1/kernel", "is a hybrid"),
+        ("conv_root/kernel", "conv_root/kernel of shape (8,), and it should have 4 axes"),
+        ("block1/unit1/conv1/kernel", "is no whole model: conv_root/kernel is missing"),
         ("MAPHead_0/probe", "pools by attention (MAPHead)"),
         ("other", "unexpected 1: other"),
         ("Transformer/encoderblock_0/LayerNorm_1/bias", "a second time"),

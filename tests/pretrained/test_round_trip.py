@@ -21,6 +21,7 @@ PLACES = {"timm": "new/timm.safetensors", "huggingface": "new", "authors": "a.np
         ("huggingface", {"gelu": "erf", "norm_eps": 1e-12}),
         ("authors", {}),
         ("authors", {"pool": "mean"}),
+        ("authors", {"stem": "R26/32", "patch_size": 32, "image_size": 32, "channels": 1}),
     ],
 )
 def test_what_goes_out_comes_back(tmp_path, name, sizes):

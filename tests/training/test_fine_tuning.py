@@ -95,6 +95,8 @@ def test_rates_may_change_and_sizes_may_not(base):
     assert start.with_options({"drop_path": 0.1, "dim": 8}).drop_path == 0.1
     with pytest.raises(ConfigError, match="--mlp-dim 9: base has 8, and a run that begins with"):
         start.with_options({"mlp_dim": 9})
+    with pytest.raises(ConfigError, match="--stem small: base has none, and a run that begins"):
+        start.with_options({"stem": "small"})
 
 
 def test_a_hidden_layer_that_is_asked_for_makes_a_new_head(base, workers, tmp_path):
@@ -135,6 +137,26 @@ def test_a_stopped_run_goes_on_bit_for_bit(base, workers, tmp_path, step):
     Run(resumed(half, tmp_path / "half"), OTHER, workers).train()
     assert left_behind(half.directory) == left_behind(whole.directory)
     assert minivit.load(tmp_path / "half").about["from"] == "base"
+
+
+@pytest.mark.parametrize("freeze", [0, 1, ALL])
+def test_a_model_with_a_stem_is_fine_tuned_and_goes_on_bit_for_bit(workers, tmp_path, freeze):
+    """Where blocks are frozen, so is the stem; its learning rate is that of the first layers."""
+    make_run(tmp_path / "base", workers, config=replace(CONFIG, stem="small")).train()
+    hybrid, recipe = minivit.load(tmp_path / "base"), replace(TUNING, freeze=freeze)
+    whole, half = (tuned(hybrid, workers, tmp_path / n, recipe=recipe) for n in ("whole", "half"))
+    before = {n: leaf.copy() for n, leaf in leaves(whole.trainer.params).items()}
+    kept = leaves(hybrid.params)
+    assert all((before[n] == kept[n]).all() for n in kept if not n.startswith("head"))
+    whole.train()
+    now = leaves(whole.trainer.params)
+    assert all((now[n] == before[n]).all() == bool(freeze) for n in now if n.startswith("stem"))
+    assert whole.trainer.update.rates.get("stem.conv1.w") == (None if freeze else 0.8**2)
+    after(half, 6, lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(Interrupted):
+        half.train()
+    Run(resumed(half, tmp_path / "half"), OTHER, workers).train()
+    assert left_behind(half.directory) == left_behind(whole.directory)
 
 
 def test_a_run_on_a_share_of_the_images(workers, tmp_path):

@@ -12,7 +12,7 @@ import strict_cupy
 from program import few_shapes, train
 from runs import data, left_behind
 
-from minivit import Config
+from minivit import Config, load
 from minivit.arrays.backend import to_device, to_host
 from minivit.commands import exits
 from minivit.commands.arguments import flag
@@ -251,6 +251,26 @@ def test_with_everything_on_a_run_goes_on_bit_for_bit(make, whole, step):
     assert left_behind(first.directory) == whole
 
 
+def test_a_hybrid_goes_on_bit_for_bit(make):
+    """And its model, saved, gives what the run's checkpoint gives."""
+    config = replace(EVERYTHING, stem="small", patch_overlap=0)
+    unbroken, first = make("whole", config=config), make(config=config)
+    start = unbroken.trainer.arrays()["model/stem.conv1.w"].copy()
+    unbroken.train()
+    stopped(first, 3)
+    again = make(config=config)
+    again.resume(again.directory.last)
+    again.train()
+    assert left_behind(first.directory) == left_behind(unbroken.directory)
+    trained = load(first.directory.path)
+    assert (trained.params["stem"]["conv1"]["w"] != start).any()
+    trained.save(first.directory.path.parent / "model.npz")
+    images = pictures().test_images
+    kept = load(first.directory.path.parent / "model.npz").predict(images)
+    np.testing.assert_array_equal(kept, trained.predict(images))
+    assert kept.shape == (7, 3)
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("threadpoolctl") is None,
     reason="several workers need threadpoolctl: pip install threadpoolctl",
@@ -347,6 +367,11 @@ def test_what_is_not_asked_for_is_off(here):
             "--early-drop: must be a finite number of at least 0 and at most 0.99",
         ),
         (["--init", "mimetc"], "unknown init 'mimetc'; did you mean 'mimetic'?"),
+        (
+            ["--stem", "R26/32", "--patch-size", "32", "--whiten"],
+            "whiten starts weights that stem "
+            "R26/32 would standardise; leave it out, or say --no-whiten",
+        ),
         (["--whiten", "yes"], "unexpected argument 'yes'"),
         (["--no-whitening"], "unknown option --no-whitening; did you mean --no-whiten?"),
     ],

@@ -1,89 +1,44 @@
 """What `python -m minivit gradcheck` checks: every layer, the losses and a small model.
 
-The sizes are small and all different: with two equal sizes, a matrix that should be transposed
-still fits. There are several tokens, because with one token every attention weight is 1. To check
-a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
-`minivit.gradcheck.check_layer(layer, x)`; or add the layer to LAYERS: the command and the generic
-tests (`tests/helpers/cases.py`) then cover it.
+To check a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
+`minivit.gradcheck.check_layer(layer, x)`; or add the layer to one of the lists: the command and the
+generic tests (`tests/helpers/cases.py`) then cover it.
+
+layers.py, convolutions.py   the layers, each with the shape of its input
+losses.py                    the losses, with every kind of target
+sizes.py                     how large they are
+
+Layers are checked as `check_layer` does it, but for elements at kinks, which are counted and left
+out (`minivit.checking.kinks`).
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import tree
-from .arrays.backend import to_device
-from .arrays.keys import Key, generator
-from .config import POOLS, POSITIONS, Config
-from .gradcheck import (
+from ..arrays import tree
+from ..arrays.backend import to_device
+from ..arrays.keys import Key, generator
+from ..checking.kinks import check_with_kinks
+from ..checking.point import point_of
+from ..config import POOLS, POSITIONS, Config
+from ..gradcheck import (
     LAYER_TOLERANCE,
     MODEL_TOLERANCE,
     Check,
-    check_layer,
     check_loss,
     check_model,
     redraw,
 )
-from .gradcheck_losses import LOSSES, B, C, loss_cases
-from .layers import (
-    Attention,
-    ClassPool,
-    ClassToken,
-    CrossEntropy,
-    Dropout,
-    DropPath,
-    Gelu,
-    GeluErf,
-    GridPositions,
-    HeadHidden,
-    LayerNorm,
-    Linear,
-    MeanPool,
-    Mlp,
-    OverlappingPatches,
-    PatchDropout,
-    Patchify,
-    PositionEmbedding,
-    PreLogits,
-    RelativeAttention,
-    RelativeBlock,
-    SequencePool,
-    SincosPositions,
-    TransformerBlock,
-)
-from .vit import ViT
-
-# B images, T tokens of width D, HEADS heads of K = 2 numbers, the MLP's hidden width M, C classes
-T, D, HEADS, M = 5, 6, 3, 7
-DROPOUT, DROP_PATH, PATCH_DROPOUT = 0.3, 0.5, 0.5
-GRID = {"rows": 2, "columns": 2, "prefix_tokens": 1}
+from ..layers import CrossEntropy
+from ..vit import ViT
+from . import convolutions, layers
+from .losses import LOSSES, loss_cases
+from .sizes import DROP_PATH, DROPOUT, HEADS, PATCH_DROPOUT, B, C, D, M
 
 # name: (layer, shape of its input)
-LAYERS = {
-    "Linear": (Linear(D, M), (B, T, D)),
-    "Patchify": (Patchify(3), (B, 6, 9, 2)),
-    "OverlappingPatches": (OverlappingPatches(3, 2), (B, 6, 9, 2)),
-    "ClassToken": (ClassToken(D), (B, T, D)),
-    "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
-    "GridPositions": (GridPositions(2, 3, D, 1), (B, 7, D)),
-    "SincosPositions": (SincosPositions(2, 3, D, 1), (B, 7, D)),
-    "LayerNorm": (LayerNorm(D), (B, T, D)),
-    "Attention": (Attention(D, HEADS), (B, T, D)),
-    "Gelu": (Gelu(), (B, T, M)),
-    "GeluErf": (GeluErf(), (B, T, M)),
-    "Dropout": (Dropout(DROPOUT), (B, T, D)),
-    "DropPath": (DropPath(DROP_PATH), (B, T, D)),
-    "PatchDropout": (PatchDropout(PATCH_DROPOUT, prefix_tokens=1), (B, T, D)),
-    "Mlp": (Mlp(D, M, DROPOUT), (B, T, D)),
-    "TransformerBlock": (TransformerBlock(D, HEADS, M, DROPOUT, drop_path=DROP_PATH), (B, T, D)),
-    "RelativeAttention": (RelativeAttention(D, HEADS, 2, 3, 1), (B, 7, D)),
-    "RelativeBlock": (RelativeBlock(D, HEADS, M, DROPOUT, **GRID), (B, T, D)),
-    "ClassPool": (ClassPool(), (B, T, D)),
-    "MeanPool": (MeanPool(), (B, T, D)),
-    "SequencePool": (SequencePool(D), (B, T, D)),
-    "PreLogits": (PreLogits(D, M), (B, D)),
-    "HeadHidden": (HeadHidden(D, M), (B, D)),
-}
+LAYERS = {**layers.LAYERS, **convolutions.LAYERS}
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".
 SIZES = {"image_size": 8, "patch_size": 4, "classes": C, "dim": D, "heads": HEADS, "mlp_dim": M}
@@ -106,6 +61,7 @@ class LeafCheck:
     shape: tuple
     check: Check
     tolerance: float = LAYER_TOLERANCE
+    kinks: int = 0  # elements of the leaf that are left out
 
     @property
     def ok(self):
@@ -136,8 +92,10 @@ def check(name, xp=np, seed=0):
     if name == "ViT":
         return [row for name in MODELS for row in _check_model(name, xp, seed)]
     layer, x, params = layer_case(name, xp, seed)
-    checks = check_layer(layer, x, params, Key(seed), seed)
-    return leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+    checks, kinks = check_with_kinks(point_of(layer, x, params, Key(seed), seed))
+    at = Counter(kink.leaf for kink in kinks if kink.left_out)
+    rows = leaf_checks(name, {"x": x, **dict(tree.walk(params))}, checks)
+    return [replace(row, kinks=at[row.check.leaf]) for row in rows]
 
 
 def layer_case(name, xp=np, seed=0):

@@ -1,0 +1,91 @@
+"""Stems: convolutions between the image and the transformer's patches, by name."""
+
+from dataclasses import dataclass
+
+from ..layers.gelu import Gelu
+from ..layers.layernorm import LayerNorm
+from .chain import Chain
+from .convolution import Convolution
+from .groupnorm import GroupNorm
+from .maxpool import MaxPool
+from .relu import Relu
+from .residual import ResidualUnit
+from .standardised import StandardisedConv
+
+
+@dataclass(frozen=True)
+class Stem:
+    """What is known of a stem: how many pixels of an image become one of its map, and channels.
+
+    units: of a ResNet, the number of residual units in each stage; () for the small stem.
+    """
+
+    stride: int
+    channels: int
+    units: tuple[int, ...] = ()
+
+
+STEMS = {  # name: Stem; of a ResNet, its depth and its stride, as the paper writes it
+    "small": Stem(4, 96),
+    "R26/32": Stem(32, 2048, (2, 2, 2, 2)),
+    "R50/16": Stem(16, 1024, (3, 4, 9)),
+    "R50/32": Stem(32, 2048, (3, 4, 6, 3)),
+}
+ROOT = 64  # channels of a ResNet's first convolution
+
+
+def stem(name, channels, gelu=Gelu()):
+    """The stem called `name` for images of so many channels -> Chain, images to a map."""
+    units = STEMS[name].units
+    return resnet_stem(channels, units) if units else small_stem(channels, gelu)
+
+
+def small_stem(channels, gelu=Gelu(), widths=(48, 96)):
+    """Two convolutions of 3 x 3 pixels with stride 2, for small images.
+
+        x = gelu(norm1(conv1(x)))           (B, H/2, W/2, 48)
+        y = norm2(conv2(x))                 (B, H/4, W/4, 96)
+
+    The norms are LayerNorm, over the channels of a pixel.
+
+    Source: Xiao et al. 2021, "Early convolutions help transformers see better", arXiv:2106.14881,
+    section 4 (there batch norm, ReLU and more of them).
+    """
+    first, second = widths
+    return Chain(
+        (
+            ("conv1", Convolution(channels, first, 3, 2)),
+            ("norm1", LayerNorm(first)),
+            ("gelu", gelu),
+            ("conv2", Convolution(first, second, 3, 2)),
+            ("norm2", LayerNorm(second)),
+        )
+    )
+
+
+def resnet_stem(channels, units, root=ROOT, groups=32):
+    """The paper's ResNet: a root, then stages of residual units.
+
+        x = pool(relu(norm(conv(x))))       (B, H/4, W/4, 64)
+        x = stage1(x)                       (B, H/4, W/4, 256)
+        x = stage2(x) ...                   each with half the side and twice the channels
+
+    R50+B/16 has no stage 4; its units are in stage 3, so that the map stays at H/16.
+
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 4.1 (Model Variants), and its code.
+    """
+    layers = [
+        ("conv", StandardisedConv(channels, root, 7, 2)),
+        ("norm", GroupNorm(root, groups)),
+        ("relu", Relu()),
+        ("pool", MaxPool(3, 2)),
+    ]
+    c_in = root
+    for number, count in enumerate(units):
+        width, stage = root * 2**number, []
+        for unit in range(count):
+            stride = 2 if number and not unit else 1
+            stage.append((f"unit{unit + 1}", ResidualUnit(c_in, width, stride, groups)))
+            c_in = 4 * width
+        layers.append((f"stage{number + 1}", Chain(tuple(stage))))
+    return Chain(tuple(layers))
