@@ -32,7 +32,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "gradcheck_cases": {*MODEL, "gradcheck", "checking"},
     "costs": MODEL,
     "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
-    "objective": {"arrays", "layers"},
+    "objective": {*WORDS, "arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
     "ranks": {"arrays", "parallel", "version", *WORDS},
