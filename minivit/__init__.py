@@ -48,6 +48,7 @@ from .errors import (
     DataError,
     DivergedError,
     MinivitError,
+    RankError,
     RunError,
     WorkerError,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "DivergedError",
     "Key",
     "MinivitError",
+    "RankError",
     "RunError",
     "Trained",
     "ViT",

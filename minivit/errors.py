@@ -33,6 +33,10 @@ class WorkerError(MinivitError, RuntimeError):
     """Workers that ended early, or were asked for what they cannot do."""
 
 
+class RankError(MinivitError, RuntimeError):
+    """Ranks, processes that train together, of which one is lost or does something else."""
+
+
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
 

@@ -16,7 +16,6 @@ from .models import model_of
 from .parallel.cuts import prediction_cuts
 from .parallel.tree_sum import in_order
 from .parallel.workers import Workers
-from .vit import ViT
 
 MANY_FLOPS = 1e8  # 1 ms of a core: with less, the threads of the matrix library only wait
 
@@ -69,16 +68,17 @@ class Trained:
             raise ConfigError(f"about must be a dict; got {self.about!r}")
 
     @cached_property
-    def model(self) -> ViT:
+    def model(self):
         """The model; `trained.model.forward(trained.params, x)` is its forward pass."""
         return model_of(self.config)
 
     def predict(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.
 
-        For another objective than classification: what its `predict` makes of the outputs. Runs on
-        `workers` threads, by default one a core; what is too little to divide is then left to the
-        matrix library's own threads. Raises ConfigError for images of another size.
+        For a regression: numbers (B, K), in the targets' units. For labels that are each yes or no:
+        the probability of each. `objective.targets` has the names. Runs on `workers` threads, by
+        default one a core; what is too little to divide is then left to the matrix library's own
+        threads. Raises ConfigError for images of another size.
         """
         outputs = self.outputs(images, workers)
         return self.objective.predict(outputs)

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
 WORDS = {"errors", "limits", "text"}  # below all rooms
 MODEL = {*WORDS, "arrays", "layers", "convolution", "start", "settings", "config", "vit"}
 DATA = {*WORDS, "arrays", "data"}
-KINDS = {"objective", "masked", "models"}  # of models and what they learn
-TRAINING = {*MODEL, *DATA, *KINDS, "optim", "cuda", "costs", "parallel", "storage"}
+KINDS = {"objective", "masked", "residual", "models"}  # of models and what they learn
+TRAINING = {*MODEL, *DATA, *KINDS, "optim", "cuda", "costs", "parallel", "ranks", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -30,14 +30,16 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "config": {*WORDS, "settings", "start", "convolution"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
     "gradcheck": {"arrays"},
-    "gradcheck_cases": {*MODEL, "objective", "masked", "gradcheck", "checking"},
+    "gradcheck_cases": {*MODEL, "objective", "masked", "residual", "gradcheck", "checking"},
     "costs": {*MODEL, "models"},
     "cuda": {"arrays", "layers", "config", "vit", "optim", "parallel"},
-    "objective": {"arrays", "layers"},
+    "objective": {*WORDS, "arrays", "layers"},
     "masked": {*WORDS, "settings", "arrays", "layers", "config", "vit", "objective"},
-    "models": {*MODEL, "objective", "masked"},
+    "residual": {*WORDS, "settings", "arrays", "layers", "convolution", "config", "vit"},
+    "models": {*MODEL, "objective", "masked", "residual"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
+    "ranks": {"arrays", "parallel", "version", *WORDS},
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
@@ -49,6 +51,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
+    "explain": {*TRAINING, "trained", "evaluation", "version"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "ablation": {*TRAINING, "training", "trained", "evaluation", "figures"},
     "commands": {
@@ -60,6 +63,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
         "checking",
         "evaluation",
         "exercises",
+        "explain",
         "figures",
         "pretrained",
         "probe",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..text import counted
+from ..training.early_steps import share_of_work
 from ..training.run import Run
 from .table import MOST_PASSES, passes_of, share_of
 
@@ -73,10 +74,10 @@ def seconds_of_a_pass(plan_of, dataset, workers):
         for images, targets in run.batches(1):
             trainer.train_step(images, targets)
             if started is None:  # the first step makes memory; it does not count
-                started, first = time.perf_counter(), trainer.work(trainer.step)
+                started, first = time.perf_counter(), share_of_work(trainer, trainer.step)
             elif time.perf_counter() - started > SECONDS:
                 break
-        done, seconds = trainer.work(trainer.step) - first, time.perf_counter() - started
+        done, seconds = share_of_work(trainer, trainer.step) - first, time.perf_counter() - started
     return seconds / done if done > 0 else SECONDS
 
 

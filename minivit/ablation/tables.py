@@ -12,6 +12,7 @@ LARGE_RATES = ({"lr": 0.03}, {"lr": 0.1}, {"lr": 0.3})
 MASKED = {"objective": "masked", **PATCHES}
 STRONG = {"policy": "rand", "erasing": 0.25, "drop_path": 0.1}
 LIGHT = {"policy": "none", "erasing": 0.0, "drop_path": 0.0}
+RESNET = {"preset": "resnet-20"}
 COUNTS = (1_000, 4_000, 15_000, 45_000)  # training images
 LABELS = (450, 2_250, 4_500, 45_000)  # 1, 5, 10 and 100% of CIFAR-10's 45,000
 
@@ -72,6 +73,7 @@ TABLES = {
             Row("patches", {"patch_overlap": 0}),
             Row("overlapping patches", {"patch_overlap": 2}),
             Row("two convolutions", {"patch_overlap": 0, "stem": "small"}),
+            Row("ResNet-20", RESNET),
         ),
     ),
     "shape": Table(  # multiplications of an image's forward pass within 1% of one another
@@ -116,6 +118,8 @@ TABLES = {
                 ("ViT, strong", PATCHES, STRONG),
                 ("hybrid, light", {**PATCHES, "stem": "small"}, LIGHT),
                 ("hybrid, strong", {**PATCHES, "stem": "small"}, STRONG),
+                ("ResNet, light", RESNET, {}),
+                ("ResNet, strong", RESNET, {"policy": "rand", "erasing": 0.25}),
             )
         ),
     ),
@@ -128,8 +132,9 @@ TABLES = {
             Row("positions, crops", {"position": "learned", "augment": True, **PATCHES}),
             Row("relative biases", {"position": "relative", **PATCHES}),
             Row("two convolutions", {"position": "learned", "stem": "small", **PATCHES}),
+            Row("ResNet-20", RESNET),
         ),
-        {"augment": False, "early_drop": 0.0, "init": "xavier"},
+        {"augment": False, "early_drop": 0.0},
         measure="shift",
     ),
     "masked": Table(

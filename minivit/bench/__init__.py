@@ -9,5 +9,7 @@ torch_opponent.py        the same model in PyTorch, as a practised user would wr
 memory.py                the memory that a step needs, in a process of its own
 measure.py, results.py   all of this for one size, and what is reported of it
 profile.py               where a step's time goes, layer by layer
+scaling.py               steps on several ranks; links.py: the network between two
+plan.py, plan_text.py    how long a step would take on many ranks, from parts measured here
 table.py                 everything as text
 """

@@ -13,6 +13,7 @@ import numpy as np
 from ..convolution import Chain
 from ..data import batches
 from ..data.augment.prepare import Preparation
+from ..ranks.ranks import ALONE
 from ..training.recipe import Recipe
 from ..training.trainer import Trainer
 from .stopwatch import Stopwatch, watching
@@ -30,11 +31,11 @@ AUGMENTED = Preparation(policy="rand", erasing=0.25, mixup=0.8, cutmix=1.0)  # e
 class Bench:
     """A Trainer on random images of a `Size`, and each kind of WORK as a method to be timed.
 
-    workers: a `Workers` inside its `with`; dataset_size: how many images; fused: as in `Trainer`.
-    Close it after use.
+    workers: a `Workers` inside its `with`; dataset_size: how many images; fused, ranks: as in
+    `Trainer`. Close it after use.
     """
 
-    def __init__(self, size, workers, xp=np, dataset_size=DATASET_SIZE, fused=None):
+    def __init__(self, size, workers, xp=np, dataset_size=DATASET_SIZE, fused=None, ranks=ALONE):
         self.size, self.workers, self.wait = size, workers, synchronizer(xp)
         c, batch, rng = size.config, size.batch, np.random.default_rng(0)
         shape = (max(dataset_size, batch), c.image_size, c.image_size, c.channels)
@@ -42,7 +43,7 @@ class Bench:
         labels = rng.integers(0, c.classes, len(images))
         recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, early_drop=0.5)
         mean, std = [0.5] * c.channels, [0.25] * c.channels
-        self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp, fused=fused)
+        self.trainer = Trainer(c, recipe, STEPS, mean, std, workers, xp, fused=fused, ranks=ranks)
         self.trainer.step = STEPS // 2
         indices = np.arange(len(images) // batch * batch)  # no smaller batch at the end
 

@@ -5,6 +5,7 @@ import difflib
 import math
 import os
 
+from ..ranks.launch import rank_0_says_it
 from ..settings import LARGEST_INTEGER, Range
 from ..text import unknown
 
@@ -61,7 +62,8 @@ class Parser(argparse.ArgumentParser):
         """Print the message and how to get help on one line of stderr; exit with status 2."""
         message = message.removeprefix("argument ")
         stop = "" if message.endswith((".", "?")) else "."
-        self.exit(2, f"error: {message}{stop} See {self.prog} --help.\n")
+        words = f"error: {message}{stop} See {self.prog} --help.\n"
+        self.exit(2, None if rank_0_says_it() else words)
 
 
 def whole(low=1, high=LARGEST_INTEGER):

@@ -11,6 +11,7 @@ from ..bench.sizes import SIZES
 from ..bench.timing import SECONDS
 from ..errors import ConfigError
 from ..parallel.workers import MOST_WORKERS, Workers
+from . import bench_ranks
 from .arguments import choice, whole
 
 
@@ -47,6 +48,7 @@ def add_arguments(parser):
         metavar="{cpu,gpu}",
         help="cpu: NumPy; gpu: the same layers on CuPy",
     )
+    bench_ranks.add_arguments(parser)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print one JSON object only")
     output.add_argument(
@@ -62,6 +64,8 @@ def add_arguments(parser):
         + f"\n  {parser.prog} --sizes A"
         + f"\n  {parser.prog} --against torch"
         + f"\n  {parser.prog} --profile --sizes C"
+        + f"\n  {parser.prog} --ranks 1,2 --sizes A"
+        + f"\n  {parser.prog} --plan 1024 --bandwidth 100 --latency 5 --threads 32"
         + f"\n  {parser.prog} --inference --against torch --sizes B,B/16"
     )
 
@@ -80,6 +84,10 @@ def main(args, sizes=SIZES, dataset_size=step.DATASET_SIZE, seconds=SECONDS):
     """
     if args.profile and args.against:
         raise ConfigError("--profile looks at minivit alone: leave out --against")
+    if bench_ranks.asked(args):
+        for name in args.sizes or ():
+            size_of(name, sizes)
+        return bench_ranks.main(args, printer(args.json), sizes)
     if args.inference:
         return predictions(args, seconds)
     chosen = {name: size_of(name, sizes) for name in args.sizes or sizes}

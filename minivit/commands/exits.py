@@ -1,8 +1,8 @@
 """How every command ends: its exit status, and errors as one line on stderr.
 
 Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted (143 terminated, 129 the terminal
-was closed), 141 the reader of the output pipe has closed it. An error that is a bug in minivit
-keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
+was closed, 138 SIGUSR1), 141 the reader of the output pipe has closed it. An error that is a bug in
+minivit keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 """
 
 import _thread
@@ -14,9 +14,15 @@ import threading
 from contextlib import contextmanager, suppress
 
 from ..errors import CodeError, ConfigError, MinivitError
+from ..ranks.launch import rank_0_says_it
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
-ENDING = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
+ENDING = {
+    "SIGINT": "interrupted",
+    "SIGTERM": "terminated",
+    "SIGHUP": "the terminal was closed",
+    "SIGUSR1": "asked to stop",
+}
 
 
 def run(main, argv=None):
@@ -124,6 +130,8 @@ def _end(sentence, status, between=" "):
     """
     if os.environ.get("MINIVIT_DEBUG") == "1":
         raise
+    if not hasattr(sys.exception(), "own") and rank_0_says_it():
+        return status
     if notes := getattr(sys.exception(), "__notes__", ()):  # such as: how to go on with the run
         sentence = ". ".join([sentence.rstrip("."), *notes])
     with suppress(OSError):  # the terminal may be closed

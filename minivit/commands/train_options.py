@@ -8,12 +8,15 @@ from textwrap import fill
 from .. import data
 from ..config import Config
 from ..masked import MaskedConfig
-from ..models import OBJECTIVE_NAMES
 from ..parallel.workers import MOST_WORKERS
+from ..ranks.launch import MPI
+from ..residual import ResidualConfig
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
+from .target_options import add_targets
 
+RESIDUAL = ("unit", "units", "width", "groups")  # fields of ResidualConfig that a ViT has not
 EPILOG = """\
 examples:
   {prog}
@@ -24,6 +27,10 @@ examples:
       CIFAR-10 from DIR, or an error
   {prog} --dataset photos
       your own images: photos/CLASS/*.png, or photos/train/CLASS/*.png
+  {prog} --dataset places --preset smoke
+      regression: where on the picture is the figure, in pixels
+  {prog} --dataset photos --targets photos.csv
+      regression on your own images
   {prog} --resume runs/cifar10-tiny-1
       go on after Ctrl-C
   {prog} --from runs/cifar10-tiny-1 --dataset photos
@@ -51,6 +58,8 @@ def add_arguments(parser):
     sizes |= {"channels": "the data's; 3 for a directory's", "classes": "the data's"}
     model = parser.add_argument_group("the model")
     add_settings(model, Config, defaults=_defaults(Config, "model") | sizes)
+    residual = parser.add_argument_group("the model, with --preset resnet-20 or resnet-29")
+    add_settings(residual, ResidualConfig, RESIDUAL, _defaults(ResidualConfig, "model"))
     masked = parser.add_argument_group("the model, with --objective masked")
     add_settings(masked, MaskedConfig, ("mask_target", "mask_share"))
 
@@ -69,6 +78,7 @@ def _add_data(group):
         metavar="DIR",
         help="where data sets are, or are downloaded to (default: $MINIVIT_DATA or data)",
     )
+    add_targets(group)
     _add_recipe(group, "data")
 
 
@@ -76,15 +86,8 @@ def _add_training(group):
     group.add_argument(
         "--preset",
         type=choice("preset", PRESETS),
-        metavar="{" + ",".join(PRESETS) + "}",
-        help="model and recipe (default: tiny, base on a GPU, or finetune with --from)",
-    )
-    group.add_argument(
-        "--objective",
-        type=choice("objective", OBJECTIVE_NAMES),
-        metavar="{" + ",".join(OBJECTIVE_NAMES) + "}",
-        help="what to learn: the classes, or to guess hidden patches, without labels "
-        "(default: classification)",
+        metavar="NAME",
+        help="model and recipe, see below (default: tiny, base on a GPU, or finetune with --from)",
     )
     group.add_argument(
         "--from",
@@ -119,6 +122,13 @@ def _add_places(group):
         help="number of workers, one per core (default: the cores this process may use)",
     )
     group.add_argument(
+        "--ranks",
+        type=ranks,
+        metavar="N|mpi",
+        help="stop unless MPI started so many ranks, or any: mpiexec -n N, see docs/scale.md "
+        "(default: as many as MPI started, or this process alone)",
+    )
+    group.add_argument(
         "--out",
         type=path,
         metavar="DIR",
@@ -149,6 +159,11 @@ def _defaults(kind, part):
         values = {getattr(preset, part).get(name, own) for preset in PRESETS.values()}
         defaults[name] = values.pop() if len(values) == 1 else "the preset's"
     return defaults
+
+
+def ranks(text):
+    """A value type: a number of ranks, or "mpi"."""
+    return MPI if text.casefold() == MPI else whole(1)(text)
 
 
 def data_name(text):

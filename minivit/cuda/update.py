@@ -61,8 +61,9 @@ class FusedUpdate:
         self.regions = list(regions(places, matrix_rule, rule))
         self.dtype = vector.dtype.name
 
-    def step(self, number, lr, count):
-        """Clip the gradient and take step `number` (from 1) -> the gradient's norm before that."""
+    def step(self, number, lr, count, sums=()):
+        """Clip the gradient and take step `number` (from 1) -> its norm before that, `sums`."""
+        self.gradients.meet(count)
         gradient = self.gradients.vectors[0]  # whatever `count` is: one worker has added it up
         norm, scale = self.clip(gradient)
         for region in self.regions:
@@ -70,7 +71,7 @@ class FusedUpdate:
         if "ema" in self.state:
             d = decay_at(number, self.recipe.ema)
             combine(self.state["ema"], self.vector, d, 1 - d)
-        return norm
+        return norm, sums
 
     def clip(self, gradient):
         """The gradient's norm, a float64, and the factor that clips it, both on the device."""

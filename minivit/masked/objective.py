@@ -62,7 +62,7 @@ class MaskedColours:
         """The width of the head: a logit for each colour of each cell."""
         return self.cells**2 * self.colours
 
-    def targets(self, images, labels):
+    def targets_in(self, images):
         """The colours of all patches of images (B, H, W, C) uint8, (B, N, cells^2)."""
         return colours(images, self.patch_size, self.cells)
 
@@ -131,7 +131,7 @@ class MaskedPixels:
         """The width of the head: the numbers of a patch."""
         return self.patch_size**2 * self.channels
 
-    def targets(self, images, labels):
+    def targets_in(self, images):
         """The pixels of all patches of images (B, H, W, C) uint8, (B, N, P*P*C)."""
         return pixels(images, self.patch_size)
 

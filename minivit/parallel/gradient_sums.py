@@ -2,7 +2,8 @@
 
 The order is that of `parallel/tree_sum.py`, for any number of workers. Each worker adds the
 gradients of neighbouring micro-batches into arrays that all workers share; what is left to add is
-added slice by slice in `Update`, before a slice is used.
+added slice by slice in `Update`, before a slice is used. Where several ranks train together, see
+`ranks/gradient_sums.py`.
 """
 
 from functools import cache
@@ -24,22 +25,33 @@ class GradientSums:
     `prepare` needed so far.
     """
 
+    shares = ()  # what else the workers do than train
+
     def __init__(self, places, size, workers, xp=np):
         self.places, self.size, self.workers, self.xp = places, size, workers, xp
         self.vectors, self.views = [], []
 
+    def divide(self, regions):
+        """Say which slice of the gradient each rank needs; the only one here needs all."""
+
+    def share(self, count):
+        """Which of a batch's `count` micro-batches come here -> (first, stop)."""
+        return 0, count
+
     def tasks(self, count):
-        """`count` micro-batches in tasks for the workers -> [[(first, stop), ...] for each task].
+        """What comes here of `count` micro-batches, in tasks -> [[(first, stop), ...] for each].
 
         A task is one or more nodes of the tree, next to each other. Where the vectors are small, a
         micro-batch is a task, and a fast worker takes more of them; else a worker has one task.
         """
-        small = count * self.size * 4 <= SMALL_BYTES and self.workers.count > 1
-        return plan(count, count if small else min(count, self.workers.count))
+        first, stop = self.share(count)
+        own = stop - first
+        small = own * self.size * 4 <= SMALL_BYTES and self.workers.count > 1
+        return plan(count, first, stop, own if small else min(own, self.workers.count))
 
     def prepare(self, count):
         """Make vectors enough for `count` micro-batches -> whether there are new ones."""
-        missing = sum(map(len, self.tasks(count))) - len(self.vectors)
+        missing = max(1, len(self.nodes(count))) - len(self.vectors)
         for _ in range(missing):
             self.vectors.append(
                 to_device(self.workers.shared_zeros(self.size, np.float32), self.xp)
@@ -73,17 +85,24 @@ class GradientSums:
         before = sum(map(len, self.tasks(count)[:task]))
         return self.views[before : before + len(self.tasks(count)[task])]
 
+    def nodes(self, count):
+        """The nodes of all tasks, in the order of `vectors`."""
+        return [node for task in self.tasks(count) for node in task]
+
+    def meet(self, count):
+        """Before `add_up`: exchange the sums with other ranks; here there are none."""
+
     def add_up(self, part, count):
         """Add up the slice `part` of all vectors -> the slice of the gradient, of vectors[0]."""
-        nodes = [node for task in self.tasks(count) for node in task]
-        held = dict(zip(nodes, self.vectors, strict=False))
-        return top(count, held, lambda node: held[node][part], accumulate)
+        held = dict(zip(self.nodes(count), self.vectors, strict=False))
+        return top((0, count), held, lambda node: held[node][part], accumulate)
 
 
 @cache
-def plan(count, tasks):
-    """The nodes of the tree over `count` terms, for so many tasks."""
-    return [nodes_within(first, stop, count) for first, stop in cut_into(count, tasks)]
+def plan(count, first, stop, tasks):
+    """The nodes of the tree over `count` terms within first..stop-1, for so many tasks."""
+    cuts = cut_into(stop - first, tasks) if tasks else []
+    return [nodes_within(first + start, first + end, count) for start, end in cuts]
 
 
 def accumulate(total, gradient):

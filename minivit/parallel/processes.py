@@ -34,7 +34,7 @@ from .outcome import from_bytes, outcome_of, to_bytes
 BUFFER_BYTES = 1 << 28
 CHECK_SECONDS = 2.0  # a process that waits at a pipe checks this often whether its parent runs
 # A worker process ignores these: the parent decides what they mean.
-BLOCKED_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+BLOCKED_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1
 PROCESS_GONE = (
     "a worker process is gone, perhaps killed because memory ran out; a smaller --batch-size or "
     "--threads 1 needs less"
@@ -53,6 +53,7 @@ class WorkerProcesses:
         self.methods, self.children = [], []  # children: (process, this end of its pipe)
         self.buffer, self.buffer_bytes, self.lock = None, BUFFER_BYTES, Lock()
         self.counter = Counter(self.lock, shared_zeros(1, np.int64), self.check)  # the next task
+        self.kept = False  # no more processes may be started
         self.idle = False  # all processes run, and each has answered its last request
 
     @property
@@ -75,6 +76,8 @@ class WorkerProcesses:
 
         Raises WorkerError if the system refuses.
         """
+        if self.kept:
+            raise WorkerError(f"{PROCESS_GONE}, and none can be started while MPI runs")
         self.stop()
         self.parent, self.buffer = os.getpid(), shared_memory(self.buffer_bytes)
         # the processes inherit the mask and keep it
@@ -90,6 +93,13 @@ class WorkerProcesses:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self.idle = True
+
+    def keep(self, size):
+        """Be ready for arguments of `size` bytes, and start no more processes after that."""
+        if size > self.buffer_bytes or not self.idle:
+            self.buffer_bytes = max(size, self.buffer_bytes)
+            self.start()
+        self.kept = True
 
     def stop(self):
         """End the processes."""

@@ -51,10 +51,10 @@ def nodes_within(begin, end, count):
     return list(within(0, count))
 
 
-def top(count, known, value, add):
-    """The whole sum of `count` terms from nodes that are known, each term being in one of them.
+def top(node, known, value, add):
+    """The sum of a node from smaller ones that are known, each term being in one of them.
 
-    value(node): its sum.
+    value(node): the sum of a known one.
     """
 
     def total(first, stop):
@@ -64,7 +64,7 @@ def top(count, known, value, add):
         left = total(first, middle)
         return add(left, total(middle, stop))
 
-    return total(0, count)
+    return total(*node)
 
 
 def in_order(numbered_results):

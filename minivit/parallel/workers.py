@@ -130,6 +130,15 @@ class Workers:
                 with self._one_blas_thread():
                     self.processes.start()
 
+    def keep(self, size: int) -> None:
+        """Start no process from now on: those that run are enough for calls with `size` bytes.
+
+        Call it after `register`, and before what does not bear a fork, such as MPI. A call after a
+        worker has failed raises WorkerError then.
+        """
+        if self.processes:
+            self.processes.keep(size)
+
     def run_tasks(self, count: int, method: Callable, *args) -> list:
         """Call method(task_numbers, *args) in every worker -> a list of what they return.
 

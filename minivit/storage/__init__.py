@@ -9,6 +9,8 @@ text_file.py    small text files, of any content
 atomic.py       a file is written under another name, then renamed
 own_files.py    what a command may write over, and what is the user's
 directory.py    a run's directory: checkpoints, metrics.jsonl, config.json, curves.png
+others_directory.py
+                the same where another process writes it
 metrics.py      the lines of metrics.jsonl
 lock.py         only one process at a time trains in a directory
 """

@@ -27,6 +27,8 @@ class RunDirectory:
     method that writes raises RunError if the directory has been removed or replaced.
     """
 
+    ours = True  # whether this process writes it
+
     def __init__(self, path: str | os.PathLike, fresh: bool = False, made: bool = False):
         self.path, self.fresh, self.made, self.claim = Path(path), fresh, made, None
         self.last, self.best = self.path / "last.npz", self.path / "best.npz"

@@ -2,7 +2,8 @@
 
 plain.py           the whole loop on one page: read this first
 trainer.py         the same steps with a batch cut up among all cores, by way of
-                   micro_batches.py, running_sums.py and update.py
+                   micro_batches.py, ranked_sums.py, running_sums.py and update.py;
+                   saved_arrays.py: what of it a checkpoint holds
 evaluator.py       a model judged by an objective, in training and after it
 early_steps.py     fewer tokens in the first part of a run
 weights.py, frozen.py
@@ -11,6 +12,7 @@ recipe.py          what can be chosen about a run; presets.py: good choices, by 
 plan.py            all that is decided before a run, fresh or resumed, by way of
                    fine_tuning.py (it begins with a trained model) and fitting.py
 run.py             epochs, validation, checkpoints, the test at the end
+feeding.py         how many workers a run has work for
 record.py          what a run saves as it goes
 saved_run.py, run_meta.py, resuming.py, arithmetic.py
                    what a checkpoint says of its run, and which types and ranges that has;

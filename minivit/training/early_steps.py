@@ -6,11 +6,13 @@ Sources: Howard 2018, "Training Imagenet in 3 hours for 25 minutes" (small image
 Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 (positions interpolated to another size).
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from ..arrays.backend import array_module, to_device
+from ..costs import flops
 from ..errors import ConfigError
 from ..vit import ViT
 
@@ -102,3 +104,15 @@ def resized(images, a):
 def like(matrix, x):
     """`matrix`, a host array, on the device of x and in its dtype."""
     return to_device(matrix.astype(x.dtype), array_module(x))
+
+
+def share_of_work(trainer, step):
+    """The share of a run's computation that its first `step` steps are, 0..1."""
+    early_steps = math.floor(trainer.recipe.early_share * trainer.steps)
+    models = trainer.early_model, trainer.model
+    early, late = (flops(model.config, training=True) for model in models)
+
+    def cost(step):
+        return min(step, early_steps) * early + max(0, step - early_steps) * late
+
+    return cost(step) / max(1, cost(trainer.steps))

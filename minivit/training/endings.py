@@ -45,6 +45,8 @@ def leave(stop, trainer, directory):
 
 def diverged(trainer, directory, epoch, step):
     """The error that says at which step the loss was lost, in which tensor, and what is left."""
+    sums = trainer.gradient_sums.vectors[0]
+    trainer.ranks.spread(sums, trainer.update.regions)
     tensor = lost_tensor(trainer)
     left = f"the last good checkpoint is {directory.last}"
     if directory.lost:

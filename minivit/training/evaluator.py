@@ -6,16 +6,19 @@ cut the images alike and add in the same order, and find the same numbers, to th
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from ..arrays.doors import described, is_array
 from ..data.normalise import normalise
 from ..errors import ConfigError
-from ..objective import targets_of
-from ..parallel.tree_sum import in_order
+from ..objective import targets_for
 from ..parallel.workers import Workers
+from ..ranks.ranks import ALONE, Ranks
 from ..vit import ViT
+
+EVALUATED = 500  # images at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,8 @@ class Evaluator:
     mean, std: (C,) by which images are normalised; workers: a `Workers` inside its `with`; cuts: a
     function, number of images -> micro-batches [(start, stop), ...]; see: called with (index of
     the first image, what the model returned) for every micro-batch, by the worker that has it:
-    where workers are processes, the caller sees nothing of that.
+    where workers are processes, the caller sees nothing of that. ranks: who else judges the same
+    images, each rank a share of every batch.
     """
 
     model: ViT
@@ -36,37 +40,47 @@ class Evaluator:
     workers: Workers
     cuts: Callable
     see: Callable | None = None
+    ranks: Ranks = ALONE
 
-    def evaluate(self, images, targets, batch_size=500):
+    def evaluate(self, images, targets, batch_size=EVALUATED):
         """The objective's metrics on images uint8 and targets (B, ...) -> {name: value}.
 
         Raises ConfigError for images of another size or type, and without a target for each.
         """
         check_batch(self.model.config, images, targets)
-        totals = dict.fromkeys(self.objective.sums, 0)
+        totals, own = dict.fromkeys(self.objective.sums, 0), []
         for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size], targets[start : start + batch_size]
-            tasks = len(self.cuts(len(batch[0])))
-            results = self.workers.run_tasks(tasks, self.share, start, *batch)
-            for sums in in_order(results):
-                for name, kind in self.objective.sums.items():
-                    totals[name] += kind(sums[name])
+            count = min(batch_size, len(images) - start)
+            cuts = self.cuts(count)
+            (first, stop), mine = self.ranks.own(cuts)
+            if first < stop:
+                mine = slice(start + mine.start, start + mine.stop)
+                args = first, count, start, images[mine], targets[mine]
+                results = self.workers.run_tasks(stop - first, self.share, *args)
+                own += [(start, index, sums) for index, sums in chain.from_iterable(results)]
+        (every,) = self.ranks.concatenate(own)
+        for _, _, sums in sorted(every, key=lambda part: part[:2]):
+            for name, kind in self.objective.sums.items():
+                totals[name] += kind(sums[name])
         return self.objective.values(totals, len(images))
 
-    def share(self, indices, first, images, targets):
+    def share(self, indices, first, count, begin, images, targets):
         """One worker's share of a batch -> [(index of the micro-batch, its sums), ...].
 
-        first: the index of the batch's first image.
+        indices: from 0, of the micro-batches of this rank, of which the batch's number `first` is
+        the first one; count: the number of images of the batch; begin: the index of its first
+        image; images, targets: those of this rank.
         """
-        cuts, results = self.cuts(len(images)), []
+        cuts, results = self.cuts(count)[first:], []
         for index in indices:
             start, stop = cuts[index]
-            x = normalise(images[start:stop], self.mean, self.std)
+            here = slice(start - cuts[0][0], stop - cuts[0][0])
+            x = normalise(images[here], self.mean, self.std)
             output = self.model.predict(self.params, x)
-            own = targets_of(self.objective, images[start:stop], targets[start:stop])
-            results.append((index, self.objective.evaluate(output, own)))
+            own = targets_for(self.objective, images[here], targets[here])
+            results.append((first + index, self.objective.evaluate(output, own)))
             if self.see:
-                self.see(first + start, output)
+                self.see(begin + start, output)
         return results
 
 

@@ -10,15 +10,14 @@ import numpy as np
 from .. import data
 from ..arrays.backend import select, special
 from ..config import Config
-from ..data import Dataset
-from ..errors import ConfigError, DataError
-from ..models import OWN_RECIPES, config_of, fields_of, refuse_recipe
-from ..objective import Classification
+from ..data import Dataset, TargetFile
+from ..errors import DataError
+from ..models import OWN_RECIPES, config_for, refuse_options, refuse_recipe
 from ..storage.directory import RunDirectory
 from .arithmetic import arithmetic, changes, unknown_now
 from .early_steps import SmallerViT, early_model
 from .fine_tuning import Start, refuse_without
-from .fitting import fitted
+from .fitting import fitted, fitted_recipe, objective_name
 from .frozen import learner
 from .presets import FINE_TUNING, PRESETS
 from .recipe import Recipe
@@ -37,6 +36,8 @@ class Plan:
     xp               numpy or cupy: where it computes
     saved            the run that it goes on with; None for a fresh one
     start            the trained model that a fresh run begins with, or None
+    targets          the file with the targets of a directory's images, or None
+    notes            what a user should know of the recipe
     """
 
     config: Config
@@ -48,6 +49,8 @@ class Plan:
     xp: ModuleType = np
     saved: SavedRun | None = None
     start: Start | None = None
+    targets: TargetFile | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def fresh(cls, options: dict, start: Start | None = None) -> "Plan":
@@ -60,16 +63,17 @@ class Plan:
         xp = select(options.get("device", "auto"))
         usual = FINE_TUNING if start else "tiny" if xp is np else "base"
         preset = options.get("preset", usual)
-        sizes, asked = chosen(options, Config), chosen(options, Recipe)
-        own = {"whiten": False} if start else {}  # whitening would overwrite its weights
-        objective = options.get("objective", Classification.name)
-        own |= OWN_RECIPES.get(objective, {})
+        asked = chosen(options, Recipe)
+        # whitening would overwrite the weights of a trained model
+        own = {"whiten": False} if start else OWN_RECIPES.get(asked.get("objective"), {})
         recipe = Recipe(**{**PRESETS[preset].recipe, **own, **asked})
-        refuse_without(start, preset, recipe, asked, objective)
-        sizes = {**fields_of(objective, options), **sizes}
-        config = (
-            start.with_options(sizes) if start else config_of({**PRESETS[preset].model, **sizes})
-        )
+        refuse_without(start, preset, recipe, asked)
+        usual = PRESETS[preset].model
+        if start:
+            refuse_options(type(start.config), options)
+            config = start.with_options(chosen(options, Config))
+        else:
+            config = config_for(recipe.objective, usual, options)
         refuse_recipe(config, recipe)
         early_model(learner(config, recipe), recipe.early_drop)  # raises where they do not fit
         plan = cls(
@@ -81,12 +85,8 @@ class Plan:
             options.get("data_dir"),
             xp,
             start=start,
+            targets=TargetFile.of(options),
         )
-        if plan.recipe.whiten and plan.config.stem not in ("none", "small"):
-            raise ConfigError(
-                f"whiten starts weights that stem {plan.config.stem} would standardise; leave it "
-                "out, or say --no-whiten"
-            )
         return plan._with_its_libraries()
 
     @classmethod
@@ -101,7 +101,7 @@ class Plan:
         """
         saved = SavedRun.read(path)
         asked = {**chosen(options, type(saved.config)), **chosen(options, Recipe)}
-        saved.refuse_options(**asked, **chosen(options, ("preset", "objective")))
+        saved.refuse_options(**asked, **chosen(options, ("preset",)))
         directory = RunDirectory(saved.path.parent)
         out = options.get("out", directory.path)
         if Path(out).resolve() != directory.path.resolve():
@@ -113,6 +113,8 @@ class Plan:
             data_dir = None
         plan = cls(saved.config, saved.recipe, directory, saved.meta["preset"], dataset, data_dir)
         plan = replace(plan, saved=saved, **chosen(options, ("dataset", "data_dir")))
+        if values := saved.meta["source"].get("targets"):
+            plan = replace(plan, targets=TargetFile.of(options, TargetFile.from_dict(values)))
         return plan if plan.finished else plan._on_its_device(options.get("device", "auto"))
 
     @property
@@ -151,7 +153,9 @@ class Plan:
 
         asked: the options that were given. Raises ConfigError where they ask for other sizes.
         """
-        start = self.start and self.start.for_data(dataset, self.config, self.recipe.seed)
+        recipe, notes = fitted_recipe(self.recipe, dataset, asked)
+        kind = objective_name(recipe, dataset)
+        start = self.start and self.start.for_data(dataset, self.config, recipe.seed, kind)
         config = fitted(start.config if start else self.config, dataset, asked)
         if self.recipe.early_size:
             SmallerViT(config, self.recipe.early_size)  # raises where it does not fit
@@ -163,10 +167,13 @@ class Plan:
         else:
             path = os.path.abspath(os.path.expanduser(self.dataset))
             source = {"dataset": path, "data_dir": None}
+        if self.targets:
+            source["targets"] = replace(self.targets, path=os.path.abspath(self.targets.path))
         directory = self.directory
         if directory is None:
             directory = RunDirectory.numbered("runs", f"{dataset.name}-{self.preset}")
-        return replace(self, config=config, start=start, directory=directory, **source)
+        own = {"config": config, "recipe": recipe, "start": start, "directory": directory}
+        return replace(self, **own, **source, notes=notes)
 
     def _on_its_device(self, device):
         """On the device it was begun on, unless another one is asked for."""

@@ -6,11 +6,12 @@ import itertools
 import numpy as np
 
 from ..errors import CheckpointError
-from ..objective import deciding_metric
+from ..objective import deciding_metric, plain_fields
 from ..storage import checkpoint
 from ..storage.directory import RunDirectory
 from ..text import counted
 from .arithmetic import arithmetic
+from .saved_arrays import hand_out, headers
 from .saved_run import SavedRun, best_of
 
 
@@ -47,8 +48,10 @@ class Record:
             **({"taken": self.taken} if self.taken else {}),
         }
         meta = {**self.description, "position": position}
-        with self.directory.writing():
-            checkpoint.save(path or self.directory.last, self.trainer.arrays(), meta)
+        arrays = self.trainer.arrays()
+        if self.directory.ours:
+            with self.directory.writing():
+                checkpoint.save(path or self.directory.last, arrays, meta)
 
     def resume(self, path):
         """Take up the run at the checkpoint `path`, which must be of this model, recipe and data.
@@ -63,9 +66,7 @@ class Record:
         elsewhere = origin.path.resolve() != self.directory.path.resolve()
         if not elsewhere:
             saved.refuse_overwriting(self.directory)
-        arrays = self.trainer.arrays()
-        expected = {name: (leaf.shape, leaf.dtype) for name, leaf in arrays.items()}
-        arrays, meta = saved.load(expected)
+        arrays, meta = saved.load(headers(self.trainer))
         if meta != saved.meta:
             raise CheckpointError(f"{path} has changed while it was read; try again.")
         position = meta["position"]
@@ -84,7 +85,7 @@ class Record:
         self.best, self.best_epoch = best_of(position), position.get("best_epoch") or 0
         self.taken = position.get("taken") or 0
         self._take_rows(origin.rows())
-        if elsewhere:
+        if elsewhere and self.directory.ours:
             self._take_best(origin.best)
 
     def _take_rows(self, rows):
@@ -120,8 +121,9 @@ class Record:
         if value is None or metric.better(value, self.best):
             self.best, self.best_epoch = value, row["epoch"]
             self.save(self.directory.best)
-            with self.directory.writing():
-                checkpoint.copy(self.directory.best, self.directory.last)
+            if self.directory.ours:
+                with self.directory.writing():
+                    checkpoint.copy(self.directory.best, self.directory.last)
         else:
             self.save()
 
@@ -134,17 +136,26 @@ class Record:
         """Make the weights of the best epoch the run's result: the trainer's, and last.npz's."""
         if self.taken or self.best_epoch == self.epochs_done:
             return
+        arrays = self._best_arrays() if self.directory.ours else None
+        (found,) = self.trainer.ranks.concatenate([arrays is not None])
+        if not found[0]:  # by rank 0, which has the files
+            return
+        if arrays:
+            self.trainer.restore(arrays, self.trainer.step)
+        hand_out(self.trainer)
+        self.taken = self.best_epoch
+        self.save()
+
+    def _best_arrays(self):
+        """The arrays of the best epoch; None, and a line that says so, if they are lost."""
         try:
             best = SavedRun.read(self.directory.best)
             if best.meta["position"].get("best_epoch") != self.best_epoch:
                 raise CheckpointError(f"{best.path} is not of epoch {self.best_epoch}")
-            arrays, _ = best.load()
+            return best.load()[0]
         except CheckpointError as error:
             print(f"the weights are those of the last epoch, not of the best one: {error}")
-            return
-        self.trainer.restore(arrays, self.trainer.step)
-        self.taken = self.best_epoch
-        self.save()
+            return None
 
 
 def describe(run):
@@ -155,7 +166,12 @@ def describe(run):
         "objective": run.objective.name,
         "device": "cpu" if plan.xp is np else "gpu",
         "arithmetic": arithmetic(plan.xp, plan.config),
-        "source": {"dataset": plan.dataset, "data_dir": plan.data_dir},
+        **objective_fields(run.objective),
+        "source": {
+            "dataset": plan.dataset,
+            "data_dir": plan.data_dir,
+            **({"targets": plan.targets.to_dict()} if plan.targets else {}),
+        },
         **({"from": plan.begun_with} if plan.begun_with else {}),
         "model": plan.config.to_dict(),
         "recipe": plan.recipe.to_dict(),
@@ -167,6 +183,12 @@ def describe(run):
             "sha256": fingerprint(dataset),
         },
     }
+
+
+def objective_fields(objective):
+    """{"objective_fields": plain values} of an objective that depends on the targets, else {}."""
+    depends = hasattr(objective, "for_targets")
+    return {"objective_fields": plain_fields(objective)} if depends else {}
 
 
 def fingerprint(dataset):

@@ -3,6 +3,7 @@
 import math
 import time
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 
@@ -11,11 +12,13 @@ from ..data import batches
 from ..data.dataset import Dataset
 from ..data.normalise import channel_statistics
 from ..errors import ConfigError
-from ..models import objective_of
 from ..objective import deciding_metric
 from ..parallel.workers import Workers
+from ..ranks.ranks import ALONE, Ranks
 from . import curves
+from .early_steps import share_of_work
 from .endings import diverged, endings, finite_result, leave
+from .fitting import objective_for
 from .plan import Plan
 from .progress import Progress, epoch_line
 from .record import Record, describe
@@ -28,15 +31,16 @@ class Run:
     """One training run: what `plan` says, on `dataset`.
 
     workers: a `Workers` inside its `with`; objective: by default the classification of the model's
-    classes. A plan that goes on with a saved run starts where that was saved; this raises
+    classes, or what the recipe says of the data's targets; ranks: who trains it together, each with
+    its own Run. A plan that goes on with a saved run starts where that was saved; this raises
     CheckpointError if the data set or the objective is not that run's.
     """
 
-    def __init__(self, plan: Plan, dataset: Dataset, workers: Workers, objective=None):
+    def __init__(self, plan: Plan, dataset: Dataset, workers: Workers, objective=None,
+                 ranks: Ranks = ALONE):  # fmt: skip
         self.plan, self.dataset, self.directory = plan, dataset, plan.directory
-        self.workers = workers
+        self.workers, self.ranks = workers, ranks
         config, recipe, xp = plan.config, plan.recipe, plan.xp
-        self.objective = objective or objective_of(config, recipe)
         self.training, self.validation = batches.split(
             len(dataset.train_images), recipe.val_fraction, recipe.seed, recipe.train_fraction
         )
@@ -45,6 +49,7 @@ class Run:
                 f"val_fraction {recipe.val_fraction} leaves none of the "
                 f"{len(dataset.train_images)} training images to train on"
             )
+        self.objective = objective or objective_for(plan, dataset, self.training)
         self.steps_per_epoch = math.ceil(len(self.training) / recipe.batch_size)
         steps = self.steps_per_epoch * recipe.epochs
         if recipe.patience and not len(self.validation):
@@ -57,7 +62,7 @@ class Run:
         self.mean, self.std = plan.normalisation or own
         self.trainer = Trainer(
             config, recipe, steps, self.mean, self.std, workers, xp, self.objective,
-            start=plan.start and plan.start.params,
+            start=plan.start and plan.start.params, ranks=ranks,
         )  # fmt: skip
         if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
             some = self.training[:: -(-len(self.training) // WHITENED)]
@@ -79,17 +84,20 @@ class Run:
         """
         self.record.begin()
         with endings(self.directory, self.workers) as stop:
+            self.ranks.signal(stop)
             self.epochs(stop)
             return self.finish()
 
     def epochs(self, stop):
         """All epochs that are left. Raises Interrupted once `stop.number` is set."""
         trainer, began = self.trainer, time.monotonic() - self.record.elapsed
-        progress = Progress(trainer.work, trainer.step, trainer.steps, self.objective)
+        progress = Progress(
+            partial(share_of_work, trainer), trainer.step, trainer.steps, self.objective
+        )
         try:
             while not self.record.over:
                 self.epoch(progress, stop, began)
-                if stop.number:
+                if self.ranks.signal(stop):
                     leave(stop, trainer, self.directory)
         finally:
             progress.close()
@@ -102,7 +110,7 @@ class Run:
         with closing(batches.prefetch(self.batches(number))) as ready:
             for images, targets in ready:
                 trainer.train_step(images, targets)
-                if stop.number:
+                if self.ranks.signal(stop):
                     self.metrics_so_far()  # what has diverged is not saved
                     record.elapsed = time.monotonic() - began
                     record.save()
@@ -176,6 +184,8 @@ class Run:
         of = {"weights": "running mean of the weights"} if self.plan.recipe.ema else {}
         of |= {"of_epoch": self.record.taken} if self.record.taken else {}
         self.directory.append({**{f"test_{name}": v for name, v in result.items()}, **of})
+        if not self.directory.ours:
+            return result
         metric = deciding_metric(self.objective)
         title = f"{self.dataset.name}: test {metric.name} {metric.number(result[metric.name])}"
         with self.directory.writing():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..config import Config
 from ..errors import CheckpointError, ConfigError
-from ..models import OBJECTIVE_WORDS, config_of
+from ..models import config_of
 from ..storage import checkpoint
 from ..storage.compare import differences
 from ..storage.directory import RunDirectory
@@ -134,7 +134,6 @@ class SavedRun:
     def refuse_options(self, **options):
         """Raise ConfigError if an option is not what the run was begun with."""
         begun = {**self.config.to_dict(), **self.recipe.to_dict(), "preset": self.meta["preset"]}
-        begun["objective"] = OBJECTIVE_WORDS.get(self.objective, self.objective)
         changed = [
             f"{name} is {begun[name]}, not {value}"
             for name, value in options.items()

@@ -3,8 +3,9 @@
 import signal
 import threading
 
-# Ctrl-C, `kill`, and the terminal that was closed (Windows has none of the last).
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+# Ctrl-C, `kill`, the terminal that was closed, and a scheduler's warning that time is up. Windows
+# has neither of the last two. Open MPI's mpiexec forwards the last one without a SIGKILL after it.
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
 class Interrupted(KeyboardInterrupt):

@@ -12,24 +12,24 @@ from .. import cuda
 from ..arrays import tree
 from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
-from ..costs import flops
-from ..cuda.gradient_sums import FusedGradientSums
-from ..data.normalise import normalise
+from ..data.normalise import normalise, per_channel
 from ..errors import ConfigError
 from ..models import model_of, objective_of
-from ..objective import targets_of
+from ..objective import targets_for
 from ..optim import warmup_cosine
-from ..parallel.gradient_sums import GradientSums
+from ..parallel.cuts import cut_into
+from ..parallel.tree_sum import in_order
+from ..ranks.ranks import ALONE
 from ..start.whitening import first_weights
+from . import saved_arrays
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
 from .frozen import learner, rate_share
 from .micro_batches import micro_batches
+from .ranked_sums import sums_for
 from .running_sums import RunningSums
 from .update import update_for
 from .weights import Weights
-
-WHOLE = ("model", "optimizer/ema")  # groups of a checkpoint that hold frozen parameters too
 
 
 class Trainer:
@@ -38,55 +38,64 @@ class Trainer:
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
     model: by default that of config, partly frozen if the recipe says so; fused: whether layers,
-    optimizers and sums of `minivit.cuda` replace the plain ones, by default on a GPU; start: the
-    parameters it begins with, by default those of `model.init`.
-    On a GPU the whole batch is one micro-batch, and no step waits for the device.
+    optimizers and sums are those of `minivit.cuda`, by default on a GPU; start: the parameters it
+    begins with, by default those of `model.init`; ranks: who trains it together, each rank with its
+    own Trainer.
+    On a GPU the whole batch is one micro-batch, or one for each rank, and no step waits for the
+    device.
     """
 
     def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None,
-                 model=None, fused=None, start=None):  # fmt: skip
+                 model=None, fused=None, start=None, ranks=ALONE):  # fmt: skip
         if type(steps) is not int or steps < 1:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
-        if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
-            raise ConfigError(
-                f"mean and std must be of {config.channels} channels; got shapes {np.shape(mean)} "
-                f"and {np.shape(std)}"
-            )
         self.config, self.recipe, self.steps = config, recipe, steps
-        self.workers, self.xp = workers, xp
+        self.workers, self.xp, self.ranks = workers, xp, ranks
         self.objective = objective or objective_of(config, recipe)
         self.fused = cuda.wanted(xp, config) if fused is None else fused
         build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else model_of)
         self.model = model or build(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
-        self.mean = to_device(np.asarray(mean, np.float32), xp)
-        self.std = to_device(np.asarray(std, np.float32), xp)
+        self.mean, self.std = per_channel(mean, std, config.channels, xp)
         start = start or self.model.init(generator(recipe.seed, "init"))
         self.weights = Weights(start, getattr(self.model, "frozen", ()), workers, xp)
         self.places, self.vector = self.weights.places, self.weights.vector
         self.params = self.weights.tree_of(self.vector)
-        sums = FusedGradientSums if self.fused else GradientSums
-        self.gradient_sums = sums(self.places, len(self.vector), workers, xp)
+        self.gradient_sums = sums_for(self.places, len(self.vector), workers, xp, self.fused, ranks)
+        divided = ranks.size > 1 and xp is np and not self.fused  # on GPUs each rank updates all
         rates = {n: rate_share(n, config.depth, recipe.layer_decay) for n in self.places}
         self.update = update_for(recipe, self.places, self.vector, self.gradient_sums, workers, xp,
-                                 rates, self.fused)  # fmt: skip
+                                 rates, self.fused, ranks if divided else ALONE)  # fmt: skip
+        self.regions = self.update.regions if divided else None
         # what is evaluated: the running mean of the parameters where there is one
         self.evaluated = self.weights.tree_of(self.update.state.get("ema", self.vector))
         self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std,
-                                   self.objective, workers, self.micro_batches)  # fmt: skip
+                                   self.objective, workers, self.micro_batches,
+                                   ranks=ranks)  # fmt: skip
         self.step = 0
-        self.sums = RunningSums(self.objective, xp)
-        for model in (self.early_model, self.model):
-            self.gradient_sums.prepare(len(self.micro_batches(recipe.batch_size, model.config)))
+        self.sums = RunningSums(self.objective, xp, ALONE if divided else ranks)
+        self._prepare()
         self._register()
+
+    def _prepare(self):
+        """Make room for the gradients of a batch; with ranks also of a shorter one, the last."""
+        whole = self.recipe.batch_size
+        sizes = range(1, whole + 1) if self.ranks.size > 1 else (whole,)
+        models = self.early_model, self.model
+        for count in {len(self.micro_batches(size, m.config)) for size in sizes for m in models}:
+            self.gradient_sums.prepare(count)
 
     def _register(self):
         """Tell the workers what they will do: processes have all arrays that were made so far."""
-        self.workers.register(self.train_share, self.evaluator.share, *self.update.shares)
+        own = self.train_share, self.evaluator.share
+        self.workers.register(*own, *self.gradient_sums.shares, *self.update.shares)
 
     @property
     def gradients(self):
-        """The gradient of the last step's batch, clipped, as a tree like `params`."""
+        """The gradient of the last step's batch, clipped, as a tree like `params`.
+
+        Among several ranks it is right in the part only that this rank updates.
+        """
         return self.gradient_sums.views[0]
 
     def model_at(self, step):
@@ -102,17 +111,7 @@ class Trainer:
         size = self.recipe.micro_batch
         if self.xp is np or size:
             return micro_batches(config or self.config, batch, size)
-        return [(0, batch)]
-
-    def work(self, step):
-        """The share of the run's computation that its first `step` steps are, 0..1."""
-        early_steps = math.floor(self.recipe.early_share * self.steps)
-        early, late = (flops(m.config, training=True) for m in (self.early_model, self.model))
-
-        def cost(step):
-            return min(step, early_steps) * early + max(0, step - early_steps) * late
-
-        return cost(step) / max(1, cost(self.steps))
+        return cut_into(batch, min(batch, self.ranks.size))
 
     def lr(self):
         """The learning rate of the current step."""
@@ -138,30 +137,35 @@ class Trainer:
         """
         check_batch(self.config, images, targets)
         self.step += 1
-        count = len(self.micro_batches(len(images), self.model_at(self.step).config))
-        if self.gradient_sums.prepare(count):  # a larger batch than before
+        cuts = self.micro_batches(len(images), self.model_at(self.step).config)
+        if self.gradient_sums.prepare(len(cuts)):  # a larger batch than before
             self._register()
-        tasks = len(self.gradient_sums.tasks(count))
-        results = self.workers.run_tasks(tasks, self.train_share, self.step, images, targets)
-        norm = self.update.step(self.step, self.lr(), count)
-        self.sums.add(results, len(images), self.step, norm)
+        own = self.ranks.own(cuts)[1]
+        args = self.step, len(images), images[own], targets[own]
+        tasks = len(self.gradient_sums.tasks(len(cuts)))
+        results = self.workers.run_tasks(tasks, self.train_share, *args)
+        norm, sums = self.update.step(self.step, self.lr(), len(cuts), in_order(results))
+        self.sums.add(sums, len(images), self.step, norm)
 
-    def train_share(self, tasks, step, images, targets):
+    def train_share(self, tasks, step, count, images, targets):
         """One worker's share of a step: micro-batches through the model and back.
 
+        count: the number of images of the batch; images, targets: those of this rank.
         Adds their gradients up -> [(index of the micro-batch, its sums), ...].
         """
         model, results = self.model_at(step), []
-        cuts = self.micro_batches(len(images), model.config)
+        cuts = self.micro_batches(count, model.config)
+        begin = self.ranks.own(cuts)[1].start
 
         def gradients(index):
             """Of one micro-batch."""
             start, stop = cuts[index]
-            x = normalise(images[start:stop], self.mean, self.std)
+            here = slice(start - begin, stop - begin)
+            x = normalise(images[here], self.mean, self.std)
             output, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
             # the micro-batch's share of the mean loss: the gradients add up to the batch's own
-            share = (stop - start) / len(images)
-            own = targets_of(self.objective, images[start:stop], targets[start:stop])
+            share = (stop - start) / count
+            own = targets_for(self.objective, images[here], targets[here])
             doutput, sums = self.objective.train(output, own, share)
             results.append((index, sums))
             return model.backward(doutput, cache)[1]
@@ -175,6 +179,8 @@ class Trainer:
 
         Of the weights' running mean, where the recipe has one.
         """
+        if self.regions and "ema" in self.update.state:
+            self.ranks.spread(self.update.state["ema"], self.regions)
         return self.evaluator.evaluate(images, targets, batch_size)
 
     def read_sums(self):
@@ -182,19 +188,13 @@ class Trainer:
         return self.sums.read(self.vector, self.step)
 
     def arrays(self):
-        """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}."""
-        return {
-            f"{group}/{name}": leaf
-            for group, vector in self._vectors().items()
-            for name, leaf in self.weights.leaves(vector, whole=group in WHOLE)
-        }
+        """Weights and optimizer state, on the host: {"model/patch.w", "optimizer/m/...": ...}.
+
+        Among several ranks they are whole on rank 0.
+        """
+        return saved_arrays.gather(self)
 
     def restore(self, arrays, step):
         """Take up weights and optimizer state that `arrays` gave, after `step` steps."""
-        for group, vector in self._vectors().items():
-            self.weights.restore(vector, arrays, f"{group}/", whole=group in WHOLE)
+        saved_arrays.restore(self, arrays)
         self.step = step
-
-    def _vectors(self):
-        """The flat vectors that a checkpoint holds: {"model", "optimizer/m", ...}."""
-        return {"model": self.vector, **{f"optimizer/{n}": v for n, v in self.update.state.items()}}

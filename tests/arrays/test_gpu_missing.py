@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 import pytest
 import strict_cupy
+import tqdm  # noqa: F401  before the tests hide installed packages
 from program import ROOT, few_shapes, train
 
 from minivit.__main__ import main as minivit

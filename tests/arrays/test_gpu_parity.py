@@ -116,7 +116,7 @@ def steps_in_float64(xp, optimizer, workers):
         grads = dict(tree.walk(model.backward(loss_layer.backward(1.0, loss_cache), cache)[1]))
         for name, leaf in tree.walk(leaves):
             leaf[...] = grads[name]
-        seen.append((loss, gradient.copy(), update.step(step, 3e-3, 1)))
+        seen.append((loss, gradient.copy(), update.step(step, 3e-3, 1)[0]))
     return tuple(seen)
 
 

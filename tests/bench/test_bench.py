@@ -54,7 +54,8 @@ def bench(monkeypatch):
 
     def call(**options):
         given = {"against": None, "runs": 2, "threads": 2, "device": "cpu"}
-        given |= {"json": False, "profile": False, "inference": False, "sizes": ["T"], **options}
+        given |= {"json": False, "profile": False, "inference": False, "sizes": ["T"]}
+        given |= {"ranks": None, "plan": None, "bandwidth": None, "latency": None, **options}
         return command.main(Namespace(**given), {"T": TINY}, dataset_size=64, seconds=0.001)
 
     return call

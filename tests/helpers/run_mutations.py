@@ -20,7 +20,17 @@ import pytest
 
 HELPERS = Path(__file__).resolve().parent
 TESTS, ROOT = HELPERS.parents[0], HELPERS.parents[1]
-ROOMS = ("layers", "convolution", "masked", "model", "arrays", "start", "training", "optim")
+ROOMS = (
+    "layers",
+    "convolution",
+    "masked",
+    "residual",
+    "model",
+    "arrays",
+    "start",
+    "training",
+    "optim",
+)
 sys.path[:0] = [str(ROOT), str(HELPERS), *(str(TESTS / room) for room in ROOMS)]
 sys.dont_write_bytecode = True  # a patch within one second must not meet a cached module
 
@@ -28,13 +38,14 @@ import strict_cupy  # noqa: E402
 from mutations import MUTATIONS, NAMED  # noqa: E402
 
 SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
-    test_keys test_convolution test_residual test_masked test_kinks test_drop_path
-    test_patch_dropout test_sequence_pool test_start test_gradients test_model
+    test_keys test_convolution test_residual test_resnet test_masked test_kinks test_drop_path
+    test_patch_dropout test_sequence_pool test_target_losses test_start test_gradients test_model
     test_smaller_vit test_optim""".split()  # the quickest first
 
 # {a file or a room of the package: its tests}, where these have another name
 OWN = {"vit": ("model",), "adamw": ("optim",), "checking": ("kinks",), "masked": ("masked",)}
-OWN |= {"convolution": ("convolution", "residual")}
+OWN |= {"convolution": ("convolution", "residual"), "residual": ("resnet",)}
+OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), ("target_losses",))
 
 
 def functions(module):

@@ -125,7 +125,7 @@ def test_gradients_of_the_whole_model(target, key):
     model, objective = MaskedViT(config), objective_of(config)
     params = tree.map(lambda p: 0.5 * p, redrawn(model))
     images = bytes_of((3, 8, 8, 1))
-    targets = objective.targets(images, None)
+    targets = objective.targets_in(images)
     checks = gradcheck.check_model(model, Loss(objective), params, draw((3, 8, 8, 1)), targets, key)
     assert [check.leaf for check in checks] == ["images", *dict(tree.walk(params))]
     assert max(check.error for check in checks) <= gradcheck.MODEL_TOLERANCE
@@ -140,7 +140,7 @@ def test_only_corrupted_patches_are_predicted_and_judged():
     chosen = corrupted(KEY.at("mask"), 2, 4, 0.5)
     np.testing.assert_array_equal(prediction.patches, chosen)
     assert prediction.values.shape == (2, 2, 512) and len(prediction) == 2
-    targets = objective.targets(images, None)
+    targets = objective.targets_in(images)
     sums = objective.evaluate(prediction, targets)
     spared = targets.copy()
     for b in range(2):
@@ -154,7 +154,7 @@ def test_a_model_that_knows_nothing_has_the_loss_of_equal_colours():
     config = MaskedConfig(**SIZES)
     model, images = MaskedViT(config), bytes_of((2, 8, 8, 3))
     params, objective = model.init(np.random.default_rng(0)), objective_of(config)
-    sums = objective.evaluate(model.predict(params, images / 255), objective.targets(images, None))
+    sums = objective.evaluate(model.predict(params, images / 255), objective.targets_in(images))
     assert objective.values(sums, 2)["loss"] == pytest.approx(np.log(512))
 
 

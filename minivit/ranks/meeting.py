@@ -1,0 +1,88 @@
+"""The meeting: before the first step, do all ranks have the same data, options and program?
+
+Each rank brings its `Entry`. All of them are compared with that of rank 0, by every rank alike.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from ..version import VERSION
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class Entry(NamedTuple):
+    """What a rank brings. facts: {what it is: value} or None if it failed, `error` says how."""
+
+    host: str
+    program: str
+    facts: dict | None
+    error: str = ""
+    directory: str = ""
+
+
+ADVICE = {
+    "program": "install the same one everywhere",
+    "dataset": "give all ranks the same images and labels",
+    "position": "give all ranks the same checkpoint",
+    "weights": "give all ranks the same file to begin with",
+}
+
+
+def program():
+    """This version of minivit, and a hash of its source."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return f"minivit {VERSION} ({digest.hexdigest()[:8]})"
+
+
+def problem(entries):
+    """What keeps these ranks from training together: one sentence; "" if nothing does."""
+    first = entries[0]
+    for rank, entry in enumerate(entries):
+        who = f"rank {rank} (on {entry.host})"
+        if entry.error and (rank == 0 or not first.error):
+            return f"{who}: {entry.error}"
+        if entry.program != first.program:
+            words = f"{entry.program}, and rank 0 (on {first.host}) {first.program}"
+            return f"{who} has {words}; {ADVICE['program']}"
+    for rank, entry in enumerate(entries):
+        if key := difference(entry.facts, first.facts):
+            words = f"rank {rank} (on {entry.host}) has another {key} than rank 0"
+            values = entry.facts[key], first.facts[key]
+            if key == "dataset":
+                words = words.replace("another dataset", "other images or labels")
+            elif key == "weights":
+                words = words.replace("another weights", "other weights")
+            elif isinstance(values[0], dict):
+                words += f": {different_fields(*values)}"
+            advice = ADVICE.get(key, "start all ranks with the same options")
+            return f"{words}; {advice}"
+    return ""
+
+
+def notes(entries):
+    """What differs between ranks and is allowed, in words; a list."""
+    first, words = entries[0].facts["arithmetic"], []
+    for rank, entry in enumerate(entries):
+        if entry.facts["arithmetic"] != first:
+            fields = different_fields(entry.facts["arithmetic"], first)
+            words.append(
+                f"note: rank {rank} (on {entry.host}) computes otherwise than rank 0 ({fields}): "
+                "the bits are not those of equal machines"
+            )
+    return words[:3]
+
+
+def difference(facts, others):
+    """The first key whose values differ, apart from the arithmetic; "" if there is none."""
+    keys = [key for key in others if key != "arithmetic"]
+    return next((key for key in keys if facts[key] != others[key]), "")
+
+
+def different_fields(values, others):
+    """The fields that differ between two dictionaries, in words."""
+    fields = [name for name in others if values.get(name) != others[name]]
+    return ", ".join(f"{name} is {values.get(name)}, not {others[name]}" for name in fields[:3])

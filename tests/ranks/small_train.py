@@ -1,0 +1,93 @@
+"""train.py on a few small pictures, for tests that start it with mpiexec; and its faults.
+
+    PYTHONPATH=.:tests/helpers python small_train.py FAULT options of train.py
+
+FAULT: "none", or RANK:WHAT with one of the names of FAULTS, "RANK:kill@STEP", ...
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import small_runs
+
+from minivit import data
+from minivit.__main__ import command
+from minivit.commands.exits import run
+from minivit.errors import CheckpointError, DataError
+from minivit.ranks import meeting, watch
+from minivit.ranks.launch import launched
+from minivit.storage import checkpoint
+from minivit.training.trainer import Trainer
+
+
+def small(name, *_, seed=0, **__):
+    """Pictures, the same for every call."""
+    return small_runs.pictures(train=100, test=9, seed=seed, name="shapes")
+
+
+def other_data():
+    data.load = lambda *args, **kwargs: small(*args, seed=1)
+
+
+def no_data():
+    def load(*_, **__):
+        raise DataError("the images are gone.")
+
+    data.load = load
+
+
+def other_program():
+    meeting.program = lambda: "minivit 0.0 (cafe)"
+
+
+def full_disk():
+    save = checkpoint.save
+
+    def fail(path, *args):
+        if Path(path).exists():  # the first one could be written
+            raise CheckpointError(f"cannot write {path}: No space left on device.")
+        save(path, *args)
+
+    checkpoint.save = fail
+
+
+def stay_away():
+    os._exit(9)
+
+
+FAULTS = {f.__name__: f for f in (other_data, no_data, other_program, full_disk, stay_away)}
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
+
+
+def at_step(step, action):
+    """Do it before that step."""
+    train_step = Trainer.train_step
+
+    def then(self, images, targets):
+        if self.step == step - 1:
+            action()
+        train_step(self, images, targets)
+
+    Trainer.train_step = then
+
+
+def arrange(fault):
+    """Let the fault happen, if it is this rank's."""
+    rank, _, what = fault.partition(":")
+    if fault == "none" or int(rank) != launched().rank:
+        return
+    what, _, step = what.partition("@")
+    if what in FAULTS:
+        FAULTS[what]()
+    else:
+        at_step(int(step), lambda: os.kill(os.getpid(), SIGNALS[what]))
+
+
+if __name__ == "__main__":
+    watch.SILENT = 2.0
+    data.load = small
+    arrange(sys.argv[1])
+    program = "python train.py"
+    sys.exit(run(lambda argv: command("train", argv, prog=program), [*sys.argv[2:]]))

