@@ -39,9 +39,9 @@ def test_subsample_is_a_loop_over_pixels(xp):
         close(to_host(y)[b, i, j, c], x[b, 2 * i, 2 * j, c] if c < 3 else 0)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_a_new_unit_passes_its_shortcut_only(xp, stride):
-    layer, x = BasicUnit(4, 4 * stride, stride, groups=2), draw((2, 4, 4, 4))
+@pytest.mark.parametrize("stride, width", [(1, 4), (1, 6), (2, 8)])
+def test_a_new_unit_passes_its_shortcut_only(xp, stride, width):
+    layer, x = BasicUnit(4, width, stride, groups=2), draw((2, 4, 4, 4))
     params = tree.map(lambda p: to_device(p, xp), layer.init(np.random.default_rng(0)))
     y, _ = layer.forward(params, to_device(x, xp))
     want = np.zeros(y.shape)
