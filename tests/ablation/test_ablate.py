@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +18,14 @@ from minivit.ablation.schedule import passes_for, runs_of, whole_passes
 from minivit.ablation.table import Row, Table, passes_of, share_of
 from minivit.ablation.tables import TABLES
 from minivit.ablation.turns import Comparison
+from minivit.arrays import tree
 from minivit.commands import exits
 from minivit.config import Config
-from minivit.costs import macs
+from minivit.costs import macs, parameters
 from minivit.data import Dataset
 from minivit.figures.drawing import style
+from minivit.layers import Linear
+from minivit.residual import ResidualConfig
 from minivit.training import run as run_module
 from minivit.training.run import Run
 
@@ -55,6 +59,14 @@ def test_every_row_of_a_table_can_be_trained(name, tmp_path):
         for change in (*({**row.options, **change} for change in row.tries), row.begin or {}):
             plan = comparison.plan({**change, "out": str(tmp_path / "run")}, data_of())
             assert plan.recipe.val_fraction  # the rates are chosen by these images
+
+
+def test_the_page_about_the_paper_has_every_table():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "paper.md").read_text(encoding="utf-8")
+    assert [name for name in TABLES if f"`ablate {name}`" not in page] == []
+    assert parameters(Config.variant("R50+B/16")) == 98_659_112 and "98,659,112" in page
+    assert parameters(ResidualConfig()) == 269_722 and "269,722" in page
+    assert tree.count(Linear(16 * 16 * 3, 768).init(None)) == 590_592 and "590,592" in page
 
 
 def test_shapes_have_equal_operations():
