@@ -24,12 +24,12 @@ class Picture:
 
 def require_classes(trained, model):
     """Raise ConfigError for a model without classes or blocks. model: as the user called it."""
-    refuse_without_blocks(trained.config, "explain")
     if trained.objective.name != Classification.name:
         raise ConfigError(
             f"{model} was trained for the objective {trained.objective.name!r}, and explain "
             "follows the loss of a classification."
         )
+    refuse_without_blocks(trained.config, "explain")
 
 
 def read(trained, file):
