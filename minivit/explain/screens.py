@@ -12,7 +12,8 @@ from .numbers import first_numbers, largest, norm, place, shape_text, short
 
 COLUMNS = 80
 RULE = "-" * COLUMNS
-MOST = 16  # gradients of one layer that are listed
+MOST = 12  # parameters of one layer that are listed
+LONGEST = 22  # columns of a parameter's name
 LAYERS = "Valid: {}; and what is inside a block, as in block0.attn.qkv."
 
 
@@ -153,12 +154,12 @@ def _heads(step):
 
 def _costs(walk, step):
     """The layer's share of the parameters and of the multiplications."""
-    count = tree.count(step.params)
-    shapes = ", ".join(f"{n} {shape_text(leaf)}" for n, leaf in tree.walk(step.params))
-    lines = []
+    leaves, count, lines = list(tree.walk(step.params)), tree.count(step.params), []
     if count:
-        share = count / walk.parameters
-        lines += wrap(f"parameters  {count:,}, {share:.1%} of the model: {shapes}", COLUMNS)
+        shapes = ", ".join(f"{name} {shape_text(leaf)}" for name, leaf in leaves[:MOST])
+        more = f", and {len(leaves) - MOST} more" if len(leaves) > MOST else ""
+        share = f"{count / walk.parameters:.1%}"
+        lines += wrap(f"parameters  {count:,}, {share} of the model: {shapes}{more}", COLUMNS)
     if step.macs:
         lines.append(f"products    {decimal(step.macs)} MACs, {step.macs / walk.macs:.1%} of them")
     return lines or ["no parameters, no matrix products"]
@@ -166,7 +167,7 @@ def _costs(walk, step):
 
 def _gradients(step, leaves):
     """A line for each gradient: its norm, that norm relative to the parameter's, the largest."""
-    line = "{:<14}{:<12}{:>10}{:>12}{:>12}  {}"
+    line = f"{{:<{LONGEST}}}{{:<12}}{{:>10}}{{:>10}}{{:>11}}  {{}}"
     lines = [line.format("gradient of", "shape", "norm", "relative", "largest", "at")]
     params = dict(tree.walk(step.params))
     for name, grad in leaves[:MOST]:
@@ -174,9 +175,11 @@ def _gradients(step, leaves):
         size = norm(params[name])
         relative = f"{norm(grad) / size:.2%}" if size else "-"
         at = ", ".join(map(str, index))
-        shape = shape_text(grad)
-        lines.append(line.format(name, shape, short(norm(grad)), relative, short(value), at))
-    return lines
+        shown = name if len(name) < LONGEST else f"..{name[3 - LONGEST :]}"
+        numbers = short(norm(grad)), relative, short(value)
+        lines.append(line.format(shown, shape_text(grad), *numbers, at))
+    more = len(leaves) - MOST
+    return [*lines, *([f"... and {more} more"] if more > 0 else [])]
 
 
 def _one(array):

@@ -80,6 +80,7 @@ def test_every_screen_has_equations_and_fits_a_terminal(trained):
     assert names[0] in ("patchify", "stem.conv1") and {"block0.attn", "loss"} <= set(names)
     pages = list(screens.screens(found, names))
     assert len(pages) == 2 * len(names)
+    pages += screens.screens(found, list(found.steps))
     pages.append(screens.closing(found))
     seen = picture.Picture("\x1b.png", None, "30 x 20 pixels, fitted")
     pages.append(screens.opening(found, seen, NAMES, names))

@@ -6,8 +6,8 @@ const TEXT = {
     "One picture through {source}: {count} weights, {depth} blocks of {heads} heads. Every number on this page is computed here, forward and backward.",
     "一张图片穿过 {source}：{count} 个权重，{depth} 个块，每块 {heads} 个头。本页所有数字都在此处实时计算，前向与反向皆是。"],
   footer: [
-    "Made by minivit {version}. This file needs no network: the model, its weights and the pictures are inside.",
-    "由 minivit {version} 生成。本文件无需联网：模型、权重和图片都在文件之内。"],
+    "Made by minivit {version}. This file needs no network: the model, its weights (float32) and the pictures are inside. The page computes in float64.",
+    "由 minivit {version} 生成。本文件无需联网：模型、权重（float32）和图片都在文件之内。页面以 float64 计算。"],
   keys: ["Keys", "按键"],
   close: ["Close", "关闭"],
   auto: ["Auto", "自动"],
@@ -39,6 +39,8 @@ const TEXT = {
   pointed: ["Patch in row {row}, column {column} (token {token})", "图块 第 {row} 行，第 {column} 列（token {token}）"],
   pointed_class: ["Class token (token 0)", "分类 token（token 0）"],
   pointed_value: ["{where}: {value}", "{where}：{value}"],
+  class_token: ["Class token", "分类 token"],
+  nudge_pixel: ["Nudge its steepest pixel", "扰动其中梯度最大的像素"],
   answer: ["Answer, and the label whose loss is followed", "模型的回答，以及用于计算损失的标签"],
   loss: [
     "loss = −log p({label}) = {loss} nats. Choose another label to follow its loss.",
@@ -61,6 +63,7 @@ const TEXT = {
   by: ["is attended by", "谁关注它"],
   pin: ["Hold this token", "固定此 token"],
   unpin: ["Follow the pointer", "跟随指针"],
+  itself: ["its numbers", "它的数值"],
   change_attn: ["attention adds", "注意力的改变"],
   change_mlp: ["MLP adds", "MLP 的改变"],
   gradient: ["gradient", "梯度"],

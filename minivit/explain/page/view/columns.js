@@ -66,10 +66,12 @@ function layer_row(name) {
   return row;
 }
 
+// Only this row is drawn anew: what is open elsewhere stays as it is.
 function toggle(name) {
-  const open = new Set(state.open);
-  if (!open.delete(name)) open.add(name);
-  change({ open });
+  if (!state.open.delete(name)) state.open.add(name);
+  document.querySelector(`[data-row="${name}"]`).replaceWith(layer_row(name));
+  document.querySelector(`[data-layer="${name}"]`).focus();
+  draw_unfold();
 }
 
 function top_layers() {
@@ -80,6 +82,10 @@ function draw_columns() {
   const focused = document.activeElement?.dataset?.layer;
   by_id("columns").replaceChildren(...top_layers().map(layer_row));
   if (focused) by_id("columns").querySelector(`[data-layer="${focused}"]`)?.focus();
+  draw_unfold();
+}
+
+function draw_unfold() {
   const all = BLOCKS.every((b) => state.open.has(`block${b}`));
   by_id("unfold").textContent = t(all ? "fold" : "unfold");
 }

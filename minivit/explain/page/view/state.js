@@ -26,6 +26,7 @@ const state = {
   rule: "adamw",
   log_lr: -3,
   steps: 0, // optimizer steps taken
+  sources: new Set(), // source texts that are open: "block0.attn forward"
   scheme: "auto",
 };
 
@@ -149,9 +150,14 @@ function by_id(id) {
   return document.getElementById(id);
 }
 
-// A row of buttons, one of which is pressed.
+// A row of buttons, one of which is pressed. They stay the same elements, so the focus stays.
 function segments(id, options, current, choose) {
-  by_id(id).replaceChildren(...options.map(([value, text]) => make("button", {
-    "aria-pressed": String(value === current()), "data-value": value, onclick: () => choose(value),
-  }, text)));
+  const box = by_id(id);
+  if (!box.children.length) {
+    box.append(...options.map(([value]) => make("button", { "data-value": value, onclick: () => choose(value) })));
+  }
+  options.forEach(([value, text], i) => {
+    box.children[i].textContent = text;
+    box.children[i].setAttribute("aria-pressed", String(value === current()));
+  });
 }

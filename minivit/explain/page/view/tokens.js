@@ -33,7 +33,9 @@ function facts(block) {
     make("span", { class: "track" }, make("div", { class: warm ? "fill warm" : "fill", style: `width:${100 * Math.min(1, share)}%` })),
     make("b", {}, number)];
   const attn = length(steps[`${name}.attn`].y) / before, mlp = length(steps[`${name}.mlp`].y) / middle;
-  return make("div", { class: "facts" },
+  const numbers = make("canvas", { class: "numbers", title: `${name} y[${state.token}]` });
+  paint(numbers, row_of(steps[name].y, D, state.token), 1, D, { most: reach(steps[name].y) });
+  return make("div", { class: "facts" }, make("span", {}, t("itself")), numbers,
     ...line(t("change_attn"), attn, percent(attn), false, t("relative")),
     ...line(t("change_mlp"), mlp, percent(mlp), false, t("relative")),
     ...line(t("gradient"), gradients[block] / most, short(gradients[block]), true, "dLoss/dx"));
