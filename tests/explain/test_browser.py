@@ -95,6 +95,7 @@ def test_logits_caches_and_gradients_are_numpys(browser, made):
     assert same(found["loss"], made.walk.loss)
     assert same(found["probabilities"], made.walk.probabilities)
     missing = made.walk.steps.keys() - found["steps"].keys()
+    assert list(found["steps"]) == [name for name in made.walk.steps if name not in missing]
     assert missing == {"dropout"}  # which does nothing here
     for name, step in found["steps"].items():
         want = made.walk.steps[name]

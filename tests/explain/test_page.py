@@ -104,10 +104,7 @@ def test_every_file_of_the_page_is_used():
 @pytest.mark.parametrize(
     ("sizes", "words"),
     [
-        ({"position": "relative"}, "this model has position 'relative', and a page learned or"),
-        ({"pool": "sequence"}, "this model has pool 'sequence', and a page class or mean"),
         ({"stem": "small"}, "this model has the part stem, which a page cannot show"),
-        ({"head_hidden": 5}, "this model has the part head_hidden, which a page cannot show"),
         ({"dim": 480, "mlp_dim": 1920}, "parameters and .* MACs, a page at most 3,000,000"),
     ],
 )

@@ -2,11 +2,11 @@
 
 // Rows and columns of an array of a step: what: "x", "y", "dx", "dy", or the name of a parameter.
 function matrix_of(name, what, size) {
-  const shape = DATA.shapes[`${name}.${what}`];
-  if (shape) return shape.length === 2 ? shape : [1, size];
+  const shape = DATA.shapes[`${name}.${what}`] || DATA.shapes[`${name.split(".")[0]}.${what}`];
+  if (shape) return shape.length === 2 && shape[1] > 1 ? shape : [1, size];
   const out = what === "y" || what === "dy", top = name.split(".")[0];
   if (name === "patchify" && !out) return [CONFIG.image_size, CONFIG.image_size * CONFIG.channels];
-  const one = top === "head" || top === "loss" || (top === "pool" && out);
+  const one = ["pre_logits", "head_hidden", "head", "loss"].includes(top) || (top === "pool" && out);
   const patches = top === "patchify" || top === "patch" || (top === "class_token" && !out);
   const rows = one ? 1 : patches ? GRID * GRID : TOKENS;
   return [rows, size / rows];
@@ -24,6 +24,7 @@ function pairs_of(step) {
   if (step.layer instanceof Attention) {
     ["q", "k", "v", "p", "o"].forEach((name, i) => { pairs[name] = [step.cache.heads[i], null]; });
   }
+  if (step.layer instanceof SequencePool) pairs.p = [step.cache[1], null];
   if (step.layer instanceof LayerNorm) pairs.xhat = [step.cache[0], null];
   for (const [name, leaf] of leaves(step.params)) {
     if (!name.includes(".")) pairs[name] = [leaf, step.grads[name]];
@@ -32,6 +33,7 @@ function pairs_of(step) {
 }
 
 function cache_matrix(step, pair, size) {
+  if (step.name === "pool" && pair === "p") return [1, TOKENS];
   if (pair === "p") return [TOKENS, CONFIG.heads * TOKENS];
   if (pair === "q" || pair === "k" || pair === "v") return [CONFIG.heads * TOKENS, CONFIG.dim / CONFIG.heads];
   if (pair === "o" || pair === "xhat") return [size / CONFIG.dim, CONFIG.dim];

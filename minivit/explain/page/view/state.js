@@ -86,7 +86,7 @@ function show_picture(number) {
 }
 
 function follow_label(label) {
-  change({ walked: walk(CONFIG, state.params, state.walked.steps.patchify.x, label) });
+  change({ walked: walk_back(state.walked.forward, label) });
 }
 
 // The weights of a head's attention on the patches, from or to the token.

@@ -3,11 +3,11 @@
 
 // The answer if the model ended with these tokens (T, D): probabilities.
 function lens(x) {
-  const steps = state.walked.steps, { norm: last, pool, head } = steps;
-  const [normed] = last.layer.forward(state.params.norm, x);
-  const pooled = x.length === CONFIG.dim ? normed : pool.layer.forward({}, normed)[0];
-  const [logits] = head.layer.forward(state.params.head, pooled);
-  return new CrossEntropy().forward(logits, state.walked.label)[1][0];
+  const names = top_layers();
+  for (const name of names.slice(names.indexOf("norm"), -1)) {
+    [x] = state.walked.steps[name].layer.forward(state.params[name] || {}, x);
+  }
+  return new CrossEntropy().forward(x, state.walked.label)[1][0];
 }
 
 function lens_bars(x) {
