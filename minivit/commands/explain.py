@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..errors import MinivitError, RunError
-from ..explain import assemble, picture, screens
+from ..explain import assemble, both_ends, picture, screens
 from ..explain.as_json import as_json
 from ..explain.pictures import test_pictures
 from ..explain.record import walk
@@ -86,7 +86,7 @@ def main(args):
         return 0
     pages = list(screens.screens(walked, chosen))
     if not args.layer:
-        pages = [screens.opening(walked, seen, names, chosen), *pages, screens.closing(walked)]
+        pages = [both_ends.opening(walked, seen, names, chosen), *pages, both_ends.closing(walked)]
     show(pages)
     return 0
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays import tree
 from ..errors import ConfigError
-from ..text import decimal, printable, unknown
+from ..text import decimal, unknown
 from .lesson import lesson
 from .numbers import first_numbers, largest, norm, place, shape_text, short
 
@@ -71,44 +71,6 @@ def backward_screen(walk, step, count):
     leaves = list(tree.walk(step.grads))
     lines += ["", *_gradients(step, leaves)] if leaves else []
     return "\n".join(lines)
-
-
-def opening(walk, picture, names, chosen):
-    """The first screen: the picture, the answer, the label, and what is to come."""
-    best = np.argsort(-walk.probabilities, kind="stable")[:5]
-    width = max(len(printable(names[i])) for i in best)
-    bars = [f"  {printable(names[i]):<{width}}  {walk.probabilities[i]:6.1%}" for i in best]
-    label, found = printable(names[walk.label]), int(best[0])
-    why = "the model's own answer" if walk.label == found else f"not its answer, {names[found]}"
-    config, fitted = walk.config, f"\n{picture.note}" if picture.note else ""
-    return f"""\
-{printable(picture.name)}{fitted}
-{config.image_size} x {config.image_size} x {config.channels}, normalised, \
-through a model of {walk.parameters:,} parameters and {decimal(walk.macs)} MACs
-
-{chr(10).join(bars)}
-
-The label is {label} ({why}); --label NAME takes another one.
-Its loss is -log p = {short(walk.loss)} nats; all gradients are of this number.
-{len(chosen)} layers forward, then the same ones backward."""
-
-
-def closing(walk):
-    """The last screen: the gradient of every part's parameters and of what goes in, in a table."""
-    line = "{:<14}{:>13}{:>12}{:>12}{:>14}"
-    rows = [line.format("layer", "norm of dy", "of dx", "of grads", "of parameters"), RULE]
-    for name, step in reversed(walk.steps.items()):
-        if "." not in name:
-            grads, params = (_whole(values) for values in (step.grads, step.params))
-            rows.append(line.format(name, *map(short, (norm(step.dy), norm(step.dx))),
-                                    grads, params))  # fmt: skip
-    return "\n".join(["The way back, layer by layer:", "", *rows])
-
-
-def _whole(leaves):
-    """The norm of all leaves of a tree together; "-" where there are none."""
-    total = sum(norm(leaf) ** 2 for _, leaf in tree.walk(leaves)) ** 0.5
-    return short(total) if leaves else "-"
 
 
 def _head(step, told, count, direction):
