@@ -11,3 +11,4 @@ UNPACKED = 1 << 29  # bytes that a .tar.gz may unpack to in all; CIFAR has 186 m
 PIXELS = 50_000_000  # of one image; Pillow needs up to 16 bytes for each (WEBP)
 IMAGE_FILE = 200_000_000  # bytes of one image's file; a bitmap of PIXELS has 150 million
 TEXT_FILE = 1 << 26  # bytes of config.json or of metrics.jsonl: 200,000 epochs
+TARGET_FILE = 1 << 23  # bytes of a CSV file with targets: 100,000 images with ten columns

@@ -23,7 +23,7 @@ import numpy as np
 from .arrays import tree
 from .config import Config
 from .errors import CheckpointError, ConfigError, RunError
-from .objective import OBJECTIVES
+from .objective import OBJECTIVES, plain_fields, remade
 from .storage import checkpoint
 from .storage.bounded import NPZ, SAFETENSORS, looks_like, members
 from .storage.compare import mismatches
@@ -57,10 +57,9 @@ def write(path, trained):
     objective = trained.objective
     if not dataclasses.is_dataclass(objective):
         raise CheckpointError(f"{path} is not written: {objective!r} is not a dataclass.")
-    own = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.init}
     meta = {
         "model": trained.config.to_dict(),
-        "objective": {"name": objective.name, **own},
+        "objective": {"name": objective.name, **plain_fields(objective)},
         "classes": list(trained.classes),
         "mean": [float(value) for value in trained.mean],
         "std": [float(value) for value in trained.std],
@@ -92,7 +91,9 @@ def read(path):
     saved = SavedRun.read(path)
     with one_sentence(saved.path):
         group = AVERAGE if saved.recipe.ema else WEIGHTS
-        objective = _kind(saved.path, saved.objective).of(saved.config, saved.recipe)
+        _kind(saved.path, saved.objective)
+        fields = saved.meta.get("objective_fields")
+        objective = remade(saved.objective, saved.config, saved.recipe, fields)
         own = {"objective": objective, "about": about_run(saved)}
         return {
             **_fields(saved.path, saved.config, group, saved.meta, saved.meta["dataset"]),

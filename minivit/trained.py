@@ -75,7 +75,8 @@ class Trained:
     def predict(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.
 
-        For another objective than classification: what its `predict` makes of the outputs. Runs on
+        For a regression: numbers (B, K), in the targets' units. For labels that are each yes or no:
+        the probability of each. `objective.targets` has the names. Runs on
         `workers` threads, by default one a core; what is too little to divide is then left to the
         matrix library's own threads. Raises ConfigError for images of another size.
         """

@@ -22,6 +22,18 @@ def described(x):
     return f"a {type(x).__name__}"
 
 
+def check_alike(outputs, targets):
+    """Raise ConfigError unless both are floats (B, K) of one shape, of at least one image."""
+    fine = is_array(outputs) and outputs.ndim == 2 and outputs.size and outputs.dtype.kind == "f"
+    if not fine or not is_array(targets) or targets.dtype.kind != "f":
+        raise ConfigError(
+            "outputs and targets must be floats (B, K) of at least one image; got "
+            f"{described(outputs)} and {described(targets)}"
+        )
+    if targets.shape != outputs.shape:
+        raise ConfigError(f"outputs {outputs.shape} need as many targets; got {targets.shape}")
+
+
 @contextmanager
 def explained(params, expected):
     """Around a model's forward: if parameters are why it failed, raise a ConfigError that says so.

@@ -1,8 +1,8 @@
 """The commands of `python -m minivit`, one a file; train.py is the first of them.
 
-    train.py       train a model, or go on with a run; train_options.py: its options; ranks.py: on
-                   several machines
-    predict.py     use a trained model: the classes of image files; bars.py: as bars
+    train.py       train a model, or go on with a run; ranks.py: on several machines;
+                   train_options.py, target_options.py, train_words.py: its options and words
+    predict.py     use a trained model on image files; predict_reports.py, bars.py: as lines
     evaluate.py    how good a trained model is, and where it is wrong
     probe.py       what the blocks of a trained model know
     shift.py       a trained model on shifted images
@@ -25,7 +25,7 @@ COMMANDS. Its `main` raises the project's own errors; only `exits` prints them.
 
 COMMANDS = {  # name of the module here: what it does
     "train": "train a Vision Transformer on images",
-    "predict": "name the classes that a trained model sees in image files",
+    "predict": "say what a trained model sees in image files: classes or numbers",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "probe": "measure what each block knows: simple classifiers on its features",
     "shift": "measure accuracy on shifted images, pixel by pixel",

@@ -1,8 +1,9 @@
-"""Probabilities as bars, in at most 80 columns."""
+"""Probabilities as bars, and numbers, in at most 80 columns."""
 
 import shutil
 import sys
 
+from ..objective.metric import rounded
 from ..text import columns_of, fitted, printable
 
 WIDTH = 80
@@ -20,6 +21,11 @@ def line(name, probability, columns):
     start = f"  {fitted(printable(name), columns)}  {probability:6.1%}"
     length = round(probability * max(0, width - columns_of(start) - 3))
     return f"{start}  {_block() * length}".rstrip()
+
+
+def number_line(name, value, columns):
+    """ "  row     12.34": the name in so many columns, and the number."""
+    return f"  {fitted(printable(name), columns)}  {rounded(value)}"
 
 
 def _block():

@@ -13,6 +13,7 @@ from ..evaluation.report import report
 from ..storage import atomic, own_files
 from .arguments import add_model, choice, load_model, path
 from .progress import Progress
+from .target_options import add_targets
 from .train_options import data_name
 
 JSON_FILE = "evaluation.json"
@@ -26,6 +27,7 @@ examples:
   {prog} runs/shapes-smoke-1/best.npz --split val --json
   {prog} runs/cifar10-tiny-1 --tta --out figures
   {prog} runs/photos-tiny-1 --dataset other-photos
+  {prog} runs/photos-tiny-1 --dataset new --targets new.csv
 """
 
 
@@ -42,6 +44,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
     )
+    add_targets(parser)
     parser.add_argument(
         "--split",
         type=choice("split", PARTS),
@@ -76,7 +79,7 @@ def main(args):
             own_files.refuse_others(Path(args.out) / name, mark=own_files.MARK.encode())
     trained = load_model(args)
     recipe = recipe_of(trained)
-    part = load_part(trained, args.split, args.dataset, args.data_dir, say)
+    part = load_part(trained, args.split, args.dataset, args.data_dir, say, vars(args))
     with Progress(len(part.images) * (2 if args.tta else 1), " images") as progress:
         found = evaluate(
             trained,

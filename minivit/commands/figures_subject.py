@@ -9,7 +9,7 @@ import numpy as np
 from .. import data
 from ..data import image_files
 from ..errors import ConfigError, MinivitError
-from ..evaluation.images import recipe_of
+from ..evaluation.images import recipe_of, targets_of
 from ..figures import KINDS
 from ..figures.attention import query
 from ..figures.subject import Pictures, Subject
@@ -118,6 +118,8 @@ class Sources:
         try:
             size, channels, crop = self.size
             how = {"say": lambda text: None, "image_size": size, "crop": crop, "channels": channels}
+            if self.trained:
+                how["targets"] = targets_of(self.trained, name, {})
             return data.load(name, data_dir, **how), None
         except MinivitError as error:
             return None, error

@@ -1,24 +1,22 @@
-"""python -m minivit predict: the classes that a trained model sees in image files."""
+"""python -m minivit predict: what a trained model says of image files: classes or numbers."""
 
-import csv
-import json
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from itertools import chain
+from contextlib import ExitStack
 
 import numpy as np
 
 from ..costs import macs
 from ..data import image_files
-from ..errors import CheckpointError, ConfigError, DataError, RunError
-from ..objective import Classification
+from ..errors import CheckpointError, ConfigError, DataError
+from ..objective import OBJECTIVES
+from ..objective.numbers import Numbers
 from ..parallel.workers import available_cores
-from ..storage import atomic, own_files
+from ..storage import own_files
 from ..text import counted, printable
 from .arguments import add_model, load_model, path, whole
-from .bars import line, name_columns
+from .predict_reports import reports_of
 from .progress import Progress
 
 MACS, MOST = 4e10, 32  # a core's share of the images in memory at once: a second's work or less
@@ -63,24 +61,28 @@ def main(args):
         if URL.match(name):
             raise ConfigError(f"{name} is a URL; download the image and give its file.")
     if args.csv:  # `--csv *.png` names an image
-        own_files.refuse_others(args.csv, start=b"file,class_1")
+        own_files.refuse_others(args.csv, start=b"file,")
     trained = load_model(args)
-    if trained.objective.name != Classification.name:
+    if trained.objective.name not in OBJECTIVES:
         raise ConfigError(
-            f"{args.model} was trained for the objective {trained.objective.name!r}, and predict "
-            "shows classes; in Python, minivit.load(...).predict(images) gives its outputs."
+            f"{args.model} was trained for the objective {trained.objective.name!r}, which predict "
+            "does not know; in Python, minivit.load(...).predict(images) gives its outputs."
         )
+    numbers = isinstance(trained.objective, Numbers)
     files, left_out = image_files.find(args.images)
     if left_out:
         endings = ", ".join(image_files.ENDINGS)
         print(f"note: left out {counted(left_out, 'file')} not named {endings}", file=sys.stderr)
-    names = trained.classes or [f"class {i}" for i in range(trained.config.classes)]
-    failed = 0
+    names = trained.classes or getattr(trained.objective, "targets", ())
+    names = names or [f"class {i}" for i in range(trained.config.classes)]
+    failed, top = 0, None if numbers else args.top
     with ExitStack() as opened:
         opened.enter_context(image_files.reading("images", trained.config.channels))
         progress = opened.enter_context(Progress(len(files), " images"))
-        reports = [opened.enter_context(report) for report in _reports(args, names, progress)]
-        for file, best, problem in predictions(trained, files, args.top):
+        reports = [
+            opened.enter_context(report) for report in reports_of(args, names, top, progress)
+        ]
+        for file, best, problem in predictions(trained, files, top):
             if problem:
                 failed += 1
                 progress.print(f"error: {printable(problem)}", sys.stderr)
@@ -90,60 +92,10 @@ def main(args):
     return 1 if failed else 0
 
 
-def _reports(args, names, progress):
-    """What to make of the predictions: context managers that yield add(file, best, problem)."""
-    reports = [_table(args.csv, min(args.top, len(names)))] if args.csv else []
-    reports += [_json_object(args.model)] if args.json else []
-    return reports or [_bars(names, progress)]
-
-
-@contextmanager
-def _bars(names, progress):
-    """The file's name, and a line with a bar for each class."""
-    columns, shown = name_columns(names), 0
-
-    def add(file, best, problem):
-        nonlocal shown
-        if not problem:
-            lines = [printable(file), *(line(name, p, columns) for name, p in best)]
-            progress.print("\n" * bool(shown) + "\n".join(lines), sys.stdout)
-            shown += 1
-
-    yield add
-
-
-@contextmanager
-def _json_object(model):
-    """One object at the end; for an image that cannot be read "error" says why."""
-    images = []
-
-    def add(file, best, problem):
-        classes = [{"class": name, "probability": p} for name, p in best]
-        images.append({"file": file, **({"error": problem} if problem else {"top": classes})})
-
-    yield add
-    print(json.dumps({"model": model, "images": images}, indent=2))
-
-
-@contextmanager
-def _table(path, top):
-    """A CSV file with the columns file, class_1, probability_1, ...; complete or not there."""
-    with atomic.replacing(path, RunError) as temporary:
-        with open(temporary, "x", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            ranks = range(1, top + 1)
-            table.writerow(["file", *(f"{c}_{i}" for i in ranks for c in ("class", "probability"))])
-
-            def add(file, best, problem):
-                if not problem:
-                    table.writerow([file, *chain.from_iterable(best)])
-
-            yield add
-
-
 def predictions(trained, files, top):
     """Yield (file, [(class, probability), ...], "") for each file, the most probable class first.
 
+    Where `top` is None: [(target, number), ...], all of them in their order.
     For a file that cannot be read: (file, [], the sentence). Files are read and predicted a few at
     a time, on all cores. Raises CheckpointError for a model whose outputs are not finite.
     """
@@ -167,13 +119,13 @@ def predictions(trained, files, top):
             except RuntimeError:  # the system has no thread left
                 images = list(map(read, some))
             good = [image for image in images if not isinstance(image, str)]
-            probabilities = iter(trained.predict(np.stack(good)) if good else ())
+            outputs = iter(trained.predict(np.stack(good)) if good else ())
             for file, image in zip(some, images, strict=True):
                 if isinstance(image, str):
                     yield file, [], image
                     continue
-                row = next(probabilities)
+                row = next(outputs)
                 if not np.isfinite(row).all():
                     raise CheckpointError(f"the model's outputs for {file} are not finite numbers.")
-                best = np.argsort(-row, kind="stable")[:top]
+                best = np.argsort(-row, kind="stable")[:top] if top else np.arange(len(row))
                 yield file, [(int(i), float(row[i])) for i in best], ""

@@ -7,30 +7,22 @@ import numpy as np
 
 from .. import data
 from ..arrays import gpu
-from ..config import Config
 from ..errors import ConfigError, RunError
-from ..objective import OBJECTIVES, deciding_metric
-from ..parallel import blas
+from ..objective import remade
 from ..parallel.workers import Workers
 from ..ranks.launch import checked, launched
 from ..ranks.ranks import ALONE
 from ..text import counted
 from ..trained import load
-from ..training.feeding import idle_note
 from ..training.fine_tuning import Start
 from ..training.plan import Plan
-from ..training.recipe import Recipe
 from ..training.run import Run
 from .progress import require_tqdm
 from .ranks import default_workers, for_ranks, meet, together
 from .train_options import add_arguments
+from .train_words import conclude, introduce
 
 __all__ = ["add_arguments", "main"]
-
-# Fields that the first lines of a run name where they differ from the defaults.
-EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix early_drop
-    early_size ema whiten init freeze layer_decay patience
-    train_fraction""".split()
 
 
 def main(args):
@@ -55,7 +47,8 @@ def train(args, ranks=ALONE):
         saved.load()  # raises unless its weights are as they were saved
         done = saved.position[0]
         print(f"{plan.directory.path} is complete: {done} of {epochs} epochs done")
-        objective, result = OBJECTIVES.get(saved.objective), plan.directory.result()
+        fields, result = saved.meta.get("objective_fields"), plan.directory.result()
+        objective = remade(saved.objective, saved.config, saved.recipe, fields)
         if not objective or {f"test_{m.name}" for m in objective.metrics} - result.keys():
             raise RunError(f"{plan.directory.metrics} holds the result of another objective.")
         values = {name.removeprefix("test_"): value for name, value in result.items()}
@@ -69,7 +62,8 @@ def train(args, ranks=ALONE):
         if plan.directory:  # before the data is loaded, which may take long
             held.enter_context(plan.directory.claimed())
         size, channels = plan.config.image_size, plan.config.channels
-        dataset = data.load(plan.dataset, plan.data_dir, image_size=size, channels=channels)
+        how = {"image_size": size, "channels": channels, "targets": plan.targets}
+        dataset = data.load(plan.dataset, plan.data_dir, **how)
         plan = plan.for_data(dataset, options)
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())
@@ -108,57 +102,3 @@ def compare_bits(plan, exact):
         )
     if changed:
         print(f"note: {changed}: the run ends with other bits than without a break")
-
-
-def introduce(run, device):
-    """Say what is about to happen, and on which device."""
-    dataset, plan, c = run.dataset, run.plan, run.plan.config
-    blas_note = "" if device == "GPU" else blas.note(threads=False)
-    start_note = plan.start.note if plan.start else ""
-    all_workers = run.workers.count * run.ranks.size
-    idle = idle_note(plan.config, plan.recipe, all_workers) if device != "GPU" else ""
-    for note in (dataset.note, blas_note, start_note, idle, *run.record.notes):
-        if note:
-            print(note)
-    print(
-        f"{dataset.name}: {len(run.training):,} training, {len(run.validation):,} validation, "
-        f"{counted(len(dataset.test_images), 'test image')}, {len(dataset.classes)} classes"
-    )
-    print(
-        f"ViT {plan.preset}: width {c.dim}, {counted(c.depth, 'block')}, "
-        f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {c.patch_size}, "
-        f"{parameters(run.trainer.weights)}"
-    )
-    values = {**c.to_dict(), **plan.recipe.to_dict()}
-    defaults = {**Config().to_dict(), **Recipe().to_dict()}
-    extras = [name for name in EXTRAS if values[name] != defaults[name]]
-    if extras:
-        shown = {
-            n: s.in_words(values[n]) for k in (Config, Recipe) for n, s in k.settings().items()
-        }
-        words = [name if values[name] is True else f"{name} {shown[name]}" for name in extras]
-        print(f"with {', '.join(words).replace('_', ' ')}")
-    epochs, steps = counted(plan.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
-    print(f"{epochs} of {steps} on {device}, writing to {plan.directory.path}", flush=True)
-
-
-def parameters(weights):
-    """How many there are, and how many of them learn where not all do."""
-    learning = len(weights.vector)
-    some = f", of which {learning:,} learn" if learning < weights.count else ""
-    return f"{weights.count:,} parameters{some}"
-
-
-def conclude(plan, name, objective, values, taken):
-    """Print the result on the data set `name`, as the objective judges it, and where it is -> 0.
-
-    taken: the epoch whose weights were tested, if it is not the last one, else 0.
-    """
-    decides = deciding_metric(objective)
-    others = [m.text(values[m.name]) for m in objective.metrics if m is not decides]
-    weights = "running mean of the weights" if plan.recipe.ema else "final weights"
-    weights = f"weights of epoch {taken}, the best" if taken else weights
-    result = f"{decides.name} {decides.number(values[decides.name])}"
-    print(f"{name} test {result} ({', '.join([*others, weights])})")
-    print(f"weights, metrics and curves are in {plan.directory.path}")
-    return 0

@@ -12,6 +12,7 @@ from ..ranks.launch import MPI
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
+from .target_options import add_targets
 
 EPILOG = """\
 examples:
@@ -23,6 +24,10 @@ examples:
       CIFAR-10 from DIR, or an error
   {prog} --dataset photos
       your own images: photos/CLASS/*.png, or photos/train/CLASS/*.png
+  {prog} --dataset places --preset smoke
+      regression: where on the picture is the figure, in pixels
+  {prog} --dataset photos --targets photos.csv
+      regression on your own images
   {prog} --resume runs/cifar10-tiny-1
       go on after Ctrl-C
   {prog} --from runs/cifar10-tiny-1 --dataset photos
@@ -64,6 +69,7 @@ def _add_data(group):
         metavar="DIR",
         help="where data sets are, or are downloaded to (default: $MINIVIT_DATA or data)",
     )
+    add_targets(group)
     _add_recipe(group, "data")
 
 

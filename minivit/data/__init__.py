@@ -1,6 +1,7 @@
 """Images to train on.
 
-sources/       where images come from: CIFAR, MNIST, the built-in shapes, a directory of files
+sources/       where images come from: CIFAR, MNIST, built-in pictures, a directory of files
+target_file.py which targets the images of a directory have
 image_files.py from an image file to an array; for training and for prediction
 dataset.py     what every source returns
 augment/       random changes of the training images
@@ -20,8 +21,9 @@ from ..errors import ConfigError, DataError
 from ..text import unknown
 from .dataset import Dataset
 from .sources.published import TITLES
+from .target_file import TargetFile
 
-__all__ = ["NAMES", "SOURCES", "Dataset", "directory", "load"]
+__all__ = ["NAMES", "SOURCES", "Dataset", "TargetFile", "directory", "load"]
 
 
 class Request(NamedTuple):
@@ -33,6 +35,7 @@ class Request(NamedTuple):
     image_size: int
     crop: float
     channels: int
+    targets: TargetFile | None = None
 
 
 class Source(NamedTuple):
@@ -67,6 +70,7 @@ SOURCES = {
     "mnist": Source(lambda r: _source("idx").load("mnist", r.data_dir, r.say)),
     "fashion-mnist": Source(lambda r: _source("idx").load("fashion-mnist", r.data_dir, r.say)),
     "shapes": Source(lambda r: _source("shapes").load(seed=r.seed), in_data_dir=False),
+    "places": Source(lambda r: _source("places").load(seed=r.seed), in_data_dir=False),
 }
 NAMES = tuple(SOURCES)
 
@@ -79,12 +83,13 @@ def load(
     image_size: int = 32,
     crop: float = 1.0,
     channels: int = 3,
+    targets: TargetFile | None = None,
 ) -> Dataset:
     """The data set `name` as a Dataset.
 
     name        "cifar10" | "cifar100": from `data_dir`; downloaded to it if it is not there
                 "mnist" | "fashion-mnist": the same, or from /usr/share/datasets
-                "shapes": the built-in set, drawn from `seed`
+                "shapes", "places": built-in sets, drawn from `seed`
                 "auto": CIFAR-10 if it is in `data_dir` or can be downloaded, else Fashion-MNIST if
                 it is on this machine, else shapes
                 a directory: its images, `image_size` pixels square and of 1 or 3 `channels` (see
@@ -92,13 +97,17 @@ def load(
     data_dir    a directory that contains a data set's folder or archive, or such a folder or
                 archive itself; by default the environment variable MINIVIT_DATA, or else "data"
     say         called with each line of text for the user
+    targets     a directory's CSV file, with numbers or labels for each image; then the directory
+                has no classes (see sources/targets.py)
 
     Raises DataError if the data is missing or damaged ("auto" also stops at damaged files),
     ConfigError if `name` is neither a known name nor a directory, BackendError if a library that
     the source needs is not installed.
     """
-    request = Request(directory(data_dir), say, seed, image_size, crop, channels)
+    request = Request(directory(data_dir), say, seed, image_size, crop, channels, targets)
     if name in SOURCES:
+        if targets:
+            raise ConfigError(f"--targets goes with --dataset DIR, a directory, not with {name}.")
         return SOURCES[name].load(request)
     return _load_folder(name, request)
 
@@ -117,6 +126,10 @@ def _load_folder(name, request):
         )
     if not name or not path.is_dir():
         raise ConfigError(unknown("data set", name, [*NAMES, "or a directory of images"]))
+    r = request
+    if r.targets:
+        load = _source("targets").load
+        return load(path, r.targets, r.image_size, r.seed, r.crop, r.channels)
     release = _source("cifar").recognise(path)
     if release:
         dataset = release.dataset
@@ -127,5 +140,4 @@ def _load_folder(name, request):
         raise DataError(
             f"{path} contains IDX files: use --dataset fashion-mnist --data-dir {path}, or mnist."
         )
-    r = request
     return _source("folder").load(path, r.image_size, r.seed, r.crop, r.channels)

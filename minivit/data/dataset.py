@@ -1,5 +1,6 @@
 """What a data set is in memory: training and test images with their labels or targets."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ class Dataset:
                   without: targets (N, ...) float32, finite, C-contiguous
     test_images, test_labels   the same; no decision during training may depend on them
     note          text for the caller to print, "" if there is none
+    target_names  a name for each target, () where they have none
+    placed        whether the targets tell of places, so that an image must not be moved or turned
 
     Raises DataError if any of this does not hold.
     """
@@ -29,6 +32,13 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
     note: str = ""
+    target_names: tuple[str, ...] = ()
+    placed: bool = False
+
+    @property
+    def outputs(self):
+        """How many numbers a model says of an image: one for each class, or for each target."""
+        return len(self.classes) or math.prod(self.train_labels.shape[1:])
 
     def __post_init__(self):
         for split in ("train", "test"):
@@ -48,6 +58,11 @@ class Dataset:
                     f"{self.name}: train {what} are {train.shape[1:]} and test {what} "
                     f"{test.shape[1:]}; both must have the same size."
                 )
+        if self.target_names and self.train_labels.shape[1:] != (len(self.target_names),):
+            raise DataError(
+                f"{self.name} has {len(self.target_names)} names of targets, and targets of shape "
+                f"{self.train_labels.shape}."
+            )
 
 
 def _check_images(images, where):

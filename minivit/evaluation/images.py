@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from .. import data
-from ..data import batches
+from ..data import TargetFile, batches
 from ..errors import ConfigError, DataError
 from ..objective import Classification
+from ..text import printable
 from ..training.recipe import Recipe
 from ..training.record import fingerprint
+from ..training.run_meta import TARGETS
 
 PARTS = ("test", "val", "train")
 
@@ -47,17 +49,19 @@ def _source_of(trained):
     return source if isinstance(source.get("data_dir"), str | None) else None
 
 
-def load_part(trained, name="test", dataset=None, data_dir=None, say=print):
+def load_part(trained, name="test", dataset=None, data_dir=None, say=print, options=None):
     """The part `name` of a data set, for a `Trained` -> Part: see `load_parts`."""
-    return load_parts(trained, (name,), dataset, data_dir, say)[0]
+    return load_parts(trained, (name,), dataset, data_dir, say, options=options)[0]
 
 
-def load_parts(trained, names, dataset=None, data_dir=None, say=print, any_classes=False):
+def load_parts(
+    trained, names, dataset=None, data_dir=None, say=print, any_classes=False, options=None
+):
     """Parts of a data set, which is loaded once, for a `Trained` -> list of Part.
 
     names: of PARTS. dataset, data_dir: as for `data.load`; by default those of the run that the
     model is of. say: called with each line that loading has for the user. any_classes: whether the
-    classes may be others than the model's.
+    classes may be others than the model's. options: those of `TargetFile.of`.
 
     Raises ConfigError where it is not known which data set or which part is meant, or where the
     data set does not fit the model; DataError for data that is missing or damaged.
@@ -75,10 +79,9 @@ def load_parts(trained, names, dataset=None, data_dir=None, say=print, any_class
             "test."
         )
     dataset, data_dir = (dataset, data_dir) if dataset is not None else _place(source, data_dir)
-    c = trained.config
-    whole = data.load(
-        dataset, data_dir, say, image_size=c.image_size, crop=trained.crop, channels=c.channels
-    )
+    c, targets = trained.config, targets_of(trained, dataset, options or {})
+    how = {"image_size": c.image_size, "crop": trained.crop, "channels": c.channels}
+    whole = data.load(dataset, data_dir, say, **how, targets=targets)
     _refuse_misfits(trained, whole, any_classes)
     own = trained.about.get("dataset_sha256") == fingerprint(whole)
     notes = tuple(_notes(trained, whole, own))
@@ -91,6 +94,18 @@ def load_parts(trained, names, dataset=None, data_dir=None, say=print, any_class
             images, targets = images[indices], targets[indices]
         parts.append(Part(whole.name, name, whole.classes, images, targets, indices, notes))
     return parts
+
+
+def targets_of(trained, dataset, options):
+    """The `TargetFile` of the model's own run, changed by `options`, or of these; or None."""
+    source, saved = _source_of(trained) or {}, None
+    values = source.get("targets") if source.get("dataset") == dataset else None
+    if values is not None and not TARGETS.problem(values):
+        saved = TargetFile.from_dict(values)
+    wanted = getattr(trained.objective, "targets", None)
+    if wanted and not saved and options.get("targets") and not options.get("target_column"):
+        options = {**options, "target_column": wanted}
+    return TargetFile.of(options, saved)
 
 
 def _place(source, data_dir):
@@ -113,6 +128,13 @@ def _refuse_misfits(trained, dataset, any_classes):
         raise ConfigError(
             f"the model takes images of {_times(takes)} (height x width x channels), and those of "
             f"{dataset.name} are {_times(has)}."
+        )
+    wanted = getattr(trained.objective, "targets", None)
+    if wanted and not any_classes and dataset.target_names != wanted:
+        has = ", ".join(map(printable, dataset.target_names)) or "classes"
+        raise ConfigError(
+            f"the model says {', '.join(map(printable, wanted))}, and {dataset.name} has {has}: "
+            "they must be the same; --targets and --target-column name those of a directory."
         )
     classifies = isinstance(trained.objective, Classification) and not any_classes
     if classifies and len(dataset.classes) != trained.objective.classes:

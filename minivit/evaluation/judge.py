@@ -27,7 +27,7 @@ class Evaluation:
 
     metrics: the objective's own, each a `Metric`; values: {name: value} of these; count: n;
     details: a `Classified`, None for another objective; flipped: the same with test-time flip, None
-    where that was not asked for.
+    where that was not asked for; remark: what the objective says of the values.
     """
 
     metrics: tuple
@@ -35,6 +35,7 @@ class Evaluation:
     count: int
     details: "Classified | None" = None
     flipped: "Classified | None" = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,8 @@ def evaluate(trained, images, targets, flip=False, micro_batch=0, workers=None, 
 
         values, outputs = judge(images)
         if not classifies:
-            return Evaluation(objective.metrics, values, len(images))
+            remark = objective.remark(values) if hasattr(objective, "remark") else ""
+            return Evaluation(objective.metrics, values, len(images), remark=remark)
         probabilities = objective.predict(outputs)
         details, flipped = Classified(targets, outputs, probabilities), None
         if flip:

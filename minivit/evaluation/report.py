@@ -2,7 +2,8 @@
 
 import textwrap
 
-from ..text import counted, printable
+from ..objective.metric import TARGETS
+from ..text import columns_of, counted, printable
 from . import tables
 
 
@@ -10,7 +11,8 @@ def report(evaluation, part):
     """The text about an Evaluation on a `Part` of a data set."""
     details, paragraphs = evaluation.details, [introduction(evaluation, part)]
     if details is None:
-        return "\n\n".join([*paragraphs, _aligned(_metrics(evaluation))])
+        remark = [evaluation.remark] if evaluation.remark else []
+        return "\n\n".join([*paragraphs, _aligned(_metrics(evaluation)), *remark])
     paragraphs.append(_aligned(_metrics(evaluation) + _of_classification(details)))
     if evaluation.flipped:
         paragraphs.append(flip_note(evaluation.flipped))
@@ -40,10 +42,10 @@ def _metrics(evaluation):
     pairs = []
     for metric in evaluation.metrics:
         value = metric.number(evaluation.values[metric.name])
-        unit = f" {metric.unit}" if metric.unit not in ("", "%") else ""
+        unit = f" {metric.unit}" if metric.unit not in ("", "%", TARGETS) else ""
         if metric.name == "accuracy" and evaluation.details:
             unit = f" ± {evaluation.details.standard_error:.2%} (standard error)"
-        pairs.append((metric.name.replace("_", " "), value + unit))
+        pairs.append((printable(metric.name.replace("_", " ")), value + unit))
     return sorted(pairs, key=lambda pair: pair[0] != "accuracy")
 
 
@@ -58,7 +60,8 @@ def _of_classification(details):
 
 
 def _aligned(pairs):
-    return "\n".join(f"{name:<19} {value}" for name, value in pairs)
+    width = max(19, *(columns_of(name) for name, _ in pairs))
+    return "\n".join(f"{name:<{width}} {value}" for name, value in pairs)
 
 
 def flip_note(flipped):

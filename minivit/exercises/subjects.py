@@ -23,7 +23,8 @@ from ..gradcheck import (
     check_loss,
     check_model,
 )
-from ..gradcheck_cases import layer_case, leaf_checks, loss_cases, model_case
+from ..gradcheck_cases import layer_case, leaf_checks, model_case
+from ..gradcheck_cases.losses import loss_cases
 from .rule import RuleSubject, random, read_only
 
 DLOSS = 0.7  # not 1, to notice a backward that ignores it

@@ -44,8 +44,10 @@ def read(path):
 def metrics_of(config):
     """The metrics that config.json says the run was judged by; else those of a classification."""
     try:
-        name = json.loads(read_text(config))["objective"]
-        return OBJECTIVES[name].metrics
+        values = json.loads(read_text(config))
+        kind, fields = OBJECTIVES[values["objective"]], values.get("objective_fields")
+        metrics = tuple(kind(**fields).metrics if fields else kind.metrics)
+        return tuple(metric for metric in metrics if not metric.detail)
     except (AttributeError, RunError, ValueError, KeyError, TypeError, RecursionError):
         return Classification.metrics
 
@@ -65,7 +67,8 @@ def draw(subject):
         for i, run in enumerate(runs):
             plot(panel, run, metric, i)
         panel.set_xlabel("epoch")
-        panel.set_ylabel(f"{metric.name} ({metric.unit})" if metric.unit else metric.name)
+        label = f"{metric.name} ({metric.unit})" if metric.unit else metric.name
+        panel.set_ylabel(label, parse_math=False)
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid()
     legend(figure, runs)

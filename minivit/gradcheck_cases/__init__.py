@@ -1,10 +1,11 @@
-"""What `python -m minivit gradcheck` checks: every layer, the loss and a small model.
+"""What `python -m minivit gradcheck` checks: every layer, the losses and a small model.
 
 To check a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
 `minivit.gradcheck.check_layer(layer, x)`; or add the layer to one of the lists: the command and the
 generic tests (`tests/helpers/cases.py`) then cover it.
 
 layers.py, convolutions.py   the layers, each with the shape of its input
+losses.py                    the losses, with every kind of target
 sizes.py                     how large they are
 
 Layers are checked as `check_layer` does it, but for elements at kinks, which are counted and left
@@ -33,6 +34,7 @@ from ..gradcheck import (
 from ..layers import CrossEntropy
 from ..vit import ViT
 from . import convolutions, layers
+from .losses import LOSSES, loss_cases
 from .sizes import DROP_PATH, DROPOUT, HEADS, PATCH_DROPOUT, B, C, D, M
 
 # name: (layer, shape of its input)
@@ -48,7 +50,7 @@ MODELS |= {  # of the positions, a model has the first one already
 }
 
 # All that can be checked, in this order.
-NAMES = (*LAYERS, "CrossEntropy", "ViT")
+NAMES = (*LAYERS, *LOSSES, "ViT")
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def check(name, xp=np, seed=0):
     layer needs is missing, AssertionError if the gradients' names or shapes are not those of the
     parameters.
     """
-    if name == "CrossEntropy":
-        return _check_loss(xp, seed)
+    if name in LOSSES:
+        return _check_loss(name, xp, seed)
     if name == "ViT":
         return [row for name in MODELS for row in _check_model(name, xp, seed)]
     layer, x, params = layer_case(name, xp, seed)
@@ -103,21 +105,6 @@ def layer_case(name, xp=np, seed=0):
     return layer, to_device(rng.standard_normal(shape), xp), _parameters(layer, rng, xp)
 
 
-def loss_cases(xp=np, seed=0):
-    """The loss with every kind of target: {kind: (loss layer, logits, targets)}."""
-    rng, cases = generator(seed, "CrossEntropy"), {}
-    targets = {  # kind: (smoothing, targets)
-        "labels": (0.0, rng.integers(C, size=B)),
-        "smoothed": (0.1, rng.integers(C, size=B)),
-        "soft": (0.0, rng.dirichlet(np.ones(C), B)),
-        "weights": (0.0, rng.uniform(0, 2, (B, C))),  # rows that do not sum to 1
-    }
-    for kind, (smoothing, target) in targets.items():
-        logits = to_device(rng.standard_normal((B, C)), xp)
-        cases[kind] = CrossEntropy(smoothing), logits, to_device(target, xp)
-    return cases
-
-
 def model_case(name, xp=np, seed=0):
     """A model of MODELS, its loss, and what to check them with: images, labels, parameters."""
     rng, model = generator(seed, "ViT"), ViT(MODELS[name])
@@ -126,12 +113,12 @@ def model_case(name, xp=np, seed=0):
     return model, CrossEntropy(0.1), images, labels, _parameters(model, rng, xp)
 
 
-def _check_loss(xp, seed):
-    """The loss with every kind of target."""
+def _check_loss(name, xp, seed):
+    """A loss with every kind of target."""
     checked = []
-    for kind, (loss_layer, logits, targets) in loss_cases(xp, seed).items():
+    for kind, (loss_layer, logits, targets) in loss_cases(name, xp, seed).items():
         check = replace(check_loss(loss_layer, logits, targets), leaf=f"logits, {kind}")
-        checked += leaf_checks("CrossEntropy", {check.leaf: logits}, [check])
+        checked += leaf_checks(name, {check.leaf: logits}, [check])
     return checked
 
 

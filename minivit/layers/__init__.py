@@ -5,7 +5,8 @@
     patchify.py, overlapping.py, tokens.py, pool.py      from image to tokens, from tokens to vector
     grid_positions.py, relative.py                       other ways to say where a patch is
     pre_logits.py, head_hidden.py                        a hidden layer in the head
-    cross_entropy.py                                     the loss
+    cross_entropy.py                                     the loss of a classifier
+    squared_error.py, sigmoid_cross_entropy.py           losses for numbers, and for yes or no
     dropout.py, drop_path.py, patch_dropout.py           what is random in training
 
 Helpers: draws.py (first values), sums.py (fast sums), pieces.py (cache-sized pieces).
@@ -28,6 +29,8 @@ from .patchify import Patchify
 from .pool import ClassPool, MeanPool, SequencePool
 from .pre_logits import PreLogits
 from .relative import RelativeAttention, RelativeBlock
+from .sigmoid_cross_entropy import SigmoidCrossEntropy
+from .squared_error import SquaredError
 from .tokens import ClassToken, PositionEmbedding
 
 __all__ = [
@@ -53,6 +56,8 @@ __all__ = [
     "RelativeAttention",
     "RelativeBlock",
     "SequencePool",
+    "SigmoidCrossEntropy",
     "SincosPositions",
+    "SquaredError",
     "TransformerBlock",
 ]

@@ -115,6 +115,21 @@ class ListOf:
 
 
 @dataclass(frozen=True)
+class Object:
+    """A dict as `description` says, for `problem`; if `alone`, without other names."""
+
+    description: dict
+    alone: bool = False
+
+    def problem(self, value):
+        """As `Whole.problem`."""
+        if found := problem(self.description, value):
+            return f"must be an object, in which {found}"
+        more = sorted(value.keys() - self.description.keys()) if self.alone else ()
+        return f"must have no {more[0]!r:.40}" if more else ""
+
+
+@dataclass(frozen=True)
 class MappingOf:
     """Names, each with a value as `kind` describes."""
 

@@ -45,7 +45,7 @@ def _png(rows, title, objective):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    metrics = objective.metrics
+    metrics = [metric for metric in objective.metrics if not metric.detail]
     figure = Figure(figsize=(4.5 * len(metrics), 3.6), layout="constrained")
     FigureCanvasAgg(figure)  # no window system is touched
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
@@ -74,7 +74,8 @@ def draw_metric(panel, rows, metric, mark_best):
             epoch = epochs[values.index(best)]
             panel.plot(epoch, best, "o", mfc="none", color="black", label=label)
     panel.set_xlabel("epoch")
-    panel.set_ylabel(f"{metric.name} ({metric.unit})" if metric.unit else metric.name)
+    name = f"{metric.name} ({metric.unit})" if metric.unit else metric.name
+    panel.set_ylabel(name, parse_math=False)
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.grid(alpha=0.3)
     panel.legend()

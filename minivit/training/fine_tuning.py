@@ -29,7 +29,8 @@ class Start:
     """The trained model that a run begins with.
 
     path: its file; config, params: sizes and weights; classes: the names of its outputs, () where
-    they are not known; mean, std: (C,), of its normalisation; note: what was kept of it.
+    they are not known; mean, std: (C,), of its normalisation; note: what was kept of it; objective:
+    what it was trained for; keeps_head: whether its head is that of the run.
     """
 
     path: str
@@ -39,13 +40,16 @@ class Start:
     mean: np.ndarray
     std: np.ndarray
     note: str = ""
+    objective: object = None
+    keeps_head: bool = False
 
     @classmethod
     def of(cls, trained, path):
         """Of a `Trained`, opened from `path`."""
         known = trained.objective.name == Classification.name
         classes = tuple(trained.classes) if known else ()
-        return cls(str(path), trained.config, trained.params, classes, trained.mean, trained.std)
+        own = trained.config, trained.params, classes, trained.mean, trained.std
+        return cls(str(path), *own, objective=trained.objective)
 
     def with_options(self, asked):
         """The config with the options that were given. Raises ConfigError where sizes differ."""
@@ -62,10 +66,11 @@ class Start:
             changed |= {n: asked.get(n, 0) for n in HIDDEN}
         return replace(self.config, **changed)
 
-    def for_data(self, dataset, config, seed):
-        """The same for a data set, with a new head where the classes differ -> Start.
+    def for_data(self, dataset, config, seed, objective=Classification.name):
+        """The same for a data set, with a new head where the classes or targets differ -> Start.
 
-        config: as `with_options` gave it. Raises ConfigError for images that the model cannot take.
+        config: as `with_options` gave it; objective: the name of the run's. Raises ConfigError for
+        images that the model cannot take.
         """
         height, width, channels = dataset.train_images.shape[1:]
         c = config
@@ -77,24 +82,35 @@ class Start:
                 "images, or give the images as files in a directory, which are resized to the model"
             )
         same_hidden = all(getattr(c, name) == getattr(self.config, name) for name in HIDDEN)
-        if self.classes and self.classes == tuple(dataset.classes) and same_hidden:
-            note = f"from {self.path}: all weights, and the head for the same classes"
-            return replace(self, config=config, note=note)
+        if same_hidden and self._says(dataset, objective):
+            what = "classes" if dataset.classes else "targets"
+            note = f"from {self.path}: all weights, and the head for the same {what}"
+            return replace(self, config=config, note=note, keeps_head=True)
         hidden = dict.fromkeys(HIDDEN, 0) if same_hidden else {}
-        config = replace(config, classes=max(1, len(dataset.classes)), **hidden)
+        config = replace(config, classes=max(1, dataset.outputs), **hidden)
         params, parts = {}, ViT(config).parts
         for name, part in parts.items():
             new = name in HEAD
             rng = generator(seed, name)
             params[name] = part.init(rng) if new else self.params.get(name, {})
         note = f"from {self.path}: all weights but the head, which is new and starts at zero, as "
-        note += self._difference(dataset.classes) if same_hidden else "its hidden layer is another"
+        note += self._difference(dataset) if same_hidden else "its hidden layer is another"
         if same_hidden and (width := c.pre_logits or c.head_hidden):
             note += f"; its hidden layer of {width} numbers is dropped"
         return replace(self, config=config, params=params, note=note)
 
-    def _difference(self, classes):
+    def _says(self, dataset, objective):
+        """Whether its outputs are what a run with this objective wants."""
+        if dataset.classes:
+            return bool(self.classes) and self.classes == tuple(dataset.classes)
+        same = getattr(self.objective, "name", None) == objective
+        return same and getattr(self.objective, "targets", None) == dataset.target_names
+
+    def _difference(self, dataset):
         """How the classes differ, in words."""
+        classes = dataset.classes
+        if not classes:
+            return f"it was not trained for {', '.join(dataset.target_names) or 'these targets'}"
         if not self.classes:
             return "the model does not say what its outputs are"
         if len(self.classes) != len(classes):

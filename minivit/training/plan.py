@@ -10,13 +10,13 @@ import numpy as np
 from .. import data
 from ..arrays.backend import select, special
 from ..config import Config
-from ..data import Dataset
+from ..data import Dataset, TargetFile
 from ..errors import ConfigError, DataError
 from ..storage.directory import RunDirectory
 from .arithmetic import arithmetic, changes, unknown_now
 from .early_steps import SmallerViT, early_model
 from .fine_tuning import Start, refuse_without
-from .fitting import fitted
+from .fitting import fitted, fitted_recipe, objective_name
 from .frozen import learner
 from .presets import FINE_TUNING, PRESETS
 from .recipe import Recipe
@@ -35,6 +35,8 @@ class Plan:
     xp               numpy or cupy: where it computes
     saved            the run that it goes on with; None for a fresh one
     start            the trained model that a fresh run begins with, or None
+    targets          the file with the targets of a directory's images, or None
+    notes            what a user should know of the recipe
     """
 
     config: Config
@@ -46,6 +48,8 @@ class Plan:
     xp: ModuleType = np
     saved: SavedRun | None = None
     start: Start | None = None
+    targets: TargetFile | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def fresh(cls, options: dict, start: Start | None = None) -> "Plan":
@@ -75,6 +79,7 @@ class Plan:
             options.get("data_dir"),
             xp,
             start=start,
+            targets=TargetFile.of(options),
         )
         if plan.recipe.whiten and plan.config.stem not in ("none", "small"):
             raise ConfigError(
@@ -107,6 +112,8 @@ class Plan:
             data_dir = None
         plan = cls(saved.config, saved.recipe, directory, saved.meta["preset"], dataset, data_dir)
         plan = replace(plan, saved=saved, **chosen(options, ("dataset", "data_dir")))
+        if values := saved.meta["source"].get("targets"):
+            plan = replace(plan, targets=TargetFile.of(options, TargetFile.from_dict(values)))
         return plan if plan.finished else plan._on_its_device(options.get("device", "auto"))
 
     @property
@@ -145,7 +152,9 @@ class Plan:
 
         asked: the options that were given. Raises ConfigError where they ask for other sizes.
         """
-        start = self.start and self.start.for_data(dataset, self.config, self.recipe.seed)
+        recipe, notes = fitted_recipe(self.recipe, dataset, asked)
+        kind = objective_name(recipe, dataset)
+        start = self.start and self.start.for_data(dataset, self.config, recipe.seed, kind)
         config = fitted(start.config if start else self.config, dataset, asked)
         if self.recipe.early_size:
             SmallerViT(config, self.recipe.early_size)  # raises where it does not fit
@@ -157,10 +166,13 @@ class Plan:
         else:
             path = os.path.abspath(os.path.expanduser(self.dataset))
             source = {"dataset": path, "data_dir": None}
+        if self.targets:
+            source["targets"] = replace(self.targets, path=os.path.abspath(self.targets.path))
         directory = self.directory
         if directory is None:
             directory = RunDirectory.numbered("runs", f"{dataset.name}-{self.preset}")
-        return replace(self, config=config, start=start, directory=directory, **source)
+        own = {"config": config, "recipe": recipe, "start": start, "directory": directory}
+        return replace(self, **own, **source, notes=notes)
 
     def _on_its_device(self, device):
         """On the device it was begun on, unless another one is asked for."""

@@ -15,7 +15,8 @@ class Progress:
     """
 
     def __init__(self, work, step, steps, objective, stream=None):
-        self.work, self.steps, self.metrics = work, steps, objective.metrics
+        self.work, self.steps = work, steps
+        self.metrics = [metric for metric in objective.metrics if not metric.detail]
         self.stream = stream or sys.stderr
         self.began, self.start = time.monotonic(), work(step)
         self.twentieth = int(20 * self.start)
@@ -62,7 +63,7 @@ class Progress:
 
     def _short(self, metric, value):
         """A metric with one decimal fewer than at an epoch's end."""
-        number = f"{value:.1%}" if metric.unit == "%" else f"{value:.3f}"
+        number = f"{value:.1%}" if metric.unit == "%" else metric.number(value)
         return f"{metric.label or metric.name} {number}"
 
     def line(self, text):
@@ -86,9 +87,10 @@ def epoch_line(row, epochs, objective):
     """The line that an epoch prints, from its row of metrics.jsonl."""
     words = [f"epoch {row['epoch']:{len(str(epochs))}}/{epochs}"]
     for part in ("train", "val"):
-        values = [row[f"{part}_{metric.name}"] for metric in objective.metrics]
+        metrics = [metric for metric in objective.metrics if not metric.detail]
+        values = [row[f"{part}_{metric.name}"] for metric in metrics]
         if None not in values:
-            pairs = zip(objective.metrics, values, strict=True)
+            pairs = zip(metrics, values, strict=True)
             words.append(f"{part} {' '.join(metric.text(value) for metric, value in pairs)}")
     return "  ".join([*words, f"{clock(row['elapsed_s']):>7}"])
 

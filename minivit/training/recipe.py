@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..data.augment.prepare import POLICIES, Preparation
 from ..errors import ConfigError
+from ..objective import OBJECTIVES
 from ..settings import Settings, setting
 from .frozen import ALL
 from .update import OPTIMIZERS
@@ -28,6 +29,10 @@ class Recipe(Settings):
     Raises ConfigError for a value that is out of range.
     """
 
+    objective: str = setting(
+        "auto", "what is learned; auto: classification, or with targets regression",
+        choices=("auto", *OBJECTIVES), group="data",
+    )  # fmt: skip
     epochs: int = setting(10, "passes over the training images", low=1)
     batch_size: int = setting(128, "images a step", low=1)
     optimizer: str = setting("adamw", "update rule", choices=OPTIMIZERS)

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from ..errors import CheckpointError
-from ..objective import deciding_metric
+from ..objective import deciding_metric, plain_fields
 from ..storage import checkpoint
 from ..storage.directory import RunDirectory
 from ..text import counted
@@ -166,7 +166,12 @@ def describe(run):
         "objective": run.objective.name,
         "device": "cpu" if plan.xp is np else "gpu",
         "arithmetic": arithmetic(plan.xp, plan.config),
-        "source": {"dataset": plan.dataset, "data_dir": plan.data_dir},
+        **objective_fields(run.objective),
+        "source": {
+            "dataset": plan.dataset,
+            "data_dir": plan.data_dir,
+            **({"targets": plan.targets.to_dict()} if plan.targets else {}),
+        },
         **({"from": plan.begun_with} if plan.begun_with else {}),
         "model": plan.config.to_dict(),
         "recipe": plan.recipe.to_dict(),
@@ -178,6 +183,12 @@ def describe(run):
             "sha256": fingerprint(dataset),
         },
     }
+
+
+def objective_fields(objective):
+    """{"objective_fields": plain values} of an objective that depends on the targets, else {}."""
+    depends = hasattr(objective, "for_targets")
+    return {"objective_fields": plain_fields(objective)} if depends else {}
 
 
 def fingerprint(dataset):

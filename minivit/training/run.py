@@ -12,12 +12,13 @@ from ..data import batches
 from ..data.dataset import Dataset
 from ..data.normalise import channel_statistics
 from ..errors import ConfigError
-from ..objective import Classification, deciding_metric
+from ..objective import deciding_metric
 from ..parallel.workers import Workers
 from ..ranks.ranks import ALONE, Ranks
 from . import curves
 from .early_steps import share_of_work
 from .endings import diverged, endings, finite_result, leave
+from .fitting import objective_for
 from .plan import Plan
 from .progress import Progress, epoch_line
 from .record import Record, describe
@@ -30,9 +31,9 @@ class Run:
     """One training run: what `plan` says, on `dataset`.
 
     workers: a `Workers` inside its `with`; objective: by default the classification of the model's
-    classes; ranks: who trains it together, each with its own Run. A plan that goes on with a saved
-    run starts where that was saved; this raises CheckpointError if the data set or the objective is
-    not that run's.
+    classes, or what the recipe says of the data's targets; ranks: who trains it together, each with
+    its own Run. A plan that goes on with a saved run starts where that was saved; this raises
+    CheckpointError if the data set or the objective is not that run's.
     """
 
     def __init__(self, plan: Plan, dataset: Dataset, workers: Workers, objective=None,
@@ -40,7 +41,6 @@ class Run:
         self.plan, self.dataset, self.directory = plan, dataset, plan.directory
         self.workers, self.ranks = workers, ranks
         config, recipe, xp = plan.config, plan.recipe, plan.xp
-        self.objective = objective or Classification.of(config, recipe)
         self.training, self.validation = batches.split(
             len(dataset.train_images), recipe.val_fraction, recipe.seed, recipe.train_fraction
         )
@@ -49,6 +49,7 @@ class Run:
                 f"val_fraction {recipe.val_fraction} leaves none of the "
                 f"{len(dataset.train_images)} training images to train on"
             )
+        self.objective = objective or objective_for(plan, dataset, self.training)
         self.steps_per_epoch = math.ceil(len(self.training) / recipe.batch_size)
         steps = self.steps_per_epoch * recipe.epochs
         if recipe.patience and not len(self.validation):

@@ -7,8 +7,21 @@ its type and range before it is used, and the sizes of the model against the arr
 import numpy as np
 
 from ..arrays import tree
+from ..errors import ConfigError
+from ..objective import remade
+from ..objective.fields import MOST
 from ..storage.compare import mismatches
-from ..storage.meta import LARGEST, Either, ListOf, MappingOf, Number, Optional, Text, Whole
+from ..storage.meta import (
+    LARGEST,
+    Either,
+    ListOf,
+    MappingOf,
+    Number,
+    Object,
+    Optional,
+    Text,
+    Whole,
+)
 from ..vit import ViT
 
 MODEL = {"model": {}}  # a Config, which checks its own fields
@@ -21,6 +34,16 @@ DATASET = {
         "sha256": Text(),
     }
 }
+TARGETS = Object(  # a data.TargetFile
+    {
+        "path": Text(),
+        "name_column": Text(control=True),
+        "columns": ListOf(Text(control=True), MOST),
+        "fold": Whole(1),
+        "folds": Whole(2),
+    },
+    alone=True,
+)
 RUN = {  # what a checkpoint says of its run: see `describe` and `Record.save`
     **MODEL,
     **DATASET,
@@ -29,7 +52,14 @@ RUN = {  # what a checkpoint says of its run: see `describe` and `Record.save`
     "objective": Optional(Text(), absent=True),
     "device": Optional(Text(choices=("cpu", "gpu")), absent=True),
     "arithmetic": Optional(MappingOf(Optional(Either(Text(), Whole()))), absent=True),
-    "source": {"dataset": Optional(Text()), "data_dir": Optional(Text())},
+    "objective_fields": Optional(
+        MappingOf(ListOf(Either(Number(), Text(control=True)), MOST)), absent=True
+    ),
+    "source": {
+        "dataset": Optional(Text()),
+        "data_dir": Optional(Text()),
+        "targets": Optional(TARGETS, absent=True),
+    },
     "from": Optional(Text(), absent=True),  # the trained model that it began with
     "position": {
         "epochs_done": Whole(),
@@ -62,10 +92,24 @@ def contradiction(meta, config, recipe):
         return f"dataset.mean and dataset.std are not those of {config.channels} channels"
     if len(dataset["classes"]) not in (0, config.classes):
         return f"it names {len(dataset['classes'])} classes of {config.classes}"
+    if wrong := _objective_problem(meta, config, recipe):
+        return wrong
     if position["epochs_done"] > recipe.epochs:
         return f"it has done {position['epochs_done']} epochs of {recipe.epochs}"
     if type(position["sums"].get("count")) is not int:
         return "position.sums has no count"
+    return ""
+
+
+def _objective_problem(meta, config, recipe):
+    """What is wrong with the fields of the objective, in words; "" if nothing."""
+    name = meta.get("objective") or "classification"
+    try:
+        objective = remade(name, config, recipe, meta.get("objective_fields"))
+    except (ConfigError, TypeError) as error:
+        return f"its objective cannot be ({error})"
+    if objective is not None and objective.outputs != config.classes:
+        return f"its objective has {objective.outputs} outputs, and the model {config.classes}"
     return ""
 
 

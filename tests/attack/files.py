@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import minivit
 from minivit import data, pretrained
 from minivit.config import Config
-from minivit.data import image_files
-from minivit.data.sources import cifar, pickles
+from minivit.data import TargetFile, image_files
+from minivit.data.sources import cifar, pickles, target_csv
 from minivit.errors import MinivitError
 from minivit.figures import curves
 from minivit.storage import checkpoint
@@ -66,6 +66,7 @@ READERS = {  # how the name ends: what reads such a file
     ".gz": lambda path: data.load("cifar10", path),
     ".jsonl": _run,
     ".json": _config,
+    ".csv": lambda path: target_csv.read(TargetFile(str(path))),
     **dict.fromkeys((".png", ".bmp", ".jpg", ".webp"), lambda path: image_files.read(path, 8)),
 }
 

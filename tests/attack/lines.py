@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import os
+from functools import partial
 
 from minivit.__main__ import main as minivit
 from minivit.commands import COMMANDS, exits
@@ -39,13 +40,14 @@ WEIGHTS = {"train": 6, "summary": 6, "predict": 3, "gradcheck": 3, "bench": 2, "
 
 
 def program():
-    """The program with few shapes and without curves."""
-    from minivit.data.sources import shapes
+    """The program with few shapes and places, and without curves."""
+    from minivit.data.sources import places, shapes
     from minivit.training import curves
 
     if not hasattr(shapes, "all_of_them"):
         shapes.all_of_them = shapes.load
         shapes.load = lambda seed: shapes.all_of_them(seed, train=40, test=12)
+        places.load = partial(places.load, train=40, test=12)
     curves.draw = lambda *drawn: ""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 import minivit
 from minivit.__main__ import main as program
+from minivit.data import TargetFile
 from minivit.errors import MinivitError
 from minivit.evaluation.images import load_part
 from minivit.storage import checkpoint
@@ -26,6 +27,7 @@ VALUES = [
     "shapes", [], [1], [[]], ["a"] * 3, [0.5] * 3, [1e300] * 3, {}, {"a": 1}, {"count": 1},
 ]  # fmt: skip
 RUN_SHARE = 0.15  # of the attacks that also train, or judge; the others only load
+WEIGHTS_ONLY = 3  # the sound files from here on
 USED = 0.03  # of them that go to another command
 
 
@@ -41,10 +43,13 @@ def leaves(values, place=()):
 def begin(place):
     """Prepare a turn -> a function that makes one attack, given a `random.Random`."""
     run = sound.small_run(place)
+    numbers = sound.small_run(place, "--dataset", "places", name="numbers")
     minivit.load(run).save(place / "weights.npz")
-    sounds = [
-        checkpoint.load(path) for path in (sound.OLD, run / "last.npz", place / "weights.npz")
-    ]
+    minivit.load(numbers).save(place / "numbers.npz")
+    files = (sound.OLD, run / "last.npz", numbers / "last.npz")
+    files += (place / "weights.npz", place / "numbers.npz")
+    sounds = [checkpoint.load(path) for path in files]
+    sounds[2][1]["source"]["targets"] = TargetFile("targets.csv").to_dict()
     # a run on a data set that is there: its images are others, which is the last thing refused
     sounds[0][1]["source"]["dataset"] = "shapes"
     os.chdir(place)
@@ -69,7 +74,7 @@ def begin(place):
         return quiet(program, chance.choice(commands))
 
     def attack(chance):
-        which = chance.choice((0, 1, 1, 2))
+        which = chance.choice((0, 1, 1, 2, 2, 3, 4))
         arrays, meta = sounds[which]
         meta = copy.deepcopy(meta)
         for _ in range(chance.choice((1, 1, 2))):
@@ -87,7 +92,7 @@ def begin(place):
                 load_part(trained, "val", say=lambda line: None)
             if chance.random() < USED:
                 return used(chance)
-            if which == 2:
+            if which >= WEIGHTS_ONLY:
                 return "accepted"
             saved = SavedRun.read(path)
         except MinivitError as error:

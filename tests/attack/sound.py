@@ -23,14 +23,14 @@ SMALL = """train --patch-size 16 --dim 4 --depth 1 --heads 1 --mlp-dim 4 --prese
     --device cpu --dataset shapes --epochs 2 --batch-size 20 --optimizer sgd --threads 1""".split()
 
 
-def small_run(place):
-    """A finished run in `place`, with little in it -> its directory."""
+def small_run(place, *more, name="a-run"):
+    """A finished run in `place`, with little in it -> its directory. more: options."""
     from .lines import program, quiet
 
     program()
-    run = Path(place) / "a-run"
+    run = Path(place) / name
     if not (run / "last.npz").exists():
-        quiet(minivit_main, [*SMALL, "--out", str(run)])
+        quiet(minivit_main, [*SMALL, *more, "--out", str(run)])
     return run
 
 
@@ -50,6 +50,7 @@ def files(place):
         "weights.npz": (Path(place) / "weights.npz").read_bytes(),
         "config.json": (run / "config.json").read_bytes(),
         "metrics.jsonl": "\n".join(map(json.dumps, [row, result])).encode(),
+        "targets.csv": b"Id,Eyes,Score\n" + b"".join(b"im%d,1,%d\n" % (i, 3 * i) for i in range(9)),
         "cifar-10-batches-bin/data_batch_3.bin": _binary(pixels),
         "cifar-100-binary/test.bin": _binary(pixels, 2),
     }

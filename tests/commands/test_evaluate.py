@@ -181,7 +181,7 @@ def test_a_run_of_an_objective_of_ones_own(capsys, monkeypatch):
     """Its metrics, and nothing of classes."""
     monkeypatch.setitem(data.SOURCES, "levels", data.Source(lambda request: DATA))
     monkeypatch.setattr(data, "NAMES", tuple(data.SOURCES))
-    monkeypatch.setitem(objective.OBJECTIVES, "regression", Regression)
+    monkeypatch.setitem(objective.OBJECTIVES, Regression.name, Regression)
     plan = Plan(CONFIG, replace(RECIPE, epochs=1), RunDirectory("levels"), dataset="levels")
     with Workers(1) as workers:
         Run(plan, DATA, workers, Regression()).train()

@@ -208,9 +208,9 @@ def test_models_that_it_cannot_show(run, trained, home, monkeypatch):
     mean = np.full(5, 0.5, np.float32)
     Trained(five, params, (), mean, mean, Classification(7)).save("five.npz")
     assert "1 or 3 channels; the model takes 5" in run("five.npz", "pictures", status=2).err
-    regression = SimpleNamespace(objective=SimpleNamespace(name="regression"))
-    monkeypatch.setattr(minivit.trained, "load", lambda path: regression)
-    assert "the objective 'regression', and predict shows" in run("m", "pictures", status=2).err
+    unknown = SimpleNamespace(objective=SimpleNamespace(name="own"))
+    monkeypatch.setattr(minivit.trained, "load", lambda path: unknown)
+    assert "the objective 'own', which predict does not" in run("m", "pictures", status=2).err
 
 
 def test_a_model_without_names_of_classes(run, trained):

@@ -101,5 +101,5 @@ def test_a_new_source_is_one_line(monkeypatch):
 
 def test_names_are_those_of_the_table():
     assert data.NAMES == tuple(data.SOURCES) == (
-        "auto", "cifar10", "cifar100", "mnist", "fashion-mnist", "shapes",
+        "auto", "cifar10", "cifar100", "mnist", "fashion-mnist", "shapes", "places",
     )  # fmt: skip

@@ -343,6 +343,25 @@ TABLE = {
         ("targets.shape == (batch, classes) and", "targets.ndim == 2 and"),
         ("if isinstance(targets, np.ndarray) and batch:", "if batch:"),
     ],
+    # a sum for a mean; half of the gradient; the batch counted alone; dloss forgotten
+    "minivit/layers/squared_error.py": [
+        ("(away * away).sum() / away.size", "(away * away).sum() / len(away)"),
+        ("(away * away).sum()", "abs(away).sum()"),
+        ("dloss * 2 / cache.size", "dloss / cache.size"),
+        ("dloss * 2 / cache.size", "2 / cache.size"),
+        ("targets.astype(outputs.dtype)", "targets"),
+    ],
+    # exp that overflows; the sign of the target; a sum for a mean; p of the other sign; float64
+    "minivit/layers/sigmoid_cross_entropy.py": [
+        ("xp.log1p(xp.exp(-abs(logits)))", "xp.log1p(xp.exp(abs(logits)))"),
+        ("- t * logits", "+ t * logits"),
+        ("nats.sum() / logits.size", "nats.sum() / len(logits)"),
+        ("xp.where(logits >= 0, xp.ones_like(small), small)", "xp.ones_like(small)"),
+        ("(p - t) * (dloss / p.size)", "(p - t) * p * (1 - p) * (dloss / p.size)"),
+        ("(p - t) * (dloss / p.size)", "(p - t) / p.size"),
+        ("targets.astype(logits.dtype)", "targets"),
+        ("small = xp.exp(-abs(logits))", "small = xp.exp(-logits)"),
+    ],
     # masks shared by the blocks, or none; a part skipped; a cache that is kept; every path as
     # rarely taken as the last; a class token that is dropped as a patch is
     "minivit/vit.py": [

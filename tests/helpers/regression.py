@@ -16,7 +16,7 @@ class Regression:
     """How light a picture is at the top, and at the bottom: two numbers, by squared error."""
 
     outputs: int = 2
-    name: ClassVar = "regression"
+    name: ClassVar = "levels"
     metrics: ClassVar = (Metric("squared_error", "", False), Metric("far_off", "%", False))
     deciding: ClassVar = "far_off"
     sums: ClassVar = {"squares": float, "far_off": int}

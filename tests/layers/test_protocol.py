@@ -13,8 +13,17 @@ from cases import COMPOSITES, KEY, LAYERS, B, arrays, build, draw, every_layer
 from minivit import CrossEntropy, Key, convolution, layers
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
-from minivit.layers import Attention, ClassToken, LayerNorm, Linear, PositionEmbedding
+from minivit.layers import (
+    Attention,
+    ClassToken,
+    LayerNorm,
+    Linear,
+    PositionEmbedding,
+    SigmoidCrossEntropy,
+    SquaredError,
+)
 
+LOSSES = {CrossEntropy, SquaredError, SigmoidCrossEntropy}
 keys = pytest.mark.parametrize("key", [None, KEY], ids=["evaluation", "training"])
 
 
@@ -43,7 +52,7 @@ def test_every_layer_is_tested_and_only_layers_are_exported():
             for value in vars(importlib.import_module(file.name)).values():
                 if isinstance(value, type) and hasattr(value, "backward"):
                     written.add(value)
-    tested = {type(layer) for layer, _ in LAYERS.values()} | {CrossEntropy}
+    tested = {type(layer) for layer, _ in LAYERS.values()} | LOSSES
     assert written == tested
     assert {getattr(layers, name) for name in layers.__all__} <= tested
 
@@ -156,9 +165,15 @@ def test_composites_empty_their_cache_and_refuse_a_second_backward(xp, name):
 
 
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_loss_keeps_the_rules_too(xp, kind, smoothing):
-    loss_layer, logits = CrossEntropy(smoothing), draw((B, 7), xp, dtype=np.float32)
+@pytest.mark.parametrize(
+    "loss_layer",
+    [CrossEntropy(), CrossEntropy(0.1), SquaredError(), SigmoidCrossEntropy()],
+    ids=repr,
+)
+def test_the_loss_keeps_the_rules_too(xp, kind, loss_layer):
+    if kind == "labels" and not isinstance(loss_layer, CrossEntropy):
+        return
+    logits = draw((B, 7), xp, dtype=np.float32)
     one_hot = np.eye(7, dtype=np.float32)[:B]
     targets = to_device(np.arange(B) if kind == "labels" else one_hot, xp)
     given = snapshot((logits, targets))

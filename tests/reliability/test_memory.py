@@ -30,7 +30,8 @@ from pathlib import Path
 import minivit.data.sources.pickles, minivit.trained
 from minivit import limits, data
 from minivit.data import image_files
-from minivit.data.sources import cifar, idx, pickles
+from minivit.data import TargetFile
+from minivit.data.sources import cifar, idx, pickles, target_csv
 from minivit.errors import MinivitError
 from minivit.pretrained import importing
 from minivit.storage import checkpoint
@@ -44,6 +45,7 @@ READERS = {
     "pkl": lambda path: pickles.read(path.read_bytes(), 20, "labels", str(path)),
     "tar": lambda path: data.load("cifar10", path),
     "idx": lambda path: idx._read_file(path, 3),
+    "csv": lambda path: target_csv.read(TargetFile(str(path))),
     "npz": lambda path: checkpoint.load(path),
     "png": lambda path: image_files.read(path, 32),
     "jsonl": lambda path: RunDirectory(path.parent).rows(),
@@ -145,6 +147,9 @@ def hostile():
         ),
         "long.idx": zipped_tar(bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 16, 16), zeros=1024),
         "huge.idx": bytes([0, 0, 8, 3]) + struct.pack(">3I", 1 << 16, 1 << 8, 15),
+        "columns.csv": b"".join(b"%x," % i for i in range(600_000)),
+        "fields.csv": b"a,b\n" + b"1," * 2_000_000,
+        "rows.csv": b"a,b\n" + b"".join(b"%x,1\n" % i for i in range(300_000)) + b"z,z\n",
         "bomb.npz": bomb.getvalue(),
         "names.npz": npz_of_many_names(),
         "bomb.weights": bomb.getvalue(),
@@ -177,8 +182,9 @@ def test_hostile_files_are_refused_within_the_cap(tmp_path):
     for name, content in hostile().items():
         if pillow or not name.endswith(".png"):
             (tmp_path / name).write_bytes(content)
-    with open(tmp_path / "metrics.jsonl", "wb") as file:
-        file.truncate(8 << 30)  # a file with a hole, of no length on the disk
+    for name in ("metrics.jsonl", "hole.csv"):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(8 << 30)  # a file with a hole, of no length on the disk
     environment = {**os.environ, "PYTHONPATH": str(Path(minivit.__file__).parents[1])}
     environment["OPENBLAS_NUM_THREADS"] = "1"
     done = subprocess.run(

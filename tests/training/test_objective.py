@@ -80,7 +80,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(make, step):
 def test_a_run_is_not_resumed_with_another_objective(make):
     make("run", recipe=replace(RECIPE, epochs=1)).train()
     other = make("run", Classification(2), replace(RECIPE, epochs=1))
-    with pytest.raises(CheckpointError, match="objective: checkpoint 'regression', asked 'classif"):
+    with pytest.raises(CheckpointError, match="objective: checkpoint 'levels', asked 'classif"):
         other.resume(other.directory.last)
 
 

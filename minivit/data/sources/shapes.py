@@ -72,7 +72,7 @@ def _draw(rng, count):
     for start in range(0, len(labels), CHUNK):
         chunk = slice(start, start + CHUNK)
         y, x = _mark_positions(rng, labels[chunk])
-        images[chunk] = _colour(rng, _coverage(rng, y, x))
+        images[chunk] = coloured(rng, coverage(rng, y, x))
     return images, labels
 
 
@@ -82,9 +82,7 @@ def _uniform(rng, low, high, *shape):
 
 def _mark_positions(rng, labels):
     """Rows and columns of the marks' centres, each (B, 9) float32, in pixels."""
-    grids = np.array([[list(row) for row in art.split()] for art in FIGURES.values()])
-    cells = np.argwhere(grids == "o")[:, 1:].reshape(len(FIGURES), MARKS, 2) - 2.0
-    y, x = np.moveaxis(cells[labels], -1, 0).astype(np.float32)  # (B, 9), in units of the spacing
+    y, x = cells(labels)
     B = len(labels)
     slant = _uniform(rng, -0.1, 0.1, B, 1)  # radians, for such small angles
     spacing = _uniform(rng, 4.7, 5.3, B, 1)  # pixels
@@ -96,17 +94,27 @@ def _mark_positions(rng, labels):
     )
 
 
-def _coverage(rng, y, x):
-    """How far each pixel is covered by a mark, (B, 32, 32): 1 light, -1 dark, 0 background."""
+def cells(labels):
+    """The cells of the marks of figures (B,): rows and columns from the middle one, (B, 9) each."""
+    grids = np.array([[list(row) for row in art.split()] for art in FIGURES.values()])
+    every = np.argwhere(grids == "o")[:, 1:].reshape(len(FIGURES), MARKS, 2) - 2.0
+    return np.moveaxis(every[labels], -1, 0).astype(np.float32)
+
+
+def coverage(rng, y, x, size=1.0):
+    """How far each pixel is covered by a mark, (B, 32, 32): 1 light, -1 dark, 0 background.
+
+    y, x: (B, 9), where the marks' centres are, in pixels; size: of a mark, beside those of the set.
+    """
     B = len(y)
     power, radius = np.moveaxis(MARK_SHAPES[rng.integers(len(MARK_SHAPES), size=(B, 1, 1))], -1, 0)
-    radius = radius * _uniform(rng, 0.85, 1.1, B, 1, 1)
+    radius = radius * (size * _uniform(rng, 0.85, 1.1, B, 1, 1))
     sharpness = np.maximum(radius / power, 0.5)  # an edge fades over about one pixel
     pixel = np.arange(SIDE, dtype=np.float32)
     vertical = np.abs((pixel - y[..., None]) / radius) ** power  # (B, 9, 32)
     horizontal = np.abs((pixel - x[..., None]) / radius) ** power
     sign = rng.choice(np.array([-1, 1], np.float32), size=(B, MARKS, 1, 1))  # light or dark
-    coverage = np.zeros((B, SIDE, SIDE), np.float32)
+    covered = np.zeros((B, SIDE, SIDE), np.float32)
     for k in range(MARKS):
         mark = vertical[:, k, :, None] + horizontal[:, k, None, :]
         np.subtract(1, mark, out=mark)
@@ -114,18 +122,18 @@ def _coverage(rng, y, x):
         mark += 0.5
         np.clip(mark, 0, 1, out=mark)
         mark *= sign[:, k]
-        coverage += mark
-    return coverage
+        covered += mark
+    return covered
 
 
-def _colour(rng, coverage):
+def coloured(rng, covered):
     """The images (B, 32, 32, 3) uint8: a noisy grey background and two opposite colours."""
-    B = len(coverage)
+    B = len(covered)
     images = rng.standard_normal((B, SIDE, SIDE, 3), dtype=np.float32)
     images *= NOISE
     images += 0.5  # the background, halfway between black and white
     contrast = _uniform(rng, 0.32, 0.45, B, 1) + _tint(rng, 0.2, B)  # (B, 3)
-    images += coverage[..., None] * contrast[:, None, None]
+    images += covered[..., None] * contrast[:, None, None]
     images *= 255
     np.clip(images, 0, 255, out=images)
     return np.rint(images, out=images).astype(np.uint8)
