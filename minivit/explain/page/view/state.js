@@ -16,7 +16,7 @@ const state = {
   held: false,
   overlay: "attention", // "none" | "pixels" | "patches" | "attention"
   direction: "to", // attention: "to" | "by"
-  block: CONFIG.depth - 1,
+  block: Math.floor(CONFIG.depth / 2),
   head: 0,
   open: new Set(), // names of layers
   chosen: {}, // {name of a layer: the pair of arrays that its detail shows}
