@@ -74,7 +74,7 @@ def assemble(trained, walk, pictures, labels, source, language="en"):
         "mean": [float(number) for number in trained.mean],
         "std": [float(number) for number in trained.std],
         "pictures": [
-            {"name": p.name, "note": p.note, "label": label, "pixels": _base64(p.pixels)}
+            {"name": p.name, "size": p.file_size, "label": label, "pixels": _base64(p.pixels)}
             for p, label in zip(pictures, labels, strict=True)
         ],
         "label": walk.label,

@@ -140,7 +140,7 @@ def test_the_command_writes_it(tmp_path, monkeypatch, capsys):
     assert said.err.startswith("note: no test images in the page: the model file does not say")
     found = data_of((tmp_path / "out.html").read_text(encoding="utf-8"))
     assert found["language"] == "zh" and found["label"] == 0
-    assert found["pictures"][0]["note"].startswith("30 x 20 pixels, fitted to 32 x 32")
+    assert found["pictures"][0]["size"] == [30, 20]
     run("--html", "out.html")  # its own page is written anew
     (tmp_path / "mine.html").write_text("mine")
     said = run("--html", "mine.html", status=1)

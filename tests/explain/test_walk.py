@@ -82,7 +82,7 @@ def test_every_screen_has_equations_and_fits_a_terminal(trained):
     assert len(pages) == 2 * len(names)
     pages += screens.screens(found, list(found.steps))
     pages.append(both_ends.closing(found))
-    seen = picture.Picture("\x1b.png", None, "30 x 20 pixels, fitted")
+    seen = picture.Picture("\x1b.png", np.zeros((8, 8, 3)), (3000, 2000))
     pages.append(both_ends.opening(found, seen, NAMES, names))
     for page in pages:
         assert max(map(columns_of, page.splitlines())) <= 80 and "\x1b" not in page
@@ -129,6 +129,12 @@ def test_the_command(run):
         (["wide.png", "--label", "99"], 2, "unknown label '99'. Valid: cat"),
         (["wide.png", "--layer", "blok1"], 2, "did you mean 'block1'? Valid: patchify, patch, "),
         (["none.png"], 1, "none.png cannot be read as PNG"),
+        (["wide.png", "--lang", "zh"], 2, "--lang is for a page: it needs --html FILE."),
+        (
+            ["wide.png", "--html", "a.html", "--json"],
+            2,
+            "--html writes a page of all layers: leave",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(run, words, status, sentence):

@@ -39,6 +39,7 @@ const TEXT = {
   pointed: ["Patch in row {row}, column {column} (token {token})", "图块 第 {row} 行，第 {column} 列（token {token}）"],
   pointed_class: ["Class token (token 0)", "分类 token（token 0）"],
   pointed_value: ["{where}: {value}", "{where}：{value}"],
+  all_labels: ["another label", "其他标签"],
   class_token: ["Class token", "分类 token"],
   nudge_pixel: ["Nudge its steepest pixel", "扰动其中梯度最大的像素"],
   answer: ["Answer, and the label whose loss is followed", "模型的回答，以及用于计算损失的标签"],
@@ -47,8 +48,11 @@ const TEXT = {
     "损失 = −log p({label}) = {loss} nat。点选其他标签，即可改看它的损失。"],
   own: ["Your own picture …", "打开自己的图片……"],
   fitted: [
-    "{name}: {width} × {height} pixels, fitted to {size} × {size} by this browser (resized, then the middle).",
-    "{name}：{width} × {height} 像素，由浏览器适配为 {size} × {size}（先缩放，再取中间）。"],
+    "{name}: {width} × {height} pixels, fitted to {size} × {size} (resized, then the middle).",
+    "{name}：{width} × {height} 像素，适配为 {size} × {size}（先缩放，再取中间）。"],
+  fitted_here: [
+    "{name}: {width} × {height} pixels, fitted to {size} × {size} by this browser, a little differently from Pillow.",
+    "{name}：{width} × {height} 像素，由浏览器适配为 {size} × {size}，与 Pillow 略有差别。"],
   unreadable: ["{name} cannot be read as a picture; try PNG or JPEG.", "{name} 无法作为图片读取；请用 PNG 或 JPEG。"],
 
   token: ["Token", "Token"],

@@ -120,7 +120,8 @@ function bar(name, share, warm = false) {
 }
 
 // The classes that are shown: the most probable, and the label.
-function shown_classes(probabilities, label, most = 10) {
+const MOST_BARS = 10;
+function shown_classes(probabilities, label, most = MOST_BARS) {
   const order = Array.from(probabilities.keys()).sort((a, b) => probabilities[b] - probabilities[a]);
   const shown = DATA.classes.length <= most ? Array.from(probabilities.keys()) : order.slice(0, most);
   return shown.includes(label) ? shown : [...shown.slice(0, -1), label];
@@ -134,9 +135,14 @@ function draw_answer() {
     onclick: () => follow_label(c),
   }, ...bar(DATA.classes[c], probabilities[c], c === label))));
   if (focused) by_id("bars").querySelector('[aria-checked="true"]').focus();
+  by_id("label").value = label;
   by_id("loss").textContent = t("loss", { label: DATA.classes[label], loss: short(loss) });
 }
 
+// Where not all classes have a bar, a list has them.
+by_id("all-labels").hidden = DATA.classes.length <= MOST_BARS;
+by_id("label").append(...DATA.classes.map((name, c) => make("option", { value: c }, name)));
+by_id("label").addEventListener("change", (event) => follow_label(Number(event.target.value)));
 by_id("bars").addEventListener("keydown", (event) => {
   const way = { ArrowDown: 1, ArrowUp: -1 }[event.key], all = [...by_id("bars").children];
   if (!way) return;
@@ -154,7 +160,9 @@ function draw_pictures() {
     return make("button", { title, "aria-label": title, "aria-pressed": chosen, onclick: () => show_picture(i) }, canvas);
   }));
   if (focused >= 0) by_id("thumbs").children[focused].focus();
-  by_id("picture-note").textContent = DATA.pictures[state.picture].note;
+  const { name, size, here } = DATA.pictures[state.picture];
+  const how = size && { name, width: size[0], height: size[1], size: CONFIG.image_size };
+  by_id("picture-note").textContent = size ? t(here ? "fitted_here" : "fitted", how) : "";
 }
 
 draws(["walked", "token", "overlay", "direction", "block", "head", "scheme", "language"], draw_stage);

@@ -15,7 +15,7 @@ function lens_bars(x) {
   const line = (text, p) => {
     const best = largest_index(p), mark = make("i", { style: `left:${100 * p[label]}%` });
     const fill = make("div", { class: best === label ? "fill warm" : "fill", style: `width:${100 * p[best]}%` });
-    const answer = `${DATA.classes[best]} ${Math.round(100 * p[best])}%`;
+    const answer = `${Math.round(100 * p[best])}% ${DATA.classes[best]}`;
     return [make("span", {}, text), make("span", { class: "track" }, fill, mark), make("b", { title: answer }, answer)];
   };
   return make("div", { class: "lens" }, ...line(t("lens_picture"), lens(x)),
@@ -63,6 +63,7 @@ function draw_blocks() {
     make("div", { class: "small" }, t("lens_start")), lens_bars(steps.block0.x));
   const rows = BLOCKS.map((block) => make("div", { class: "block", "data-block": block },
     make("span", { class: "title" }, `block${block}`), maps(block), facts(block), lens_bars(steps[`block${block}`].y)));
+  by_id("blocks").classList.toggle("many", CONFIG.heads > 4);
   by_id("blocks").replaceChildren(heads, start, ...rows);
   if (focused) by_id("blocks").querySelector(`[data-map="${focused}"]`)?.focus();
 }
