@@ -3,12 +3,14 @@
 import base64
 import json
 import re
+import tomllib
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from explained import NAMES, SMALL, trained_model
+from program import ROOT
 
 import minivit
 from minivit import Config, ConfigError, DataError, data, tree
@@ -99,6 +101,10 @@ def test_every_word_is_said_in_both_languages():
 def test_every_file_of_the_page_is_used():
     files = {f.relative_to(assemble.FOLDER).as_posix() for f in assemble.FOLDER.rglob("*.*")}
     assert files == {"template.html", "style.css", *(f"{name}.js" for name in assemble.SCRIPTS)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = project["tool"]["setuptools"]["package-data"]["minivit.explain"]
+    packed = {f for p in shipped for f in assemble.FOLDER.parent.glob(p) if f.is_file()}
+    assert len(packed) == len(files)
 
 
 @pytest.mark.parametrize(
