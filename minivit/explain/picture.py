@@ -40,8 +40,10 @@ def read(trained, file):
         with Image.open(file) as image:
             width, height = image.size
     note = ""
-    if (width, height) != (size, size):
-        note = f"{width} x {height} pixels, fitted to {size} x {size}: resized, then the middle"
+    wanted = pixels.shape[1], pixels.shape[0]
+    if (width, height) != wanted:
+        fitted = f"fitted to {wanted[0]} x {wanted[1]}: resized, then the middle"
+        note = f"{width} x {height} pixels, {fitted}"
     return Picture(Path(file).name, pixels, note)
 
 

@@ -81,7 +81,7 @@ def opening(walk, picture, names, chosen):
     config, fitted = walk.config, f"\n{picture.note}" if picture.note else ""
     return f"""\
 {printable(picture.name)}{fitted}
-{config.image_size} x {config.image_size} x {config.channels}, normalised, \
+{" x ".join(map(str, config.image_shape))}, normalised, \
 through a model of {walk.parameters:,} parameters and {decimal(walk.macs)} MACs
 
 {chr(10).join(bars)}
