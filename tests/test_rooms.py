@@ -46,7 +46,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "objective": {*WORDS, "arrays", "layers"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
-    "ranks": {"parallel", "version", *WORDS},
+    "ranks": {"arrays", "parallel", "version", *WORDS},
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
@@ -58,7 +58,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "bench": {*TRAINING, "training", "trained"},
     "figures": {*TRAINING, "training", "inside"},
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
-    "explain": {*TRAINING, "data", "trained"},
+    "explain": {*TRAINING, "trained", "evaluation", "version"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
     "commands": {
         *TRAINING,

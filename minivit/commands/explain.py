@@ -2,21 +2,31 @@
 
 import json
 import sys
+from pathlib import Path
 
-from ..explain import picture, screens
+from ..errors import MinivitError, RunError
+from ..explain import assemble, picture, screens
 from ..explain.as_json import as_json
+from ..explain.pictures import test_pictures
 from ..explain.record import walk
-from .arguments import add_model, load_model, path, words
+from ..storage import atomic, own_files
+from ..text import binary, counted, printable
+from .arguments import add_model, choice, load_model, path, words
+from .train_options import data_name
 
 EPILOG = """\
 The walk is a screen a layer: the equations, shapes, numbers, and the share of
 parameters and operations; then backward: what comes back, what is passed on,
 the gradients. On a terminal Enter goes on, b goes back, q ends.
 
+--html writes a page instead: one file that needs no network and no server. The
+model computes in it, forward and backward, so every number can be changed. Ten
+test images travel in it, if the data set of the model's run is found.
+
 examples:
   {prog} runs/shapes-smoke-1 tee.png
   {prog} runs/shapes-smoke-1 tee.png --layer block2.attn
-  {prog} runs/cifar10-tiny-1 horse.png --label dog
+  {prog} runs/cifar10-tiny-1 horse.png --label dog --html horse.html
 """
 
 
@@ -34,18 +44,39 @@ def add_arguments(parser):
     parser.add_argument(
         "--layer", type=words, metavar="NAME", help="one layer only, such as block2.attn"
     )
+    parser.add_argument("--html", type=path, metavar="FILE", help="write a page to FILE")
+    parser.add_argument(
+        "--lang",
+        type=choice("language", assemble.LANGUAGES),
+        default="en",
+        metavar="{en,zh}",
+        help="language of the page; a button in it changes it",
+    )
+    parser.add_argument(
+        "--dataset",
+        type=data_name,
+        metavar="NAME|DIR",
+        help="test images for the page (default: of the model's own run)",
+    )
+    parser.add_argument(
+        "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
     parser.epilog = EPILOG.format(prog=parser.prog)
 
 
 def main(args):
     """Walk through the model -> 0."""
+    if args.html:
+        own_files.refuse_others(args.html, mark=assemble.MARK.encode())
     trained = load_model(args)
     picture.require_classes(trained, args.model)
     label = picture.label_number(trained, args.label)
     seen = picture.read(trained, args.image)
     walked = walk(trained, picture.normalised(trained, seen.pixels), label)
     names = picture.class_names(trained)
+    if args.html:
+        return _page(args, trained, walked, seen)
     if args.layer:
         chosen = screens.chosen_names(walked.steps, args.layer)
     else:
@@ -57,6 +88,26 @@ def main(args):
     if not args.layer:
         pages = [screens.opening(walked, seen, names, chosen), *pages, screens.closing(walked)]
     show(pages)
+    return 0
+
+
+def _page(args, trained, walked, seen):
+    """Write the page, and say what is in it -> 0."""
+    assemble.refuse(walked)
+    try:
+        more = test_pictures(trained, args.dataset, args.data_dir)
+    except MinivitError as error:
+        if args.dataset or args.data_dir:
+            raise
+        more = []
+        print(f"note: no test images in the page: {error}", file=sys.stderr)
+    pictures, labels = [seen, *(p for p, _ in more)], [None, *(label for _, label in more)]
+    name = Path(args.model).name
+    text = assemble.assemble(trained, walked, pictures, labels, name, args.lang)
+    with atomic.replacing(args.html, RunError) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    size, shown = binary(len(text.encode())), counted(len(pictures), "picture")
+    print(f"wrote {printable(args.html)}: {size}, {shown}; open it in a browser")
     return 0
 
 

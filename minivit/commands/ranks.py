@@ -16,9 +16,11 @@ from functools import partial
 
 import numpy as np
 
+from ..arrays.backend import to_host
 from ..errors import BackendError, DivergedError, RankError
 from ..parallel.workers import available_cores
 from ..ranks.launch import cores
+from ..ranks.nccl import choose_gpu, library
 from ..ranks.world import World
 from ..storage.others_directory import OthersDirectory
 from ..training.evaluator import EVALUATED
@@ -43,9 +45,14 @@ def together(launch, train):
 
 
 def for_ranks(plan, ranks):
-    """The plan of one of several ranks: rank 0 alone writes. Raises BackendError on a GPU."""
+    """The plan of one of several ranks: rank 0 alone writes.
+
+    On GPUs, raises BackendError unless each rank has one and NCCL is there.
+    """
     if plan.xp is not np:
-        raise BackendError("several ranks train on CPUs only so far: add --device cpu")
+        library()
+        choose_gpu(ranks.launch)
+        ranks.on_gpus = True
     if ranks.rank == 0:
         return plan
     path = plan.directory.path if plan.directory else ""
@@ -58,8 +65,8 @@ def meet(run):
     run.workers.keep(largest_call(run))
     directory.program = ranks.launch.command + directory.program
     position = {"step": run.trainer.step, "epochs": run.record.epochs_done}
-    weights = hashlib.sha256(run.trainer.vector)
-    weights.update(run.trainer.weights.frozen_vector)
+    weights = hashlib.sha256(to_host(run.trainer.vector))
+    weights.update(to_host(run.trainer.weights.frozen_vector))
     notes = ranks.meet(
         {**run.record.description, "position": position, "weights": weights.hexdigest()},
         directory=str(directory.path),

@@ -63,6 +63,7 @@ class FusedUpdate:
 
     def step(self, number, lr, count, sums=()):
         """Clip the gradient and take step `number` (from 1) -> its norm before that, `sums`."""
+        self.gradients.meet(count)
         gradient = self.gradients.vectors[0]  # whatever `count` is: one worker has added it up
         norm, scale = self.clip(gradient)
         for region in self.regions:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..arrays.backend import array_module
+from ..arrays.backend import array_module, to_device
+from ..errors import ConfigError
 
 
 def channel_statistics(images):
@@ -28,3 +29,13 @@ def normalise(images, mean, std):
     x -= xp.tile(255 * mean, w)
     x *= xp.tile(1 / (255 * std), w)
     return x.reshape(b, h, w, c)
+
+
+def per_channel(mean, std, channels, xp):
+    """mean, std, numbers for each channel, as arrays (C,) float32 of `xp`. Raises ConfigError."""
+    if np.shape(mean) != (channels,) or np.shape(std) != (channels,):
+        raise ConfigError(
+            f"mean and std must be of {channels} channels; got shapes {np.shape(mean)} and "
+            f"{np.shape(std)}"
+        )
+    return [to_device(np.asarray(values, np.float32), xp) for values in (mean, std)]

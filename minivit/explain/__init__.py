@@ -7,5 +7,8 @@ lesson.py     what a layer's own docstring and source say: equations, methods, w
 screens.py    the walk in a terminal, a screen a layer; numbers.py: arrays in a line of text
 as_json.py    the walk as values that JSON can hold
 
+assemble.py   the page: one file that opens offline, made of page/ (HTML, CSS, JavaScript)
+pictures.py   the test pictures that travel in it
+
 The layers know nothing of it: it reads caches and gradients that they return anyway.
 """

@@ -95,6 +95,9 @@ def watched(layer, name, steps):
         part = getattr(layer, each.name)
         if hasattr(part, "forward"):
             object.__setattr__(inner, each.name, watched(part, f"{name}.{each.name}", steps))
+        elif isinstance(part, tuple):  # the layers of a chain, by name
+            chained = ((n, watched(layer, f"{name}.{n}", steps)) for n, layer in part)
+            object.__setattr__(inner, each.name, tuple(chained))
     return Watched(inner, layer, name, steps)
 
 

@@ -17,10 +17,11 @@ LAYERS = "Valid: {}; and what is inside a block, as in block0.attn.qkv."
 
 
 def shown_names(steps):
-    """The layers of a whole walk: the model's parts, and in the place of a block its parts."""
-    inner = {name for name in steps if name.startswith("block") and name.count(".") == 1}
-    blocks = {name.partition(".")[0] for name in inner}
-    return [name for name in steps if name in inner or ("." not in name and name not in blocks)]
+    """The layers of a whole walk: the model's parts; of a block or a stem the parts of that."""
+    opened = ("block", "stem")
+    inner = {name for name in steps if name.startswith(opened) and name.count(".") == 1}
+    whole = {name.partition(".")[0] for name in inner}
+    return [name for name in steps if name in inner or ("." not in name and name not in whole)]
 
 
 def chosen_names(steps, layer):

@@ -5,6 +5,7 @@ world.py     the same among processes that MPI started
 start.py     starts MPI, the only place that imports mpi4py
 gradient_sums.py, exchange.py, regions.py
              the sums of gradients of all ranks, and who updates which parameters
+nccl.py      the same between GPUs
 launch.py    which rank this process is, from its environment
 meeting.py   whether all ranks have the same data, options and program
 watch.py     notices a rank that does not answer

@@ -11,6 +11,7 @@ one for another number of ranks, another length or another network.
 
 import numpy as np
 
+from ..arrays.backend import to_device
 from ..parallel.tree_sum import nodes_within
 
 
@@ -20,8 +21,8 @@ class Exchange:
     received: for the region of this rank, one array for each node that others have.
     """
 
-    def __init__(self, ranks, regions, workers):
-        self.ranks, self.regions, self.workers = ranks, regions, workers
+    def __init__(self, ranks, regions, workers, xp=np):
+        self.ranks, self.regions, self.workers, self.xp = ranks, regions, workers, xp
         self.received = []
 
     @property
@@ -42,7 +43,8 @@ class Exchange:
         missing = len(self.foreign(count)) - len(self.received)
         size = self.region.stop - self.region.start
         for _ in range(missing):
-            self.received.append(self.workers.shared_zeros(size, np.float32))
+            array = self.workers.shared_zeros(size, np.float32)
+            self.received.append(to_device(array, self.xp))
         return missing > 0
 
     def swap(self, count, vectors):

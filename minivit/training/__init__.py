@@ -2,8 +2,8 @@
 
 plain.py           the whole loop on one page: read this first
 trainer.py         the same steps with a batch cut up among all cores, by way of
-                   micro_batches.py, running_sums.py and update.py; saved_arrays.py: what of it
-                   a checkpoint holds
+                   micro_batches.py, ranked_sums.py, running_sums.py and update.py;
+                   saved_arrays.py: what of it a checkpoint holds
 evaluator.py       a model judged by an objective, in training and after it
 early_steps.py     fewer tokens in the first part of a run
 weights.py, frozen.py

@@ -1,21 +1,26 @@
 """Running sums: what an epoch has come to so far, and the first step that was not finite."""
 
+from ..ranks.ranks import ALONE
+
 NEVER = 2**62  # a step that no run reaches
 
 
 class RunningSums:
     """The sums that `objective` names, over the images since the last `reset`.
 
-    They stay on the device: only `read` waits for it.
+    They stay on the device: only `read` waits for it. ranks: those that have a part of the sums
+    each, as on GPUs; `read` adds them up, on all ranks at once.
     """
 
-    def __init__(self, objective, xp):
-        self.kinds, self.xp = objective.sums, xp
+    def __init__(self, objective, xp, ranks=ALONE):
+        self.kinds, self.xp, self.ranks = objective.sums, xp, ranks
         self.reset()
 
     def reset(self, values=None, count=0):
         """Start anew, or from the `values` that a checkpoint holds after `count` images."""
         values = values or {}
+        if self.ranks.rank:  # rank 0 has them
+            values = {}
         self.totals = {
             name: self.xp.asarray(values.get(name, 0), dtype=DTYPES[kind])
             for name, kind in self.kinds.items()
@@ -47,7 +52,9 @@ class RunningSums:
         xp = self.xp
         finite = xp.isfinite(vector).all()
         bad = int(xp.minimum(self.first_bad, xp.where(finite, NEVER, step)))
-        sums = {name: kind(self.totals[name]) for name, kind in self.kinds.items()}
+        own = {name: kind(self.totals[name]) for name, kind in self.kinds.items()}
+        every, bad = self.ranks.concatenate([own], [bad])
+        sums, bad = {name: sum(part[name] for part in every) for name in own}, min(bad)
         return {**sums, "count": self.count, "bad_step": None if bad == NEVER else bad}
 
 

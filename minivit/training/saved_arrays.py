@@ -23,9 +23,9 @@ def headers(trainer):
 
 def gather(trainer):
     """{name of an array: it}, on the host. Among several ranks, rank 0 has all of them."""
-    if trainer.ranks.size > 1:
+    if trainer.regions:
         for vector in trainer.update.state.values():
-            trainer.ranks.collect(vector, trainer.update.regions)
+            trainer.ranks.collect(vector, trainer.regions)
     return {
         f"{group}/{name}": leaf
         for group, vector in vectors(trainer).items()

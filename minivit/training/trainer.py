@@ -12,10 +12,11 @@ from .. import cuda
 from ..arrays import tree
 from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
-from ..data.normalise import normalise
+from ..data.normalise import normalise, per_channel
 from ..errors import ConfigError
 from ..objective import Classification
 from ..optim import warmup_cosine
+from ..parallel.cuts import cut_into
 from ..parallel.tree_sum import in_order
 from ..ranks.ranks import ALONE
 from ..start.whitening import first_weights
@@ -25,8 +26,9 @@ from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
 from .frozen import learner, rate_share
 from .micro_batches import micro_batches
+from .ranked_sums import sums_for
 from .running_sums import RunningSums
-from .update import sums_for, update_for
+from .update import update_for
 from .weights import Weights
 
 
@@ -39,18 +41,14 @@ class Trainer:
     optimizers and sums of `minivit.cuda` take the place of the plain ones, by default on a GPU;
     start: the parameters it begins with, by default those of `model.init`; ranks: who trains it
     together, each rank with its own Trainer.
-    On a GPU the whole batch is one micro-batch, and no step waits for the device.
+    On a GPU the whole batch is one micro-batch, or one for each rank, and no step waits for the
+    device.
     """
 
     def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None,
                  model=None, fused=None, start=None, ranks=ALONE):  # fmt: skip
         if type(steps) is not int or steps < 1:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
-        if np.shape(mean) != (config.channels,) or np.shape(std) != (config.channels,):
-            raise ConfigError(
-                f"mean and std must be of {config.channels} channels; got shapes {np.shape(mean)} "
-                f"and {np.shape(std)}"
-            )
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp, self.ranks = workers, xp, ranks
         self.objective = objective or Classification.of(config, recipe)
@@ -58,23 +56,24 @@ class Trainer:
         build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else ViT)
         self.model = model or build(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
-        self.mean = to_device(np.asarray(mean, np.float32), xp)
-        self.std = to_device(np.asarray(std, np.float32), xp)
+        self.mean, self.std = per_channel(mean, std, config.channels, xp)
         start = start or self.model.init(generator(recipe.seed, "init"))
         self.weights = Weights(start, getattr(self.model, "frozen", ()), workers, xp)
         self.places, self.vector = self.weights.places, self.weights.vector
         self.params = self.weights.tree_of(self.vector)
         self.gradient_sums = sums_for(self.places, len(self.vector), workers, xp, self.fused, ranks)
+        divided = ranks.size > 1 and xp is np and not self.fused  # on GPUs each rank updates all
         rates = {n: rate_share(n, config.depth, recipe.layer_decay) for n in self.places}
         self.update = update_for(recipe, self.places, self.vector, self.gradient_sums, workers, xp,
-                                 rates, self.fused, ranks)  # fmt: skip
+                                 rates, self.fused, ranks if divided else ALONE)  # fmt: skip
+        self.regions = self.update.regions if divided else None
         # what is evaluated: the running mean of the parameters where there is one
         self.evaluated = self.weights.tree_of(self.update.state.get("ema", self.vector))
         self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std,
                                    self.objective, workers, self.micro_batches,
                                    ranks=ranks)  # fmt: skip
         self.step = 0
-        self.sums = RunningSums(self.objective, xp)
+        self.sums = RunningSums(self.objective, xp, ALONE if divided else ranks)
         self._prepare()
         self._register()
 
@@ -112,7 +111,7 @@ class Trainer:
         size = self.recipe.micro_batch
         if self.xp is np or size:
             return micro_batches(config or self.config, batch, size)
-        return [(0, batch)]
+        return cut_into(batch, min(batch, self.ranks.size))
 
     def lr(self):
         """The learning rate of the current step."""
@@ -179,8 +178,8 @@ class Trainer:
 
         Of the weights' running mean, where the recipe has one.
         """
-        if self.ranks.size > 1 and "ema" in self.update.state:
-            self.ranks.spread(self.update.state["ema"], self.update.regions)
+        if self.regions and "ema" in self.update.state:
+            self.ranks.spread(self.update.state["ema"], self.regions)
         return self.evaluator.evaluate(images, targets, batch_size)
 
     def read_sums(self):

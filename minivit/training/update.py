@@ -5,12 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import tree
-from ..cuda.gradient_sums import FusedGradientSums
 from ..cuda.update import FusedUpdate
 from ..optim import SGD, AdamW, Muon, average, clip_scale, sum_of_squares
-from ..parallel.gradient_sums import GradientSums
 from ..parallel.tree_sum import in_order
-from ..ranks.gradient_sums import RankedGradientSums
 from ..ranks.ranks import ALONE
 from ..ranks.regions import divide, region
 
@@ -132,10 +129,3 @@ def update_for(recipe, places, vector, gradients, workers, xp, rates, fused, ran
     if fused and set(rates.values()) <= {1.0}:
         return FusedUpdate(recipe, OPTIMIZERS[recipe.optimizer], places, vector, gradients)
     return Update(recipe, places, vector, gradients, workers, xp, rates, ranks)
-
-
-def sums_for(places, size, workers, xp, fused, ranks):
-    """The `GradientSums` of a run. Several ranks train on CPUs only."""
-    if ranks.size > 1:
-        return RankedGradientSums(places, size, workers, ranks)
-    return (FusedGradientSums if fused else GradientSums)(places, size, workers, xp)

@@ -1,15 +1,19 @@
 """Models, optimizers, sums of gradients and the trainer with fused parts, against plain ones."""
 
+import threading
+
 import numpy as np
 import pytest
 import strict_cupy
 from cases import KEY, draw, redrawn, tiny
 from test_fused_layers import agree
+from thread_ranks import together
 
 from minivit import Config, CrossEntropy, ViT, cuda
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
 from minivit.config import POOLS
+from minivit.cuda import kernels
 from minivit.cuda.block import FusedBlock
 from minivit.cuda.fast import fused_layer
 from minivit.cuda.gradient_sums import FusedGradientSums
@@ -19,6 +23,7 @@ from minivit.layers import LayerNorm, Linear, TransformerBlock
 from minivit.optim.muon import orthogonal as plain_orthogonal
 from minivit.parallel.gradient_sums import GradientSums
 from minivit.training.early_steps import SmallerViT
+from minivit.training.ranked_sums import RankedFusedSums
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
 from minivit.training.update import OPTIMIZERS, update_for
@@ -147,6 +152,37 @@ def test_sums_of_gradients(xp, workers, count):
     fused.compute(0, count, gradients)
     want = sum(to_host(part) for part in parts)
     np.testing.assert_allclose(to_host(fused.vectors[0]), want, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_ranks_add_by_kernels(xp, workers, size, monkeypatch):
+    """Five micro-batches: a rank has several nodes of the tree, so several vectors."""
+    compile_kernel, one_at_a_time = kernels.kernel, threading.Lock()  # the emulator is one GPU
+
+    def kernel(*which):
+        def launch(*args):
+            with one_at_a_time:
+                compiled(*args)
+
+        compiled = compile_kernel(*which)
+        return launch
+
+    places, start = vectors(xp)
+    terms = [draw(start.shape, xp, seed=i, dtype=np.float32) for i in range(5)]
+
+    def added(sums):
+        sums.prepare(5)
+        for task in range(len(sums.tasks(5))):
+            sums.compute(task, 5, lambda i: tree.views(terms[i].copy(), places))
+        sums.meet(5)
+        return to_host(sums.add_up(slice(0, len(start)), 5)).copy()
+
+    want = added(FusedGradientSums(places, len(start), workers, xp))
+    monkeypatch.setattr(kernels, "kernel", kernel)
+    for got in together(
+        size, lambda rank: added(RankedFusedSums(places, len(start), workers, xp, rank))
+    ):
+        assert got.tobytes() == want.tobytes()
 
 
 @pytest.mark.parametrize("early", [{"early_drop": 0.5}, {"early_size": 2}])

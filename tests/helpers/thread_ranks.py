@@ -4,8 +4,6 @@ import queue
 import threading
 from itertools import chain
 
-import numpy as np
-
 from minivit.ranks.ranks import Ranks
 
 
@@ -18,7 +16,7 @@ class ThreadRank(Ranks):
     def swap(self, sends, receives):
         for array, other in sends:
             self.sent += array.size
-            self.pipes[self.rank, other].put(np.array(array))
+            self.pipes[self.rank, other].put(array.copy())
         for array, other in receives:
             array[...] = self.pipes[other, self.rank].get(timeout=60)
 

@@ -1,0 +1,118 @@
+"""One file that opens offline: the page, its code, the model's weights and some pictures.
+
+The page's own files are in page/: template.html, style.css, and scripts in the order of SCRIPTS.
+They are put into one HTML file; weights are float32, base64.
+"""
+
+import base64
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import tree
+from ..errors import ConfigError
+from ..text import counted, decimal
+from ..version import VERSION
+from .lesson import lesson
+from .picture import class_names
+
+FOLDER = Path(__file__).with_name("page")
+MODEL = ("products", "layers", "attention", "ends", "vit", "watch", "optim")
+VIEWS = (
+    "state",
+    "draw",
+    "stage",
+    "own",
+    "tokens",
+    "columns",
+    "detail",
+    "nudge",
+    "optimizer",
+    "main",
+)
+SCRIPTS = ("text", *(f"model/{n}" for n in MODEL), *(f"view/{n}" for n in VIEWS))
+LANGUAGES = ("en", "zh")
+
+MOST_PARAMETERS, MOST_MACS = 3_000_000, 250_000_000
+FITS = "a page holds models like the presets smoke, tiny, small and base"
+MARK = '<meta name="generator" content="minivit">'
+
+
+def refuse(walk):
+    """Raise ConfigError for a model that a page cannot show: it says what can."""
+    config, too = walk.config, ""
+    for name, can in {"pool": ("class", "mean"), "position": ("learned", "none")}.items():
+        if getattr(config, name) not in can:
+            too = f"this model has {name} {getattr(config, name)!r}, and a page {' or '.join(can)}"
+    known = {"patchify", "patch", "class_token", "position", "dropout", "norm", "pool", "head"}
+    other = [n for n in walk.steps if "." not in n and not n.startswith("block")]
+    for name in other:
+        if name not in {*known, "patch_dropout", "loss"}:
+            too = f"this model has the part {name}, which a page cannot show"
+    if walk.parameters > MOST_PARAMETERS or walk.macs > MOST_MACS:
+        too = (
+            f"this model has {counted(walk.parameters, 'parameter')} and {decimal(walk.macs)} MACs,"
+            f" a page at most {MOST_PARAMETERS:,} and {decimal(MOST_MACS)}"
+        )
+    if too:
+        raise ConfigError(f"{too}: {FITS}; without --html, explain shows any model.")
+
+
+def assemble(trained, walk, pictures, labels, source, language="en"):
+    """The page as text.
+
+    pictures: list of `Picture`, the first of which is shown; labels: for each the number of its
+    class, or None; source: what the model is called.
+    """
+    data = {
+        "version": VERSION,
+        "language": language,
+        "source": source,
+        "config": asdict(trained.config),
+        "classes": list(class_names(trained)),
+        "mean": [float(number) for number in trained.mean],
+        "std": [float(number) for number in trained.std],
+        "pictures": [
+            {"name": p.name, "note": p.note, "label": label, "pixels": _base64(p.pixels)}
+            for p, label in zip(pictures, labels, strict=True)
+        ],
+        "label": walk.label,
+        **_weights(trained.params),
+        "macs": {name: step.macs for name, step in walk.steps.items()},
+        "lessons": _lessons(walk),
+    }
+    scripts = [(FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    page = (FOLDER / "template.html").read_text(encoding="utf-8")
+    style = (FOLDER / "style.css").read_text(encoding="utf-8")
+    parts = {"STYLE": style, "DATA": _json(data), "SCRIPT": "\n".join(scripts), "MARK": MARK}
+    for name, text in parts.items():
+        page = page.replace(f"<!--{name}-->", text, 1)
+    return page
+
+
+def _weights(params):
+    """All parameters as one base64 string of float32, and the shape of each in that order."""
+    leaves = list(tree.walk(params))
+    flat = np.concatenate([np.asarray(leaf, "<f4").ravel() for _, leaf in leaves])
+    return {"shapes": {n: list(leaf.shape) for n, leaf in leaves}, "weights": _base64(flat)}
+
+
+def _lessons(walk):
+    """{name of a class: what its source says}, of all layers of the model."""
+    lessons = {}
+    for step in walk.steps.values():
+        told = lesson(step.layer)
+        methods = {name: method._asdict() for name, method in told.source.items()}
+        lessons[told.name] = {**asdict(told), "source": methods}
+    return lessons
+
+
+def _base64(array):
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def _json(value):
+    """JSON that may stand in a script element: no tag can begin in it."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")

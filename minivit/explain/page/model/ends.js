@@ -1,0 +1,121 @@
+// The layers between the picture and the blocks, and between the blocks and the loss.
+
+class Patchify {
+  constructor(patch_size, image_size, channels) {
+    Object.assign(this, { patch_size, overlap: 0, image_size, channels });
+  }
+
+  // Call move(place in the picture, place in the patches) for every number of every patch.
+  each(move) {
+    const { patch_size: P, overlap: O, image_size: size, channels: C } = this;
+    const side = P + 2 * O, grid = size / P;
+    let to = 0;
+    for (let i = 0; i < grid; i++) {
+      for (let j = 0; j < grid; j++) {
+        for (let r = i * P - O; r < i * P - O + side; r++) {
+          for (let s = j * P - O; s < j * P - O + side; s++, to += C) {
+            if (r < 0 || s < 0 || r >= size || s >= size) continue; // padding: zeros
+            for (let c = 0; c < C; c++) move((r * size + s) * C + c, to + c);
+          }
+        }
+      }
+    }
+    return to;
+  }
+
+  forward(params, x) {
+    const y = new Float64Array(this.each(() => {}));
+    this.each((from, to) => { y[to] = x[from]; });
+    return [y, []];
+  }
+
+  backward(dy, cache) {
+    const dx = new Float64Array(this.image_size ** 2 * this.channels);
+    this.each((from, to) => { dx[from] += dy[to]; });
+    return [dx, {}];
+  }
+}
+
+class OverlappingPatches extends Patchify {
+  constructor(patch_size, overlap, image_size, channels) {
+    super(patch_size, image_size, channels);
+    this.overlap = overlap;
+  }
+}
+
+class ClassToken {
+  constructor(dim) {
+    this.dim = dim;
+  }
+
+  forward(params, x) {
+    const y = new Float64Array(this.dim + x.length);
+    y.set(params.cls);
+    y.set(x, this.dim);
+    return [y, []];
+  }
+
+  backward(dy, cache) {
+    return [dy.slice(this.dim), { cls: dy.slice(0, this.dim) }];
+  }
+}
+
+class PositionEmbedding {
+  forward(params, x) {
+    return [add(x, params.pos), []];
+  }
+
+  backward(dy, cache) {
+    return [dy, { pos: dy.slice() }];
+  }
+}
+
+class ClassPool {
+  constructor(dim) {
+    this.dim = dim;
+  }
+
+  forward(params, x) {
+    return [x.slice(0, this.dim), [x.length]];
+  }
+
+  backward(dy, cache) {
+    const dx = new Float64Array(cache[0]);
+    dx.set(dy);
+    return [dx, {}];
+  }
+}
+
+class MeanPool {
+  constructor(dim) {
+    this.dim = dim;
+  }
+
+  forward(params, x) {
+    const tokens = x.length / this.dim;
+    return [token_sum(x, this.dim).map((sum) => sum / tokens), [x.length]];
+  }
+
+  backward(dy, cache) {
+    const dx = new Float64Array(cache[0]), tokens = dx.length / this.dim;
+    for (let i = 0; i < dx.length; i++) dx[i] = dy[i % this.dim] / tokens;
+    return [dx, {}];
+  }
+}
+
+class CrossEntropy {
+  // label: the number of the class. y is the loss, an array of one number.
+  forward(logits, label) {
+    const most = logits.reduce((a, b) => Math.max(a, b));
+    const exp_shifted = logits.map((z) => Math.exp(z - most));
+    const total = exp_shifted.reduce((a, b) => a + b);
+    const p = exp_shifted.map((e) => e / total);
+    const loss = Math.log(total) - (logits[label] - most);
+    return [new Float64Array([loss]), [p, label]];
+  }
+
+  backward(dloss, cache) {
+    const [p, label] = cache;
+    return p.map((value, c) => dloss * (value - (c === label ? 1 : 0)));
+  }
+}
