@@ -46,6 +46,8 @@ def refuse(walk):
     for name, can in {"pool": ("class", "mean"), "position": ("learned", "none")}.items():
         if getattr(config, name) not in can:
             too = f"this model has {name} {getattr(config, name)!r}, and a page {' or '.join(can)}"
+    if isinstance(config.image_size, tuple) or isinstance(config.patch_size, tuple):
+        too = "this model has images or patches that are not square"
     known = {"patchify", "patch", "class_token", "position", "dropout", "norm", "pool", "head"}
     other = [n for n in walk.steps if "." not in n and not n.startswith("block")]
     for name in other:

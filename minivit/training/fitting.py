@@ -14,11 +14,11 @@ MOST_NAMES = MAX_META_BYTES - (1 << 16)  # bytes of the classes' names; the rest
 def fitted(config, dataset, asked):
     """`config` with the data's image size, channels and classes, unless others were asked for."""
     names = dataset.classes or dataset.target_names
-    size = len(json.dumps(names))
+    size, what = len(json.dumps(names)), "classes" if dataset.classes else "targets"
     if size > MOST_NAMES:
         raise DataError(
-            f"{dataset.name}: the names of its {len(names):,} classes or targets have {size:,} "
-            f"bytes, and a checkpoint holds {MOST_NAMES:,}; give them shorter names."
+            f"{dataset.name}: the names of its {len(names):,} {what} have {size:,} "
+            f"bytes, and a checkpoint holds {MOST_NAMES:,}; give the {what} shorter names."
         )
     height, width, channels = dataset.train_images.shape[1:]
     shown = Config.settings()

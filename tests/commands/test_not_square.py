@@ -74,6 +74,9 @@ def test_the_run_and_its_model(home, capsys):
     assert "48 x 20 pixels, fitted to 24 x 16" in out and "16 x 24 x 3, normalised" in out
     table = command(capsys, "shift", home / "run", "--direction", "diagonal", "--pixels", 8).out
     assert [line.count("*") for line in table.splitlines()[1:10]] == [1] + 7 * [0] + [1]
+    picture = home / "photos" / "left" / "0.png"
+    words = ("explain", home / "run", picture, "--html", home / "page.html")
+    assert "this model has images or patches that are not" in command(capsys, *words, status=2).err
     err = command(capsys, "export", home / "run", home / "vit.npz", status=2).err
     assert "cannot hold images or patches that are not square" in err
 
