@@ -53,7 +53,7 @@ def model_words(config, preset):
     c = config
     return (
         f"ViT {preset}: width {c.dim}, {counted(c.depth, 'block')}, {counted(c.heads, 'head')}, "
-        f"MLP {c.mlp_dim}, patch {c.patch_size}"
+        f"MLP {c.mlp_dim}, patch {Config.settings()['patch_size'].in_words(c.patch_size)}"
     )
 
 

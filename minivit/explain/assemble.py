@@ -19,7 +19,7 @@ from .lesson import lesson
 from .picture import class_names
 
 FOLDER = Path(__file__).with_name("page")
-MODEL = ("products", "layers", "attention", "ends", "vit", "watch", "optim")
+MODEL = ("products", "layers", "attention", "positions", "ends", "vit", "watch", "optim")
 VIEWS = (
     "state",
     "draw",
@@ -36,6 +36,10 @@ SCRIPTS = ("text", *(f"model/{n}" for n in MODEL), *(f"view/{n}" for n in VIEWS)
 LANGUAGES = ("en", "zh")
 
 MOST_PARAMETERS, MOST_MACS = 3_000_000, 250_000_000
+PARTS = {  # that a page knows, beside the blocks
+    *("patchify", "patch", "class_token", "position", "patch_dropout", "dropout"),
+    *("norm", "pool", "pre_logits", "head_hidden", "head", "loss"),
+}
 FITS = "a page holds models like the presets smoke, tiny, small and base"
 MARK = '<meta name="generator" content="minivit">'
 
@@ -43,13 +47,10 @@ MARK = '<meta name="generator" content="minivit">'
 def refuse(walk):
     """Raise ConfigError for a model that a page cannot show: it says what can."""
     config, too = walk.config, ""
-    for name, can in {"pool": ("class", "mean"), "position": ("learned", "none")}.items():
-        if getattr(config, name) not in can:
-            too = f"this model has {name} {getattr(config, name)!r}, and a page {' or '.join(can)}"
-    known = {"patchify", "patch", "class_token", "position", "dropout", "norm", "pool", "head"}
-    other = [n for n in walk.steps if "." not in n and not n.startswith("block")]
-    for name in other:
-        if name not in {*known, "patch_dropout", "loss"}:
+    if isinstance(config.image_size, tuple) or isinstance(config.patch_size, tuple):
+        too = "this model has images or patches that are not square"
+    for name in walk.steps:
+        if "." not in name and not name.startswith("block") and name not in PARTS:
             too = f"this model has the part {name}, which a page cannot show"
     if walk.parameters > MOST_PARAMETERS or walk.macs > MOST_MACS:
         too = (
@@ -75,7 +76,7 @@ def assemble(trained, walk, pictures, labels, source, language="en"):
         "mean": [float(number) for number in trained.mean],
         "std": [float(number) for number in trained.std],
         "pictures": [
-            {"name": p.name, "note": p.note, "label": label, "pixels": _base64(p.pixels)}
+            {"name": p.name, "size": p.file_size, "label": label, "pixels": _base64(p.pixels)}
             for p, label in zip(pictures, labels, strict=True)
         ],
         "label": walk.label,

@@ -3,19 +3,22 @@
 import numpy as np
 
 from .drawing import COLOURS, Drawing, canvas
-from .subject import beginning, grid_side, of_attention
+from .subject import beginning, of_attention
 
 MOST = 128  # images, as in the paper
 
 
-def distances(side, patch_size):
-    """The distances in pixels between the middles of all patches, (N, N), N = side * side."""
-    places = np.stack(np.divmod(np.arange(side * side), side), axis=1)  # (N, 2): row, column
+def distances(grid, patch):
+    """The distances in pixels between the middles of all patches, (N, N).
+
+    grid: rows and columns of patches; patch: height and width of one.
+    """
+    places = np.argwhere(np.ones(grid)) * patch  # (N, 2): down, right
     steps = places[:, None] - places
-    return patch_size * np.sqrt((steps**2).sum(axis=-1))
+    return np.sqrt((steps**2).sum(axis=-1))
 
 
-def mean_distance(attention, side, patch_size):
+def mean_distance(attention, grid, patch):
     """The mean distance in pixels from a patch to where it attends to, (...,).
 
     attention: (..., T queries, T keys). The mean is over the patches, with the weights of attention
@@ -24,21 +27,21 @@ def mean_distance(attention, side, patch_size):
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, figure 7 (right) and appendix D.7.
     """
-    n = side * side
+    n = grid[0] * grid[1]
     weights = attention[..., -n:, -n:]
     weights = weights / weights.sum(axis=-1, keepdims=True)
-    return (weights * distances(side, patch_size)).sum(axis=-1).mean(axis=-1)
+    return (weights * distances(grid, patch)).sum(axis=-1).mean(axis=-1)
 
 
 def draw(subject):
     """One figure: a dot for each head of each block."""
     trained, shown = subject.trained, subject.shown
     images = shown.first(MOST).images
-    c, side = trained.config, grid_side(trained.config)
+    c = trained.config
 
     def means_of(model):
         """The mean distance of each head, (depth, heads)."""
-        every = of_attention(model, images, lambda a: mean_distance(a, side, c.patch_size))
+        every = of_attention(model, images, lambda a: mean_distance(a, c.grid, c.patch_shape))
         return every.mean(axis=0)
 
     means, start = means_of(trained), beginning(trained)
@@ -51,7 +54,7 @@ def draw(subject):
     if start:
         look = {"color": COLOURS[1], "ms": 4, "mfc": "none", "label": "a head before training"}
         axes.plot(blocks, means_of(start).ravel(), "s", **look)
-    even = distances(side, c.patch_size).mean()
+    even = distances(c.grid, c.patch_shape).mean()
     axes.axhline(even, ls="--", lw=1, color="black", label="equal weights for all patches")
     axes.set_xlabel("block")
     axes.set_ylabel("mean attention distance (pixels)")
@@ -60,9 +63,10 @@ def draw(subject):
     axes.grid(axis="y")
     axes.legend(loc="lower right")
     before = " Squares: the weights that its seed begins with, but not whitened." if start else ""
+    height, width, _ = c.image_shape
     caption = (
         f"Mean attention distance of every head, over {len(images)} image"
-        f"{'s' if len(images) > 1 else ''} of {c.image_size} x {c.image_size} pixels and all "
+        f"{'s' if len(images) > 1 else ''} of {height} x {width} pixels and all "
         f"patches as queries. Dashed: equal weights for all patches.{before}"
     )
     return [Drawing("distance", figure, caption)]

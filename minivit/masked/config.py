@@ -42,7 +42,7 @@ class MaskedConfig(Config):
             raise ConfigError(
                 f"masked patches need images of at most 3 channels; got {self.channels}"
             )
-        if self.mask_target == "colours" and self.patch_size % CELLS:
+        if self.mask_target == "colours" and any(side % CELLS for side in self.patch_shape):
             raise ConfigError(
                 f"mask_target colours cuts a patch into {CELLS} x {CELLS} cells: patch_size must "
                 f"be a multiple of {CELLS}; got {self.patch_size}"
@@ -50,7 +50,7 @@ class MaskedConfig(Config):
 
     @property
     def cells(self):
-        """Cells a side that a patch is cut into for its colours."""
+        """Parts a side that a patch is cut into for its colours."""
         return CELLS if self.mask_target == "colours" else 1
 
     @property

@@ -27,10 +27,12 @@ class MaskedColours:
 
         loss = the mean over images, corrupted patches and cells of -log p(colour)
 
-    patches: how many of an image are predicted; cells: squares a side that a patch is cut into.
+    height, width: of a patch; patches: how many of an image are predicted; cells: parts a side that
+    a patch is cut into.
     """
 
-    patch_size: int
+    height: int
+    width: int
     patches: int
     cells: int = 1
     channels: int = 3
@@ -43,7 +45,8 @@ class MaskedColours:
     @classmethod
     def of(cls, config, recipe):
         """The objective of a run with this model."""
-        return cls(config.patch_size, config.masked_patches, config.cells, config.channels)
+        sizes = *config.patch_shape, config.masked_patches
+        return cls(*sizes, config.cells, config.channels)
 
     @property
     def note(self):
@@ -64,7 +67,7 @@ class MaskedColours:
 
     def targets_in(self, images):
         """The colours of all patches of images (B, H, W, C) uint8, (B, N, cells^2)."""
-        return colours(images, self.patch_size, self.cells)
+        return colours(images, (self.height, self.width), self.cells)
 
     def train(self, prediction, targets, share):
         """`Prediction`, targets (B, N, cells^2) -> dvalues (B, n, outputs), sums."""
@@ -107,7 +110,8 @@ class MaskedPixels:
     dvalues = dloss * 2 * (value - pixel) / their number
     """
 
-    patch_size: int
+    height: int
+    width: int
     patches: int
     channels: int = 3
 
@@ -119,7 +123,7 @@ class MaskedPixels:
     @classmethod
     def of(cls, config, recipe):
         """The objective of a run with this model."""
-        return cls(config.patch_size, config.masked_patches, config.channels)
+        return cls(*config.patch_shape, config.masked_patches, config.channels)
 
     @property
     def note(self):
@@ -129,14 +133,14 @@ class MaskedPixels:
     @property
     def outputs(self):
         """The width of the head: the numbers of a patch."""
-        return self.patch_size**2 * self.channels
+        return self.height * self.width * self.channels
 
     def targets_in(self, images):
-        """The pixels of all patches of images (B, H, W, C) uint8, (B, N, P*P*C)."""
-        return pixels(images, self.patch_size)
+        """The pixels of all patches of images (B, H, W, C) uint8, (B, N, P*Q*C)."""
+        return pixels(images, (self.height, self.width))
 
     def train(self, prediction, targets, share):
-        """`Prediction`, targets (B, N, P*P*C) -> dvalues (B, n, P*P*C), sums."""
+        """`Prediction`, targets (B, N, P*Q*C) -> dvalues (B, n, P*Q*C), sums."""
         away = self._away(prediction, targets)
         return away * (2 * share / away.size), self._sums(away)
 

@@ -1,9 +1,10 @@
 """ResidualConfig: the sizes of a residual network."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..config import LARGEST
+from ..config import LARGEST, pair
 from ..errors import ConfigError
 from ..settings import Settings, setting
 
@@ -23,7 +24,9 @@ class ResidualConfig(Settings):
     Raises ConfigError for values that are out of range or do not fit together.
     """
 
-    image_size: int = setting(32, "side of the images, in pixels", low=1, high=LARGEST)
+    image_size: int | tuple[int, int] = setting(
+        32, "side of the images, in pixels, or height x width", low=1, high=LARGEST, pair=True
+    )
     channels: int = setting(3, "colours of a pixel", low=1, high=LARGEST)
     classes: int = setting(10, "classes to tell apart", low=1, high=LARGEST)
     unit: str = setting("basic", "two 3 x 3 convolutions, or 1 x 1, 3 x 3, 1 x 1", choices=UNITS)
@@ -40,7 +43,7 @@ class ResidualConfig(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.image_size % STRIDE:
+        if any(side % STRIDE for side in pair(self.image_size)):
             raise ConfigError(
                 f"image_size must be a multiple of {STRIDE}, because the map is halved "
                 f"{STAGES - 1} times; got {self.image_size}"
@@ -49,6 +52,11 @@ class ResidualConfig(Settings):
             raise ConfigError(
                 f"groups must divide width: {self.width} is not a multiple of {self.groups}"
             )
+
+    @property
+    def image_shape(self):
+        """H, W and C of an image: its height, its width and its channels."""
+        return *pair(self.image_size), self.channels
 
     @property
     def depth(self):
@@ -63,12 +71,12 @@ class ResidualConfig(Settings):
     @property
     def tokens(self):
         """Pixels of the first map: what the time of a forward pass is proportional to."""
-        return self.image_size**2
+        return math.prod(pair(self.image_size))
 
     @property
     def widest(self):
         """Numbers of an image in the widest map."""
-        return self.image_size**2 * self.width * UNITS[self.unit][1]
+        return self.tokens * self.width * UNITS[self.unit][1]
 
     @property
     def in_words(self):

@@ -42,7 +42,7 @@ class ResNet(ViT):
                 units.append((f"unit{i + 1}", KINDS[c.unit](c_in, width, stride, c.groups)))
                 c_in = width * UNITS[c.unit][1]
             parts[f"stage{stage + 1}"] = Chain(tuple(units))
-        parts["pixels"] = Patchify(1)  # (B, H', W', C) -> (B, pixels, C)
+        parts["pixels"] = Patchify(1, 1)  # (B, H', W', C) -> (B, pixels, C)
         parts["pool"] = MeanPool()
         parts["head"] = Linear(c.outputs, c.classes, zero=True)
         return parts

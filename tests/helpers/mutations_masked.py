@@ -25,9 +25,9 @@ TABLE = {
     # rounded for cut off; blue before red; rows of cells for columns
     "minivit/masked/colours.py": [
         ("<< (8 - BITS))", "<< BITS)"),
-        ("sums // (side * side", "(sums + 16 * side * side) // (side * side"),
+        ("sums // (p * q", "(sums + 16 * p * q) // (p * q"),
         ("(classes << BITS) + levels[..., channel]", "classes + (levels[..., channel] << BITS)"),
-        ("Patchify(cells)", "Patchify(1)"),
+        ("Patchify(cells, cells)", "Patchify(1, 1)"),
         ("/ np.float32(255)", "/ np.float32(256)"),
     ],
     # two masks; nothing hidden; every patch judged; the share forgotten

@@ -23,6 +23,6 @@ TABLE = {
         ("2 if stage and not i else 1", "1"),
         ("2 if stage and not i else 1", "1 if i else 2"),
         ('("relu", Relu()),', ""),
-        ('parts["pixels"] = Patchify(1)', 'parts["pixels"] = Patchify(2)'),
+        ('parts["pixels"] = Patchify(1, 1)', 'parts["pixels"] = Patchify(2, 1)'),
     ],
 }

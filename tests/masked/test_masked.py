@@ -72,13 +72,13 @@ def test_the_tokens_that_are_picked_are_those_that_were_corrupted(xp):
 
 @pytest.mark.parametrize("cells, channels", [(1, 3), (4, 3), (2, 1)])
 def test_colours_are_a_loop_over_cells(xp, cells, channels):
-    images, p = bytes_of((2, 16, 8, channels)), 8
-    found = to_host(colours(to_device(images, xp), p, cells))
+    images = bytes_of((2, 16, 16, channels))
+    found = to_host(colours(to_device(images, xp), (8, 16), cells))
     assert found.shape == (2, 2, cells**2)
-    side = p // cells
+    height, width = 8 // cells, 16 // cells
     for b, n, r, c in np.ndindex(2, 2, cells, cells):
-        top, left = n * p + r * side, c * side
-        cell = images[b, top : top + side, left : left + side].astype(float)
+        top, left = n * 8 + r * height, c * width
+        cell = images[b, top : top + height, left : left + width].astype(float)
         levels = [int(cell[..., k].mean() // 32) for k in range(channels)]
         number = 0
         for level in levels:
@@ -89,17 +89,17 @@ def test_colours_are_a_loop_over_cells(xp, cells, channels):
 def test_levels_end_where_they_should():
     for value, level in [(0, 0), (31, 0), (32, 1), (255, 7)]:
         image = np.full((1, 4, 4, 3), value, np.uint8)
-        assert colours(image, 4).item() == level * (64 + 8 + 1)
+        assert colours(image, (4, 4)).item() == level * (64 + 8 + 1)
     image = np.full((1, 4, 4, 3), 32, np.uint8)
     image[0, 0, 0] = [31, 32, 32]  # the mean of red is just below
-    assert colours(image, 4).item() == 8 + 1
+    assert colours(image, (4, 4)).item() == 8 + 1
 
 
 def test_pixels_are_those_of_the_patch():
     images = bytes_of((2, 8, 8, 3))
-    found = pixels(images, 4)
-    assert found.dtype == np.float32 and found.shape == (2, 4, 48)
-    close(found[1, 2].reshape(4, 4, 3), images[1, 4:, :4] / 255, atol=1e-7)
+    found = pixels(images, (2, 4))
+    assert found.dtype == np.float32 and found.shape == (2, 8, 24)
+    close(found[1, 5].reshape(2, 4, 3), images[1, 4:6, 4:] / 255, atol=1e-7)
 
 
 class Loss:
@@ -121,7 +121,8 @@ class Loss:
 @pytest.mark.parametrize("target", TARGETS)
 def test_gradients_of_the_whole_model(target, key):
     pool = "class" if target == "colour" else "mean"
-    config = MaskedConfig(**SIZES, mask_target=target, channels=1, pool=pool, dropout=0.2)
+    sizes = {**SIZES, "patch_size": 4 if target == "colours" else (2, 4)}
+    config = MaskedConfig(**sizes, mask_target=target, channels=1, pool=pool, dropout=0.2)
     model, objective = MaskedViT(config), objective_of(config)
     params = tree.map(lambda p: 0.5 * p, redrawn(model))
     images = bytes_of((3, 8, 8, 1))

@@ -32,12 +32,21 @@ class Attention {
     return s;
   }
 
+  // What is added to the scores, and its gradient: nothing here, see RelativeAttention.
+  biased(s, params) {
+    return s;
+  }
+
+  bias_grads(ds) {
+    return {};
+  }
+
   forward(params, x) {
     const { dim, heads } = this, K = dim / heads, T = x.length / dim, cache = {};
     let qkv, y;
     [qkv, cache.qkv] = this.qkv.forward(params.qkv, x);
     const [q, k, v] = this.split_qkv(qkv);
-    const p = softmax(this.scores(k, q), T);
+    const p = softmax(this.biased(this.scores(k, q), params), T);
     const o = new Float64Array(T * dim);
     for (let h = 0; h < heads; h++) {
       const pT = transposed(p, T, T, h * T, heads * T); // (T queries, T keys)
@@ -64,6 +73,7 @@ class Attention {
     }
     const ds = this.scores(v, do_heads); // dp / sqrt(K), then ds / sqrt(K)
     for (let i = 0; i < ds.length; i++) ds[i] = p[i] * (ds[i] - mean_dp[i % row]);
+    Object.assign(grads, this.bias_grads(ds));
     for (let h = 0; h < heads; h++) {
       const at = h * T * K, to = { bAt: at, outStep: 3 * dim }, keys = { aAt: h * T, aStep: row };
       const dsT = transposed(ds, T, T, h * T, row);

@@ -103,6 +103,61 @@ class MeanPool {
   }
 }
 
+class SequencePool {
+  constructor(dim) {
+    this.dim = dim;
+  }
+
+  forward(params, x) {
+    const D = this.dim, T = x.length / D, { w } = params;
+    const p = softmax(matmul(x, w, T, D, 1), T);
+    return [matmul(p, x, 1, T, D), [x, p, w]];
+  }
+
+  backward(dy, cache) {
+    const [x, p, w] = cache, D = this.dim, T = p.length, dx = new Float64Array(x.length);
+    const dp = matmul(x, dy, T, D, 1), mean_dp = dp.reduce((sum, value, t) => sum + p[t] * value, 0);
+    const ds = dp.map((value, t) => p[t] * (value - mean_dp));
+    for (let i = 0; i < dx.length; i++) dx[i] = p[Math.floor(i / D)] * dy[i % D] + ds[Math.floor(i / D)] * w[i % D];
+    return [dx, { w: matmul(ds, x, 1, T, D) }];
+  }
+}
+
+class PreLogits {
+  constructor(dim, hidden) {
+    this.linear = new Linear(dim, hidden);
+  }
+
+  forward(params, x) {
+    const [h, cache] = this.linear.forward(params, x), y = h.map(Math.tanh);
+    return [y, [cache, y.map((value) => 1 - value * value)]];
+  }
+
+  backward(dy, cache) {
+    const [of_linear, slope] = cache;
+    return this.linear.backward(multiply(dy, slope), of_linear);
+  }
+}
+
+class HeadHidden {
+  constructor(dim, hidden, gelu) {
+    Object.assign(this, { linear: new Linear(dim, hidden), gelu });
+  }
+
+  forward(params, x) {
+    const cache = {};
+    let h, y;
+    [h, cache.linear] = this.linear.forward(params, x);
+    [y, cache.gelu] = this.gelu.forward({}, h);
+    return [y, cache];
+  }
+
+  backward(dy, cache) {
+    const [dh] = this.gelu.backward(dy, cache.gelu);
+    return this.linear.backward(dh, cache.linear);
+  }
+}
+
 class CrossEntropy {
   // label: the number of the class. y is the loss, an array of one number.
   forward(logits, label) {

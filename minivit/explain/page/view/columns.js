@@ -2,11 +2,11 @@
 
 // Rows and columns of an array of a step: what: "x", "y", "dx", "dy", or the name of a parameter.
 function matrix_of(name, what, size) {
-  const shape = DATA.shapes[`${name}.${what}`];
-  if (shape) return shape.length === 2 ? shape : [1, size];
+  const shape = DATA.shapes[`${name}.${what}`] || DATA.shapes[`${name.split(".")[0]}.${what}`];
+  if (shape) return shape.length === 2 && shape[1] > 1 ? shape : [1, size];
   const out = what === "y" || what === "dy", top = name.split(".")[0];
   if (name === "patchify" && !out) return [CONFIG.image_size, CONFIG.image_size * CONFIG.channels];
-  const one = top === "head" || top === "loss" || (top === "pool" && out);
+  const one = ["pre_logits", "head_hidden", "head", "loss"].includes(top) || (top === "pool" && out);
   const patches = top === "patchify" || top === "patch" || (top === "class_token" && !out);
   const rows = one ? 1 : patches ? GRID * GRID : TOKENS;
   return [rows, size / rows];
@@ -24,6 +24,7 @@ function pairs_of(step) {
   if (step.layer instanceof Attention) {
     ["q", "k", "v", "p", "o"].forEach((name, i) => { pairs[name] = [step.cache.heads[i], null]; });
   }
+  if (step.layer instanceof SequencePool) pairs.p = [step.cache[1], null];
   if (step.layer instanceof LayerNorm) pairs.xhat = [step.cache[0], null];
   for (const [name, leaf] of leaves(step.params)) {
     if (!name.includes(".")) pairs[name] = [leaf, step.grads[name]];
@@ -32,6 +33,7 @@ function pairs_of(step) {
 }
 
 function cache_matrix(step, pair, size) {
+  if (step.name === "pool" && pair === "p") return [1, TOKENS];
   if (pair === "p") return [TOKENS, CONFIG.heads * TOKENS];
   if (pair === "q" || pair === "k" || pair === "v") return [CONFIG.heads * TOKENS, CONFIG.dim / CONFIG.heads];
   if (pair === "o" || pair === "xhat") return [size / CONFIG.dim, CONFIG.dim];
@@ -66,10 +68,12 @@ function layer_row(name) {
   return row;
 }
 
+// Only this row is drawn anew: what is open elsewhere stays as it is.
 function toggle(name) {
-  const open = new Set(state.open);
-  if (!open.delete(name)) open.add(name);
-  change({ open });
+  if (!state.open.delete(name)) state.open.add(name);
+  document.querySelector(`[data-row="${name}"]`).replaceWith(layer_row(name));
+  document.querySelector(`[data-layer="${name}"]`).focus();
+  draw_unfold();
 }
 
 function top_layers() {
@@ -80,6 +84,10 @@ function draw_columns() {
   const focused = document.activeElement?.dataset?.layer;
   by_id("columns").replaceChildren(...top_layers().map(layer_row));
   if (focused) by_id("columns").querySelector(`[data-layer="${focused}"]`)?.focus();
+  draw_unfold();
+}
+
+function draw_unfold() {
   const all = BLOCKS.every((b) => state.open.has(`block${b}`));
   by_id("unfold").textContent = t(all ? "fold" : "unfold");
 }

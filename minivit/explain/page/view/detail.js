@@ -15,7 +15,7 @@ function detail(step) {
     arrays.replaceChildren(...mirrored(step, pair, pairs[pair]));
   };
   const arrays = make("div");
-  box.append(make("div", { class: "mirror words" }, lesson_box(told, "forward"), lesson_box(told, "backward")), chips, arrays);
+  box.append(make("div", { class: "mirror words" }, lesson_box(step, told, "forward"), lesson_box(step, told, "backward")), chips, arrays);
   fill();
   return box;
 }
@@ -28,15 +28,17 @@ function cost_words(step) {
   return t("cost", { parameters: count.toLocaleString("en"), share: percent(count / all), macs: macs.toLocaleString("en") });
 }
 
-function lesson_box(told, way) {
-  const { file, line, text } = told.source[way];
-  return make("div", {}, make("pre", { tabindex: 0 }, told[way]), make("details", {},
+function lesson_box(step, told, way) {
+  const { file, line, text } = told.source[way], name = `${step.name} ${way}`;
+  const keep = (event) => state.sources[event.target.open ? "add" : "delete"](name);
+  const open = state.sources.has(name) ? "" : null;
+  return make("div", {}, make("pre", { tabindex: 0 }, told[way]), make("details", { open, ontoggle: keep },
     make("summary", {}, t("source_of", { method: `${told.name}.${way}`, file, line })), make("pre", { tabindex: 0 }, text)));
 }
 
 // The two heat maps of a pair, with one cursor for both, and the button that nudges its number.
 function mirrored(step, pair, [forward, backward]) {
-  const [rows, cols] = cache_matrix(step, pair, forward.length), under = make("div", { class: "nudge-row" });
+  const [rows, cols] = cache_matrix(step, pair, forward.length), under = make("div", { class: "nudge-row" }, nudge_of(step, pair, 0) ? t("point_here") : "");
   const sides = [[pair, forward], [`d${pair}`, backward]].map(([name, x]) => {
     if (!x) return make("div", {}, make("p", { class: "small" }, t("not_returned")));
     return heat_box(step, name, x, rows, cols);

@@ -112,7 +112,7 @@ function histogram(x) {
 
 // An empty plot with axes. box: {x: [low, high], y: [low, high]}; ticks: {x: [[value, text]], y}.
 function plot_frame(label, box, ticks) {
-  const width = 480, height = 280, left = 62, bottom = 34, top = 10, right = 12;
+  const width = 480, height = 292, left = 62, bottom = 34, top = 26, right = 12;
   const root = svg("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   const x = (v) => left + ((v - box.x[0]) / (box.x[1] - box.x[0])) * (width - left - right);
   const y = (v) => height - bottom - ((v - box.y[0]) / (box.y[1] - box.y[0])) * (height - top - bottom);
@@ -133,10 +133,10 @@ function curve(frame, points, name) {
   frame.root.append(svg("polyline", { class: name, points: at.join(" ") }));
 }
 
-// The names of curves, in a corner of a plot.
-function key(frame, names, at = frame.left + 10, below = frame.top + 8) {
+// The names of curves, above a plot.
+function key(frame, names) {
   names.forEach(([name, text], i) => {
-    const y = below + 16 * i;
+    const y = 8, at = frame.left + 150 * i;
     frame.root.append(svg("line", { class: name, x1: at, x2: at + 24, y1: y, y2: y }));
     frame.root.append(svg("text", { class: "key", x: at + 30, y: y + 4 }, text));
   });

@@ -9,6 +9,7 @@ function speak(name) {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t, values);
   const count = Object.values(DATA.shapes).reduce((sum, s) => sum + s.reduce((a, b) => a * b, 1), 0);
   by_id("about").textContent = t("about", { source: DATA.source, count: count.toLocaleString("en"), depth: CONFIG.depth, heads: CONFIG.heads });
+  document.title = `${DATA.pictures[0].name} · minivit`;
   by_id("footer").textContent = t("footer", { version: DATA.version });
   const help = Object.keys(TEXT).filter((key_) => key_.startsWith("key_"));
   by_id("help-words").replaceChildren(make("ul", {}, ...help.map((key_) => make("li", {}, t(key_)))));

@@ -97,7 +97,7 @@ function draw_curve(points, gradient, h) {
   frame.root.append(svg("line", { class: "axis", x1: frame.x(0), x2: frame.x(0), y1: frame.top, y2: frame.bottom }));
   curve(frame, [[-h, -gradient * h], [h, gradient * h]], "two");
   curve(frame, points, "one");
-  key(frame, [["one", t("forward_again")], ["two", t("tangent")]], gradient > 0 ? frame.left + 10 : frame.right - 150);
+  key(frame, [["one", t("forward_again")], ["two", t("tangent")]]);
   by_id("curve").replaceChildren(frame.root);
 }
 
@@ -110,7 +110,7 @@ function draw_v(curves) {
   frame.root.append(svg("line", { class: "here", x1: at, x2: at, y1: frame.top, y2: frame.bottom }));
   curve(frame, curves.double.map(([h, e]) => [h, log(e)]), "one");
   curve(frame, curves.single.map(([h, e]) => [h, log(e)]), "two");
-  key(frame, [["one", "float64"], ["two", "float32"]], frame.right - 90, frame.bottom - 28);
+  key(frame, [["one", "float64"], ["two", "float32"]]);
   by_id("v").replaceChildren(frame.root);
 }
 

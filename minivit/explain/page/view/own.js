@@ -20,8 +20,8 @@ async function open_own(file) {
     if (channels === 3) pixels.set([red, green, blue], 3 * i);
     else pixels[i] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
   }
-  const fitted = width === size && height === size ? "" : t("fitted", { name: file.name, width, height, size });
-  DATA.pictures.push({ name: file.name, note: fitted, label: null, pixels });
+  const other = width === size && height === size ? null : [width, height];
+  DATA.pictures.push({ name: file.name, size: other, here: true, label: null, pixels });
   show_picture(DATA.pictures.length - 1);
 }
 

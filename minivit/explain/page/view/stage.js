@@ -56,6 +56,28 @@ function draw_pointed(laid) {
   by_id("overlay-words").textContent = t(key_of, { block: `block${state.block}`, head: state.head });
 }
 
+// The pixel of the boxed patch whose gradient is largest, as a nudge.
+function steepest_pixel() {
+  const patch = Math.max(0, state.token - PREFIX), { patch_size: P, image_size: size, channels: C } = CONFIG;
+  const { dx } = state.walked.steps.patchify, first = (Math.floor(patch / GRID) * size + (patch % GRID)) * P * C;
+  let index = first;
+  for (let row = 0; row < P; row++) {
+    for (let i = first + row * size * C; i < first + row * size * C + P * C; i++) {
+      if (Math.abs(dx[i]) > Math.abs(dx[index])) index = i;
+    }
+  }
+  return { kind: "pixel", name: "patchify", leaf: "x", index };
+}
+
+function draw_buttons() {
+  by_id("class-token").hidden = !PREFIX;
+  by_id("class-token").setAttribute("aria-pressed", String(state.token < PREFIX));
+  by_id("nudge-pixel").disabled = state.token < PREFIX;
+}
+
+by_id("class-token").addEventListener("click", () => change({ token: 0, held: true }));
+by_id("nudge-pixel").addEventListener("click", () => go_nudge(steepest_pixel()));
+
 function draw_overlays() {
   const names = ["none", "pixels", "patches", "attention"];
   segments("overlays", names.map((name) => [name, t(name)]), () => state.overlay, (overlay_) => change({ overlay: overlay_ }));
@@ -98,7 +120,8 @@ function bar(name, share, warm = false) {
 }
 
 // The classes that are shown: the most probable, and the label.
-function shown_classes(probabilities, label, most = 10) {
+const MOST_BARS = 10;
+function shown_classes(probabilities, label, most = MOST_BARS) {
   const order = Array.from(probabilities.keys()).sort((a, b) => probabilities[b] - probabilities[a]);
   const shown = DATA.classes.length <= most ? Array.from(probabilities.keys()) : order.slice(0, most);
   return shown.includes(label) ? shown : [...shown.slice(0, -1), label];
@@ -112,9 +135,14 @@ function draw_answer() {
     onclick: () => follow_label(c),
   }, ...bar(DATA.classes[c], probabilities[c], c === label))));
   if (focused) by_id("bars").querySelector('[aria-checked="true"]').focus();
+  by_id("label").value = label;
   by_id("loss").textContent = t("loss", { label: DATA.classes[label], loss: short(loss) });
 }
 
+// Where not all classes have a bar, a list has them.
+by_id("all-labels").hidden = DATA.classes.length <= MOST_BARS;
+by_id("label").append(...DATA.classes.map((name, c) => make("option", { value: c }, name)));
+by_id("label").addEventListener("change", (event) => follow_label(Number(event.target.value)));
 by_id("bars").addEventListener("keydown", (event) => {
   const way = { ArrowDown: 1, ArrowUp: -1 }[event.key], all = [...by_id("bars").children];
   if (!way) return;
@@ -124,16 +152,21 @@ by_id("bars").addEventListener("keydown", (event) => {
 });
 
 function draw_pictures() {
+  const focused = [...by_id("thumbs").children].indexOf(document.activeElement);
   by_id("thumbs").replaceChildren(...DATA.pictures.map((picture, i) => {
     const canvas = make("canvas"), title = picture.label === null ? picture.name : DATA.classes[picture.label];
     paint_picture(canvas, picture.pixels);
     const chosen = String(i === state.picture);
     return make("button", { title, "aria-label": title, "aria-pressed": chosen, onclick: () => show_picture(i) }, canvas);
   }));
-  by_id("picture-note").textContent = DATA.pictures[state.picture].note;
+  if (focused >= 0) by_id("thumbs").children[focused].focus();
+  const { name, size, here } = DATA.pictures[state.picture];
+  const how = size && { name, width: size[0], height: size[1], size: CONFIG.image_size };
+  by_id("picture-note").textContent = size ? t(here ? "fitted_here" : "fitted", how) : "";
 }
 
 draws(["walked", "token", "overlay", "direction", "block", "head", "scheme", "language"], draw_stage);
 draws(["overlay", "language"], draw_overlays);
+draws(["token"], draw_buttons);
 draws(["walked", "language"], draw_answer);
 draws(["picture", "language"], draw_pictures);

@@ -16,7 +16,7 @@ const state = {
   held: false,
   overlay: "attention", // "none" | "pixels" | "patches" | "attention"
   direction: "to", // attention: "to" | "by"
-  block: CONFIG.depth - 1,
+  block: Math.floor(CONFIG.depth / 2),
   head: 0,
   open: new Set(), // names of layers
   chosen: {}, // {name of a layer: the pair of arrays that its detail shows}
@@ -26,6 +26,7 @@ const state = {
   rule: "adamw",
   log_lr: -3,
   steps: 0, // optimizer steps taken
+  sources: new Set(), // source texts that are open: "block0.attn forward"
   scheme: "auto",
 };
 
@@ -85,7 +86,7 @@ function show_picture(number) {
 }
 
 function follow_label(label) {
-  change({ walked: walk(CONFIG, state.params, state.walked.steps.patchify.x, label) });
+  change({ walked: walk_back(state.walked.forward, label) });
 }
 
 // The weights of a head's attention on the patches, from or to the token.
@@ -149,9 +150,14 @@ function by_id(id) {
   return document.getElementById(id);
 }
 
-// A row of buttons, one of which is pressed.
+// A row of buttons, one of which is pressed. They stay the same elements, so the focus stays.
 function segments(id, options, current, choose) {
-  by_id(id).replaceChildren(...options.map(([value, text]) => make("button", {
-    "aria-pressed": String(value === current()), "data-value": value, onclick: () => choose(value),
-  }, text)));
+  const box = by_id(id);
+  if (!box.children.length) {
+    box.append(...options.map(([value]) => make("button", { "data-value": value, onclick: () => choose(value) })));
+  }
+  options.forEach(([value, text], i) => {
+    box.children[i].textContent = text;
+    box.children[i].setAttribute("aria-pressed", String(value === current()));
+  });
 }

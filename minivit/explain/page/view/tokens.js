@@ -3,11 +3,11 @@
 
 // The answer if the model ended with these tokens (T, D): probabilities.
 function lens(x) {
-  const steps = state.walked.steps, { norm: last, pool, head } = steps;
-  const [normed] = last.layer.forward(state.params.norm, x);
-  const pooled = x.length === CONFIG.dim ? normed : pool.layer.forward({}, normed)[0];
-  const [logits] = head.layer.forward(state.params.head, pooled);
-  return new CrossEntropy().forward(logits, state.walked.label)[1][0];
+  const names = top_layers();
+  for (const name of names.slice(names.indexOf("norm"), -1)) {
+    [x] = state.walked.steps[name].layer.forward(state.params[name] || {}, x);
+  }
+  return new CrossEntropy().forward(x, state.walked.label)[1][0];
 }
 
 function lens_bars(x) {
@@ -15,7 +15,7 @@ function lens_bars(x) {
   const line = (text, p) => {
     const best = largest_index(p), mark = make("i", { style: `left:${100 * p[label]}%` });
     const fill = make("div", { class: best === label ? "fill warm" : "fill", style: `width:${100 * p[best]}%` });
-    const answer = `${DATA.classes[best]} ${Math.round(100 * p[best])}%`;
+    const answer = `${Math.round(100 * p[best])}% ${DATA.classes[best]}`;
     return [make("span", {}, text), make("span", { class: "track" }, fill, mark), make("b", { title: answer }, answer)];
   };
   return make("div", { class: "lens" }, ...line(t("lens_picture"), lens(x)),
@@ -33,7 +33,9 @@ function facts(block) {
     make("span", { class: "track" }, make("div", { class: warm ? "fill warm" : "fill", style: `width:${100 * Math.min(1, share)}%` })),
     make("b", {}, number)];
   const attn = length(steps[`${name}.attn`].y) / before, mlp = length(steps[`${name}.mlp`].y) / middle;
-  return make("div", { class: "facts" },
+  const numbers = make("canvas", { class: "numbers", title: `${name} y[${state.token}]` });
+  paint(numbers, row_of(steps[name].y, D, state.token), 1, D, { most: reach(steps[name].y) });
+  return make("div", { class: "facts" }, make("span", {}, t("itself")), numbers,
     ...line(t("change_attn"), attn, percent(attn), false, t("relative")),
     ...line(t("change_mlp"), mlp, percent(mlp), false, t("relative")),
     ...line(t("gradient"), gradients[block] / most, short(gradients[block]), true, "dLoss/dx"));
@@ -61,6 +63,7 @@ function draw_blocks() {
     make("div", { class: "small" }, t("lens_start")), lens_bars(steps.block0.x));
   const rows = BLOCKS.map((block) => make("div", { class: "block", "data-block": block },
     make("span", { class: "title" }, `block${block}`), maps(block), facts(block), lens_bars(steps[`block${block}`].y)));
+  by_id("blocks").classList.toggle("many", CONFIG.heads > 4);
   by_id("blocks").replaceChildren(heads, start, ...rows);
   if (focused) by_id("blocks").querySelector(`[data-map="${focused}"]`)?.focus();
 }
