@@ -1,6 +1,6 @@
 """One file that opens offline: the page, its code, the model's weights and some pictures.
 
-The page's own files are in page/; they are put into one HTML file, with the weights as float32, base64:
+The page's own files are in page/. They are put into one HTML file, with the weights as base64:
 
     template.html, style.css, text.js     the parts of the page, and its words in two languages
     model/                                forward, backward and optimizers under the Python names;
