@@ -111,6 +111,14 @@ function index_text(index, rows, cols) {
   return rows === 1 ? String(index) : `${Math.floor(index / cols)}, ${index % cols}`;
 }
 
+// The shape of what attention keeps by head, which lies in the heat map in two dimensions.
+function kept_shape(step, name) {
+  const { heads, dim } = CONFIG;
+  if (!(step.layer instanceof Attention)) return "";
+  if (name === "p") return t("p_shape", { heads, tokens: TOKENS });
+  return ["q", "k", "v"].includes(name) ? `${heads} × ${TOKENS} × ${dim / heads}` : "";
+}
+
 function heat_box(step, name, x, rows, cols) {
   const canvas = make("canvas", {
     class: "heat",
@@ -136,7 +144,7 @@ function heat_box(step, name, x, rows, cols) {
   const side = make(
     "div",
     {},
-    make("h4", {}, `${name}  ${shape_text(step.name, name, x.length)}`),
+    make("h4", {}, `${name}  ${kept_shape(step, name) || shape_text(step.name, name, x.length)}`),
     make("div", { class: "heat-box" }, canvas, cursor),
     value,
     histogram(x),
