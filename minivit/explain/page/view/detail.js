@@ -4,7 +4,7 @@ function detail(step) {
   const pairs = pairs_of(step),
     box = make("div", { class: "detail", "data-detail": step.name });
   const told = DATA.lessons[step.layer.constructor.name];
-  const about = language ? ABOUT_ZH[told.name] : told.about;
+  const about = (language && ABOUT_ZH[told.name]) || told.about;
   box.append(make("p", { class: "tell" }, about, make("br"), cost_words(step)));
   const chips = make("div", { class: "chips" });
   const fill = () => {

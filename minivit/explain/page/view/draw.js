@@ -150,9 +150,10 @@ function histogram(x) {
   return plot;
 }
 
-// An empty plot with axes. box: {x: [low, high], y: [low, high]}; ticks: {x: [[value, text]], y}.
-function plot_frame(label, box, ticks) {
-  const width = 480,
+// An empty plot with axes, as wide as `place`: its letters are as large as others. box: {x: [low, high], y: [low, high]}; ticks: {x: [[value, text]], y}.
+function plot_frame(place, label, box, ticks) {
+  const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) / 15;
+  const width = Math.max(260, Math.round(place.clientWidth / letters) || 480),
     height = 292,
     left = 62,
     bottom = 34,
@@ -190,7 +191,7 @@ function curve(frame, points, name) {
 function key(frame, names) {
   names.forEach(([name, text], i) => {
     const y = 8,
-      at = frame.left + 150 * i;
+      at = frame.left + 140 * i;
     frame.root.append(svg("line", { class: name, x1: at, x2: at + 24, y1: y, y2: y }));
     frame.root.append(svg("text", { class: "key", x: at + 30, y: y + 4 }, text));
   });

@@ -6,6 +6,7 @@ function draw_curve(points, gradient, h) {
   const ys = [...points.map(([, y]) => y), gradient * h, -gradient * h].map(Math.abs);
   const most = ys.reduce((a, b) => Math.max(a, b), 1e-300) * 1.05;
   const frame = plot_frame(
+    by_id("curve"),
     t("curve_title"),
     { x: [-h, h], y: [-most, most] },
     {
@@ -35,6 +36,7 @@ function draw_curve(points, gradient, h) {
 function draw_v(curves) {
   const log = (v) => Math.log10(Math.max(v, 1e-13));
   const frame = plot_frame(
+    by_id("v"),
     t("v_title"),
     { x: [-10, 1], y: [-12, 1] },
     {
