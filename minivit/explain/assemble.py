@@ -1,7 +1,11 @@
 """One file that opens offline: the page, its code, the model's weights and some pictures.
 
-The page's own files are in page/: template.html, style.css, and scripts in the order of SCRIPTS.
-They are put into one HTML file; weights are float32, base64.
+The page's own files are in page/. They are put into one HTML file, with the weights as base64:
+
+    template.html, style.css, text.js     the parts of the page, and its words in two languages
+    model/                                forward, backward and optimizers under the Python names;
+                                          watch.js notes what goes through, as record.py
+    view/                                 what is drawn, and what is done when something is clicked
 """
 
 import base64
@@ -21,16 +25,8 @@ from .picture import class_names
 FOLDER = Path(__file__).with_name("page")
 MODEL = ("products", "layers", "attention", "positions", "ends", "vit", "watch", "optim")
 VIEWS = (
-    "state",
-    "draw",
-    "stage",
-    "own",
-    "tokens",
-    "columns",
-    "detail",
-    "nudge",
-    "optimizer",
-    "main",
+    *("state", "draw", "stage", "answer", "own", "tokens", "columns", "detail"),
+    *("nudge", "sweep", "optimizer", "main"),
 )
 SCRIPTS = ("text", *(f"model/{n}" for n in MODEL), *(f"view/{n}" for n in VIEWS))
 LANGUAGES = ("en", "zh")

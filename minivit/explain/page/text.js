@@ -94,6 +94,7 @@ const TEXT = {
   cost: ["{parameters} parameters ({share}), {macs} multiplications", "{parameters} 个参数（{share}），{macs} 次乘法"],
   no_parameters: ["no parameters", "没有参数"],
   not_returned: ["This array is kept for backward; its gradient is not returned.", "此数组为反向传播而保存；它的梯度不返回。"],
+  p_shape: ["{tokens} keys × ({heads} heads × {tokens} queries)", "{tokens} 个键 ×（{heads} 个头 × {tokens} 个查询）"],
   stats: ["mean {mean}, deviation {deviation}, from {low} to {high}", "均值 {mean}，标准差 {deviation}，范围 {low} 至 {high}"],
   source_of: ["{method} in {file}, line {line}", "{file} 第 {line} 行的 {method}"],
   nudge_this: ["Nudge {number}", "扰动 {number}"],

@@ -8,7 +8,8 @@ class Patchify {
   // Call move(place in the picture, place in the patches) for every number of every patch.
   each(move) {
     const { patch_size: P, overlap: O, image_size: size, channels: C } = this;
-    const side = P + 2 * O, grid = size / P;
+    const side = P + 2 * O,
+      grid = size / P;
     let to = 0;
     for (let i = 0; i < grid; i++) {
       for (let j = 0; j < grid; j++) {
@@ -25,13 +26,17 @@ class Patchify {
 
   forward(params, x) {
     const y = new Float64Array(this.each(() => {}));
-    this.each((from, to) => { y[to] = x[from]; });
+    this.each((from, to) => {
+      y[to] = x[from];
+    });
     return [y, []];
   }
 
   backward(dy, cache) {
     const dx = new Float64Array(this.image_size ** 2 * this.channels);
-    this.each((from, to) => { dx[from] += dy[to]; });
+    this.each((from, to) => {
+      dx[from] += dy[to];
+    });
     return [dx, {}];
   }
 }
@@ -97,7 +102,8 @@ class MeanPool {
   }
 
   backward(dy, cache) {
-    const dx = new Float64Array(cache[0]), tokens = dx.length / this.dim;
+    const dx = new Float64Array(cache[0]),
+      tokens = dx.length / this.dim;
     for (let i = 0; i < dx.length; i++) dx[i] = dy[i % this.dim] / tokens;
     return [dx, {}];
   }
@@ -109,16 +115,23 @@ class SequencePool {
   }
 
   forward(params, x) {
-    const D = this.dim, T = x.length / D, { w } = params;
+    const D = this.dim,
+      T = x.length / D,
+      { w } = params;
     const p = softmax(matmul(x, w, T, D, 1), T);
     return [matmul(p, x, 1, T, D), [x, p, w]];
   }
 
   backward(dy, cache) {
-    const [x, p, w] = cache, D = this.dim, T = p.length, dx = new Float64Array(x.length);
-    const dp = matmul(x, dy, T, D, 1), mean_dp = dp.reduce((sum, value, t) => sum + p[t] * value, 0);
+    const [x, p, w] = cache,
+      D = this.dim,
+      T = p.length,
+      dx = new Float64Array(x.length);
+    const dp = matmul(x, dy, T, D, 1),
+      mean_dp = dp.reduce((sum, value, t) => sum + p[t] * value, 0);
     const ds = dp.map((value, t) => p[t] * (value - mean_dp));
-    for (let i = 0; i < dx.length; i++) dx[i] = p[Math.floor(i / D)] * dy[i % D] + ds[Math.floor(i / D)] * w[i % D];
+    for (let i = 0; i < dx.length; i++)
+      dx[i] = p[Math.floor(i / D)] * dy[i % D] + ds[Math.floor(i / D)] * w[i % D];
     return [dx, { w: matmul(ds, x, 1, T, D) }];
   }
 }
@@ -129,7 +142,8 @@ class PreLogits {
   }
 
   forward(params, x) {
-    const [h, cache] = this.linear.forward(params, x), y = h.map(Math.tanh);
+    const [h, cache] = this.linear.forward(params, x),
+      y = h.map(Math.tanh);
     return [y, [cache, y.map((value) => 1 - value * value)]];
   }
 

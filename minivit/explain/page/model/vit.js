@@ -2,7 +2,8 @@
 
 class ViT {
   constructor(config) {
-    const c = config, gelu = c.gelu === "tanh" ? new Gelu() : new GeluErf();
+    const c = config,
+      gelu = c.gelu === "tanh" ? new Gelu() : new GeluErf();
     const parts = {};
     parts.patchify = c.patch_overlap
       ? new OverlappingPatches(c.patch_size, c.patch_overlap, c.image_size, c.channels)
@@ -10,15 +11,18 @@ class ViT {
     const side = c.patch_size + 2 * c.patch_overlap;
     parts.patch = new Linear(side * side * c.channels, c.dim);
     if (c.pool === "class") parts.class_token = new ClassToken(c.dim);
-    const grid = c.image_size / c.patch_size, prefix = c.pool === "class" ? 1 : 0, place = [grid, grid, c.dim, prefix];
+    const grid = c.image_size / c.patch_size,
+      prefix = c.pool === "class" ? 1 : 0,
+      place = [grid, grid, c.dim, prefix];
     if (c.position === "learned") parts.position = new PositionEmbedding();
     if (c.position === "learned-2d") parts.position = new GridPositions(...place);
     if (c.position === "sincos-2d") parts.position = new SincosPositions(...place);
     const sizes = [c.dim, c.heads, c.mlp_dim, gelu, c.norm_eps];
     for (let i = 0; i < c.depth; i++) {
-      parts[`block${i}`] = c.position === "relative"
-        ? new RelativeBlock(...sizes, grid, grid, prefix)
-        : new TransformerBlock(...sizes);
+      parts[`block${i}`] =
+        c.position === "relative"
+          ? new RelativeBlock(...sizes, grid, grid, prefix)
+          : new TransformerBlock(...sizes);
     }
     parts.norm = new LayerNorm(c.dim, c.norm_eps);
     parts.pool = new { class: ClassPool, mean: MeanPool, sequence: SequencePool }[c.pool](c.dim);
@@ -30,7 +34,8 @@ class ViT {
 
   // From the part `first` on, which takes x: logits, cache.
   forward(params, x, first = "patchify") {
-    const cache = {}, names = Object.keys(this.parts);
+    const cache = {},
+      names = Object.keys(this.parts);
     for (const name of names.slice(names.indexOf(first))) {
       [x, cache[name]] = this.parts[name].forward(params[name] || {}, x);
     }

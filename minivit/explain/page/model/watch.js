@@ -37,18 +37,28 @@ function watched_model(config, see) {
 function walk(config, params, image, label = null) {
   const see = {
     steps: {},
-    into: (name, layer, of, x) => { see.steps[name] = { name, layer, params: of, x, grads: {} }; },
-    out: (name, y, cache) => { Object.assign(see.steps[name], { y, cache }); return y; },
-    back: (name, dy, dx, grads) => { Object.assign(see.steps[name], { dy, dx, grads }); },
+    into: (name, layer, of, x) => {
+      see.steps[name] = { name, layer, params: of, x, grads: {} };
+    },
+    out: (name, y, cache) => {
+      Object.assign(see.steps[name], { y, cache });
+      return y;
+    },
+    back: (name, dy, dx, grads) => {
+      Object.assign(see.steps[name], { dy, dx, grads });
+    },
   };
-  const model = watched_model(config, see), [logits, cache] = model.forward(params, image);
+  const model = watched_model(config, see),
+    [logits, cache] = model.forward(params, image);
   return walk_back({ model, see, logits, cache }, label ?? largest_index(logits));
 }
 
 // The way back from another label: a forward, {model, see, logits, cache}, serves them all.
 function walk_back(forward, label) {
-  const { model, see, logits, cache } = forward, loss = new CrossEntropy();
-  const [nats, loss_cache] = loss.forward(logits, label), dlogits = loss.backward(1, loss_cache);
+  const { model, see, logits, cache } = forward,
+    loss = new CrossEntropy();
+  const [nats, loss_cache] = loss.forward(logits, label),
+    dlogits = loss.backward(1, loss_cache);
   const ends = { params: {}, x: logits, y: nats, dy: new Float64Array([1]), dx: dlogits, grads: {} };
   const steps = Object.fromEntries(Object.entries(see.steps).map(([name, step]) => [name, { ...step }]));
   see.steps = { ...steps, loss: { name: "loss", layer: loss, cache: loss_cache, ...ends } };
@@ -105,15 +115,19 @@ class Nudged {
   loss(nudge, by) {
     this.nudge = { ...nudge, by };
     const first = nudge.kind === "pixel" ? "patchify" : nudge.name.split(".")[0];
-    let x = this.inputs[first], restore = () => {};
+    let x = this.inputs[first],
+      restore = () => {};
     if (nudge.kind === "pixel") {
       x = x.slice();
       x[nudge.index] = this.rounded(x[nudge.index] + by);
     } else if (nudge.kind === "weight") {
-      const values = this.walked.steps[nudge.name].params[nudge.leaf], { index } = nudge;
+      const values = this.walked.steps[nudge.name].params[nudge.leaf],
+        { index } = nudge;
       const before = values[index];
       values[index] = this.rounded(before + by);
-      restore = () => { values[index] = before; };
+      restore = () => {
+        values[index] = before;
+      };
     }
     try {
       const [logits] = this.model.forward(this.params, x, first);
@@ -133,13 +147,15 @@ function leaf_of(tree, dotted) {
 // [dotted name, array] for every leaf.
 function leaves(tree, prefix = "") {
   return Object.entries(tree).flatMap(([name, value]) =>
-    value.length === undefined ? leaves(value, `${prefix}${name}.`) : [[prefix + name, value]]);
+    value.length === undefined ? leaves(value, `${prefix}${name}.`) : [[prefix + name, value]],
+  );
 }
 
 function tree_from(pairs) {
   const tree = {};
   for (const [dotted, leaf] of pairs) {
-    const path = dotted.split("."), last = path.pop();
+    const path = dotted.split("."),
+      last = path.pop();
     path.reduce((branch, name) => (branch[name] ??= {}), tree)[last] = leaf;
   }
   return tree;

@@ -9,11 +9,15 @@ async function open_own(file) {
     by_id("picture-note").textContent = t("unreadable", { name: file.name });
     return;
   }
-  const size = CONFIG.image_size, { width, height } = image, kept = Math.min(width, height);
-  const canvas = make("canvas", { width: size, height: size }), pen = canvas.getContext("2d");
+  const size = CONFIG.image_size,
+    { width, height } = image,
+    kept = Math.min(width, height);
+  const canvas = make("canvas", { width: size, height: size }),
+    pen = canvas.getContext("2d");
   pen.imageSmoothingQuality = "high";
   pen.drawImage(image, (width - kept) / 2, (height - kept) / 2, kept, kept, 0, 0, size, size);
-  const seen = pen.getImageData(0, 0, size, size).data, channels = CONFIG.channels;
+  const seen = pen.getImageData(0, 0, size, size).data,
+    channels = CONFIG.channels;
   const pixels = new Uint8Array(size * size * channels);
   for (let i = 0; i < size * size; i++) {
     const [red, green, blue] = seen.subarray(4 * i, 4 * i + 3);

@@ -1,4 +1,4 @@
-// The picture, what is laid over it, the answer, and the choice of pictures.
+// The picture, what is laid over it, and the token that is pointed at.
 
 const stage = by_id("stage");
 const plain = document.createElement("canvas");
@@ -6,7 +6,8 @@ const plain = document.createElement("canvas");
 // What lies over the picture: {values, side}, or null.
 function overlay() {
   const { steps } = state.walked;
-  if (state.overlay === "pixels") return { values: row_norms(steps.patchify.dx, CONFIG.channels), side: CONFIG.image_size };
+  if (state.overlay === "pixels")
+    return { values: row_norms(steps.patchify.dx, CONFIG.channels), side: CONFIG.image_size };
   if (state.overlay === "patches") {
     const norms = row_norms(steps[`block${state.block}`].dy, CONFIG.dim);
     return { values: norms.subarray(PREFIX), side: GRID };
@@ -16,7 +17,9 @@ function overlay() {
 }
 
 function draw_stage() {
-  const pen = stage.getContext("2d"), size = stage.width, laid = overlay();
+  const pen = stage.getContext("2d"),
+    size = stage.width,
+    laid = overlay();
   paint_picture(plain, DATA.pictures[state.picture].pixels, laid ? 0.8 : 0);
   pen.imageSmoothingEnabled = false;
   pen.globalAlpha = 1;
@@ -24,10 +27,12 @@ function draw_stage() {
   if (laid) {
     pen.fillStyle = "rgb(16 18 26 / 30%)";
     pen.fillRect(0, 0, size, size);
-    const most = laid.values.reduce((a, b) => Math.max(a, b), 1e-30), colours = scale_of(SIZES, "dark");
+    const most = laid.values.reduce((a, b) => Math.max(a, b), 1e-30),
+      colours = scale_of(SIZES, "dark");
     const side = size / laid.side;
     laid.values.forEach((value, i) => {
-      const share = value / most, colour = colours[Math.round(255 * share)] || colours[0];
+      const share = value / most,
+        colour = colours[Math.round(255 * share)] || colours[0];
       pen.globalAlpha = 0.92 * Math.sqrt(share);
       pen.fillStyle = `rgb(${colour})`;
       pen.fillRect((i % laid.side) * side, Math.floor(i / laid.side) * side, side, side);
@@ -35,7 +40,8 @@ function draw_stage() {
   }
   pen.globalAlpha = 1;
   if (state.token >= PREFIX) {
-    const patch = state.token - PREFIX, side = size / GRID;
+    const patch = state.token - PREFIX,
+      side = size / GRID;
     const box = [(patch % GRID) * side, Math.floor(patch / GRID) * side, side, side];
     pen.lineWidth = 7;
     pen.strokeStyle = "#12151a";
@@ -48,18 +54,24 @@ function draw_stage() {
 }
 
 function draw_pointed(laid) {
-  const where = where_of(state.token), patch = state.token - PREFIX;
+  const where = where_of(state.token),
+    patch = state.token - PREFIX;
   const known = laid && laid.side === GRID && patch >= 0;
-  by_id("pointed").textContent = known ? t("pointed_value", { where, value: short(laid.values[patch]) }) : where;
+  by_id("pointed").textContent = known
+    ? t("pointed_value", { where, value: short(laid.values[patch]) })
+    : where;
   stage.setAttribute("aria-label", `${DATA.pictures[state.picture].name}: ${where}`);
-  const key_of = { attention: `attention_${state.direction}_words` }[state.overlay] || `${state.overlay}_words`;
+  const key_of =
+    { attention: `attention_${state.direction}_words` }[state.overlay] || `${state.overlay}_words`;
   by_id("overlay-words").textContent = t(key_of, { block: `block${state.block}`, head: state.head });
 }
 
 // The pixel of the boxed patch whose gradient is largest, as a nudge.
 function steepest_pixel() {
-  const patch = Math.max(0, state.token - PREFIX), { patch_size: P, image_size: size, channels: C } = CONFIG;
-  const { dx } = state.walked.steps.patchify, first = (Math.floor(patch / GRID) * size + (patch % GRID)) * P * C;
+  const patch = Math.max(0, state.token - PREFIX),
+    { patch_size: P, image_size: size, channels: C } = CONFIG;
+  const { dx } = state.walked.steps.patchify,
+    first = (Math.floor(patch / GRID) * size + (patch % GRID)) * P * C;
   let index = first;
   for (let row = 0; row < P; row++) {
     for (let i = first + row * size * C; i < first + row * size * C + P * C; i++) {
@@ -80,18 +92,26 @@ by_id("nudge-pixel").addEventListener("click", () => go_nudge(steepest_pixel()))
 
 function draw_overlays() {
   const names = ["none", "pixels", "patches", "attention"];
-  segments("overlays", names.map((name) => [name, t(name)]), () => state.overlay, (overlay_) => change({ overlay: overlay_ }));
+  segments(
+    "overlays",
+    names.map((name) => [name, t(name)]),
+    () => state.overlay,
+    (overlay_) => change({ overlay: overlay_ }),
+  );
 }
 
 function patch_at(event) {
   const box = stage.getBoundingClientRect();
-  const cell = (at, start, length) => Math.max(0, Math.min(GRID - 1, Math.floor(((at - start) / length) * GRID)));
+  const cell = (at, start, length) =>
+    Math.max(0, Math.min(GRID - 1, Math.floor(((at - start) / length) * GRID)));
   return PREFIX + cell(event.clientY, box.top, box.height) * GRID + cell(event.clientX, box.left, box.width);
 }
 
 function move_token(down, right) {
   if (state.token < PREFIX) return change({ token: PREFIX, held: true });
-  const patch = state.token - PREFIX, row = Math.floor(patch / GRID) + down, column = (patch % GRID) + right;
+  const patch = state.token - PREFIX,
+    row = Math.floor(patch / GRID) + down,
+    column = (patch % GRID) + right;
   if (PREFIX && row < 0) return change({ token: 0, held: true });
   if (row < 0 || column < 0 || row >= GRID || column >= GRID) return null;
   return change({ token: PREFIX + row * GRID + column, held: true });
@@ -114,59 +134,6 @@ stage.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-function bar(name, share, warm = false) {
-  const track = make("span", { class: "track" }, make("div", { class: warm ? "fill warm" : "fill", style: `width:${100 * share}%` }));
-  return [make("span", { class: "name", title: name }, name), make("span", { class: "number" }, percent(share)), track];
-}
-
-// The classes that are shown: the most probable, and the label.
-const MOST_BARS = 10;
-function shown_classes(probabilities, label, most = MOST_BARS) {
-  const order = Array.from(probabilities.keys()).sort((a, b) => probabilities[b] - probabilities[a]);
-  const shown = DATA.classes.length <= most ? Array.from(probabilities.keys()) : order.slice(0, most);
-  return shown.includes(label) ? shown : [...shown.slice(0, -1), label];
-}
-
-function draw_answer() {
-  const { probabilities, label, loss } = state.walked, focused = by_id("bars").contains(document.activeElement);
-  by_id("bars").setAttribute("aria-label", t("answer"));
-  by_id("bars").replaceChildren(...shown_classes(probabilities, label).map((c) => make("button", {
-    class: "bar", role: "radio", "aria-checked": String(c === label), tabindex: c === label ? 0 : -1, "data-class": c,
-    onclick: () => follow_label(c),
-  }, ...bar(DATA.classes[c], probabilities[c], c === label))));
-  if (focused) by_id("bars").querySelector('[aria-checked="true"]').focus();
-  by_id("label").value = label;
-  by_id("loss").textContent = t("loss", { label: DATA.classes[label], loss: short(loss) });
-}
-
-// Where not all classes have a bar, a list has them.
-by_id("all-labels").hidden = DATA.classes.length <= MOST_BARS;
-by_id("label").append(...DATA.classes.map((name, c) => make("option", { value: c }, name)));
-by_id("label").addEventListener("change", (event) => follow_label(Number(event.target.value)));
-by_id("bars").addEventListener("keydown", (event) => {
-  const way = { ArrowDown: 1, ArrowUp: -1 }[event.key], all = [...by_id("bars").children];
-  if (!way) return;
-  event.preventDefault();
-  const at = all.findIndex((each) => each.getAttribute("aria-checked") === "true");
-  follow_label(Number(all[(at + way + all.length) % all.length].dataset.class));
-});
-
-function draw_pictures() {
-  const focused = [...by_id("thumbs").children].indexOf(document.activeElement);
-  by_id("thumbs").replaceChildren(...DATA.pictures.map((picture, i) => {
-    const canvas = make("canvas"), title = picture.label === null ? picture.name : DATA.classes[picture.label];
-    paint_picture(canvas, picture.pixels);
-    const chosen = String(i === state.picture);
-    return make("button", { title, "aria-label": title, "aria-pressed": chosen, onclick: () => show_picture(i) }, canvas);
-  }));
-  if (focused >= 0) by_id("thumbs").children[focused].focus();
-  const { name, size, here } = DATA.pictures[state.picture];
-  const how = size && { name, width: size[0], height: size[1], size: CONFIG.image_size };
-  by_id("picture-note").textContent = size ? t(here ? "fitted_here" : "fitted", how) : "";
-}
-
 draws(["walked", "token", "overlay", "direction", "block", "head", "scheme", "language"], draw_stage);
 draws(["overlay", "language"], draw_overlays);
 draws(["token"], draw_buttons);
-draws(["walked", "language"], draw_answer);
-draws(["picture", "language"], draw_pictures);

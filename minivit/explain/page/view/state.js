@@ -20,7 +20,6 @@ const state = {
   head: 0,
   open: new Set(), // names of layers
   chosen: {}, // {name of a layer: the pair of arrays that its detail shows}
-  cursor: null, // {name, pair, index}: the number pointed at
   nudge: null, // see `Nudged`
   log_size: -0.5, // of the nudge
   rule: "adamw",
@@ -65,10 +64,12 @@ function bytes_of(base64) {
 function trained_params() {
   const flat = new Float32Array(bytes_of(DATA.weights).buffer);
   let at = 0;
-  return tree_from(Object.entries(DATA.shapes).map(([name, shape]) => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    return [name, Float64Array.from(flat.subarray(at, (at += size)))];
-  }));
+  return tree_from(
+    Object.entries(DATA.shapes).map(([name, shape]) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      return [name, Float64Array.from(flat.subarray(at, (at += size)))];
+    }),
+  );
 }
 
 // Pixels (0..255) as the model takes them, rounded to float32 as NumPy does.
@@ -154,7 +155,9 @@ function by_id(id) {
 function segments(id, options, current, choose) {
   const box = by_id(id);
   if (!box.children.length) {
-    box.append(...options.map(([value]) => make("button", { "data-value": value, onclick: () => choose(value) })));
+    box.append(
+      ...options.map(([value]) => make("button", { "data-value": value, onclick: () => choose(value) })),
+    );
   }
   options.forEach(([value, text], i) => {
     box.children[i].textContent = text;
