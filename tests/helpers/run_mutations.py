@@ -20,7 +20,17 @@ import pytest
 
 HELPERS = Path(__file__).resolve().parent
 TESTS, ROOT = HELPERS.parents[0], HELPERS.parents[1]
-ROOMS = ("layers", "convolution", "model", "arrays", "start", "training", "optim")
+ROOMS = (
+    "layers",
+    "convolution",
+    "masked",
+    "residual",
+    "model",
+    "arrays",
+    "start",
+    "training",
+    "optim",
+)
 sys.path[:0] = [str(ROOT), str(HELPERS), *(str(TESTS / room) for room in ROOMS)]
 sys.dont_write_bytecode = True  # a patch within one second must not meet a cached module
 
@@ -28,17 +38,15 @@ import strict_cupy  # noqa: E402
 from mutations import MUTATIONS, NAMED  # noqa: E402
 
 SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
-    test_keys test_convolution test_residual test_kinks test_drop_path test_patch_dropout
-    test_sequence_pool test_target_losses test_start test_gradients test_model
+    test_keys test_convolution test_residual test_resnet test_masked test_kinks test_drop_path
+    test_patch_dropout test_sequence_pool test_target_losses test_start test_gradients test_model
     test_smaller_vit test_optim""".split()  # the quickest first
 
-OWN = {
-    "vit": "model",
-    "adamw": "optim",
-    **dict.fromkeys(("windows", "standardised"), "convolution"),
-}
-OWN |= dict.fromkeys(("groupnorm", "maxpool", "relu", "chain"), "residual")
-OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), "target_losses")
+# {a file or a room of the package: its tests}, where these have another name
+OWN = {"vit": ("model",), "adamw": ("optim",), "checking": ("kinks",), "masked": ("masked",)}
+OWN |= {"convolution": ("convolution", "residual"), "residual": ("resnet",)}
+OWN |= {"early_steps": ("smaller_vit",)}
+OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), ("target_losses",))
 
 
 def functions(module):
@@ -105,8 +113,9 @@ def first_failure(suites, file=""):
 
 def rank(mutation, suite):
     """The order of suites for a mutation: the file's own, then that which most likely notices."""
-    stem = Path(mutation[0]).stem
-    return not suite.endswith(OWN.get(stem, stem)), mutation in NAMED and suite != "test_gradients"
+    file = Path(mutation[0])
+    own = OWN.get(file.parent.name) or OWN.get(file.stem, (file.stem,))
+    return not suite.endswith(own), mutation in NAMED and suite != "test_gradients"
 
 
 def main():
