@@ -61,11 +61,13 @@ def assemble(trained, walk, pictures, labels, source, language="en"):
     pictures: list of `Picture`, the first of which is shown; labels: for each the number of its
     class, or None; source: what the model is called.
     """
+    side = min(pictures[0].pixels.shape[:2])
     data = {
         "version": VERSION,
         "language": language,
         "source": source,
         "config": asdict(trained.config),
+        "kept": side / int(side / trained.crop),  # share of a file's shorter side
         "classes": list(class_names(trained)),
         "mean": [float(number) for number in trained.mean],
         "std": [float(number) for number in trained.std],
