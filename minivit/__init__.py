@@ -31,7 +31,7 @@ Read the files in this order:
 
 and then what you need: each room has a map in its `__init__`.
 
-Letters: B images of H x W x C pixels and channels, P the side of a patch, N patches, T tokens (N,
+Letters: B images of H x W x C pixels and channels, P x Q a patch, N patches, T tokens (N,
 or N + 1 with a class token), D the width of a token, `heads` of K = D / heads numbers, M the MLP's
 hidden width. A token is one row of D numbers; "(..., D)" is any number of them.
 """

@@ -1,29 +1,21 @@
 """Config: the sizes of a Vision Transformer, checked once so that no layer has to check them."""
 
 import math
-import re
 from dataclasses import dataclass
 
 from .convolution.stems import STEMS
 from .errors import ConfigError
 from .settings import Settings, setting
-from .text import unknown
+from .variants import HYBRIDS, VARIANTS, published
 
-# name: (width D, depth, heads, MLP width M). Sources: Dosovitskiy et al. 2021, table 1 (B, L, H);
-# Touvron et al. 2021, arXiv:2012.12877, table 1 (Ti, S).
-VARIANTS = {
-    "Ti": (192, 12, 3, 768),
-    "S": (384, 12, 6, 1536),
-    "B": (768, 12, 12, 3072),
-    "L": (1024, 24, 16, 4096),
-    "H": (1280, 32, 16, 5120),
-}
-HYBRIDS = ("R26+S/32", "R50+B/16", "R50+L/32")  # those that were published
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
 POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
+
+
+__all__ = ["GELUS", "HYBRIDS", "INITS", "POOLS", "POSITIONS", "VARIANTS", "Config", "pair"]
 
 
 def rate(help):
@@ -35,8 +27,9 @@ def rate(help):
 class Config(Settings):
     """The sizes of a model: each field below says what it is.
 
-    Sizes of images and patches are pixels a side, also with a stem (`minivit.convolution`): where
-    it makes one of 4 x 4 pixels, patches of 4 pixels are 1 x 1 cuts of its map. The rates are
+    Sizes of images and patches are pixels a side, or where they are not square a height and a width
+    (48, 32); also with a stem (`minivit.convolution`): where it makes one of 4 x 4 pixels, patches
+    of 4 pixels are 1 x 1 cuts of its map. The rates are
     shares of what is left out in training: dropout of numbers, patch_dropout of patches, drop_path
     of the last block's branches; it rises linearly from 0 in the first block. The values of `init`
     are explained in `minivit.start`. `norm_eps` is for published weights (`minivit.pretrained`).
@@ -46,8 +39,12 @@ class Config(Settings):
     that would fit.
     """
 
-    image_size: int = setting(32, "side of the images, in pixels", low=1, high=LARGEST)
-    patch_size: int = setting(4, "side of a patch; divides the image's", low=1, high=LARGEST)
+    image_size: int | tuple[int, int] = setting(
+        32, "side of the images, in pixels, or height x width", low=1, high=LARGEST, pair=True
+    )
+    patch_size: int | tuple[int, int] = setting(
+        4, "side of a patch, or height x width; divides the image", low=1, high=LARGEST, pair=True
+    )
     patch_overlap: int = setting(
         0, "pixels by which a patch reaches over each of its sides", high=LARGEST
     )
@@ -84,17 +81,17 @@ class Config(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.patch_overlap >= self.image_size:
+        if self.patch_overlap >= min(self.image_shape[:2]):
             raise ConfigError(
-                f"patch_overlap must be below image_size {self.image_size}, because nothing lies "
-                f"beyond the image; got {self.patch_overlap}"
+                f"patch_overlap must be below image_size {min(self.image_shape[:2])}, because "
+                f"nothing lies beyond the image; got {self.patch_overlap}"
             )
         if self.stem != "none" and self.patch_overlap:
             raise ConfigError(
                 f"patch_overlap must be 0 with stem {self.stem}, whose convolutions overlap; "
                 f"got {self.patch_overlap}"
             )
-        if self.patch_size % self.stem_stride:
+        if any(side % self.stem_stride for side in self.patch_shape):
             raise ConfigError(
                 f"patch_size must be a multiple of {self.stem_stride}, because stem {self.stem} "
                 f"makes one pixel of {self.stem_stride} x {self.stem_stride}; got {self.patch_size}"
@@ -108,7 +105,8 @@ class Config(Settings):
             raise ConfigError(
                 "the head has one hidden layer at most: set pre_logits (tanh) or head_hidden (GELU)"
             )
-        _check_divides("patch_size", self.patch_size, "image_size", self.image_size)
+        for patch, image in zip(self.patch_shape, self.image_shape, strict=False):
+            _check_divides("patch_size", patch, "image_size", image)
         _check_divides("heads", self.heads, "dim", self.dim)
 
     @classmethod
@@ -119,15 +117,7 @@ class Config(Settings):
         (image_size=32, classes=10, pool="mean", ...). As published, image_size is 224 and classes
         is 1000 if they are not given.
         """
-        match = re.fullmatch(r"(?:(R\d+)\+)?(?:ViT-)?([A-Za-z]+)/(\d+)", name)
-        stem = f"{match[1]}/{match[3]}" if match and match[1] else "none"
-        if not match or match[2] not in VARIANTS or stem not in ("none", *STEMS):
-            valid = [f"{known}/{sizes.get('patch_size', 16)}" for known in VARIANTS]
-            raise ConfigError(unknown("variant", name, [*valid, *HYBRIDS]))
-        dim, depth, heads, mlp_dim = VARIANTS[match[2]]
-        own = {"dim": dim, "depth": depth, "heads": heads, "mlp_dim": mlp_dim, "stem": stem}
-        published = {"image_size": 224, "classes": 1000, "patch_size": int(match[3])}
-        return cls(**{**published, **own, **sizes})
+        return cls(**published(name, sizes))
 
     @property
     def stem_stride(self):
@@ -140,10 +130,25 @@ class Config(Settings):
         return self.channels if self.stem == "none" else STEMS[self.stem].channels
 
     @property
+    def image_shape(self):
+        """H, W and C of an image: its height, its width and its channels."""
+        return *pair(self.image_size), self.channels
+
+    @property
+    def patch_shape(self):
+        """The height and the width of a patch, in pixels of the image."""
+        return pair(self.patch_size)
+
+    @property
+    def cut(self):
+        """P and Q: the same in pixels of the map that is cut, which is the image without a stem."""
+        return tuple(side // self.stem_stride for side in self.patch_shape)
+
+    @property
     def grid(self):
         """The rows and the columns of patches in an image."""
-        side = self.image_size // self.patch_size
-        return side, side
+        (height, width, _), (p, q) = self.image_shape, self.patch_shape
+        return height // p, width // q
 
     @property
     def patches(self):
@@ -153,8 +158,7 @@ class Config(Settings):
     @property
     def patch_dim(self):
         """The number of values in a flattened patch: its pixels times their channels."""
-        side = self.patch_size // self.stem_stride + 2 * self.patch_overlap
-        return side**2 * self.map_channels
+        return math.prod(side + 2 * self.patch_overlap for side in self.cut) * self.map_channels
 
     @property
     def prefix_tokens(self):
@@ -165,6 +169,11 @@ class Config(Settings):
     def tokens(self):
         """T, the number of tokens: the patches and what comes before them."""
         return self.prefix_tokens + self.patches
+
+
+def pair(size):
+    """A size as height and width."""
+    return size if isinstance(size, tuple) else (size, size)
 
 
 def _check_divides(small_name, small, large_name, large):

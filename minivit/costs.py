@@ -59,7 +59,7 @@ class LayerCost:
 def layer_costs(config):
     """The parts of ViT(config) in order, the blocks as one, and the loss -> tuple of LayerCost."""
     c, key, counted, costs = config, Key(0), {}, []
-    x = shape_only.zeros((1, c.image_size, c.image_size, c.channels), np.float32)
+    x = shape_only.zeros((1, *c.image_shape), np.float32)
     for name, layer in ViT(c).parts.items():
         cost, x = _measured(name, layer, x, key.at(name), counted)
         costs.append(cost)

@@ -52,7 +52,8 @@ class Setting:
     kind: int, float, bool or str. range: of a number. choices: the valid names of a str. metavar,
     group: how help shows the value, and under which heading. unset: what the value 0 means, where
     that is not obvious. words: {word: the number that it stands for}, also outside the range.
-    alias: an older name, which is still read.
+    alias: an older name, which is still read. pair: whether it may be two numbers, a height and a
+    width; two equal ones become one.
     """
 
     help: str
@@ -64,9 +65,19 @@ class Setting:
     unset: str
     words: dict
     alias: str
+    pair: bool
+
+    def plain(self, value):
+        """The value as the field holds it: a pair as a tuple, or one number if both are equal."""
+        if not self.pair or not isinstance(value, (list, tuple)) or len(value) != 2:
+            return value
+        first, second = value
+        return first if type(first) is type(second) and first == second else (first, second)
 
     def in_words(self, value):
         """A value of the field as help shows it."""
+        if isinstance(value, tuple):  # 48x32
+            return "x".join(map(str, value))
         if self.unset and value == 0:
             return self.unset
         for word, number in self.words.items():
@@ -82,6 +93,8 @@ class Setting:
             return (
                 "" if type(value) is bool else f"{name} must be True or False; got {quoted(value)}"
             )
+        if self.pair and isinstance(value, tuple) and len(value) == 2:
+            return next(filter(None, (self.problem(name, each) for each in value)), "")
         kinds = int if self.kind is int else (int, float)
         number = isinstance(value, kinds) and not isinstance(value, bool)
         if number and (value in self.range or value in self.words.values()):
@@ -91,7 +104,7 @@ class Setting:
 
 def setting(
     default, help, low=0, high=math.inf, low_open=False, high_open=False, choices=(),
-    metavar="", group="", unset="", words=None, alias="",
+    metavar="", group="", unset="", words=None, alias="", pair=False,
 ):  # fmt: skip
     """A dataclass field that is a `Setting`. Its kind is that of `default`."""
     kind, limits = type(default), None
@@ -99,9 +112,9 @@ def setting(
         limits = Range(low, min(high, LARGEST_INTEGER), whole=True)
     elif kind is float:
         limits = Range(low, high, low_open, high_open)
-    metavar = metavar or (f"{{{','.join(choices)}}}" if choices else "N")
+    metavar = metavar or (f"{{{','.join(choices)}}}" if choices else "N|HxW" if pair else "N")
     own = dict(words or {})
-    stated = Setting(help, kind, limits, tuple(choices), metavar, group, unset, own, alias)
+    stated = Setting(help, kind, limits, tuple(choices), metavar, group, unset, own, alias, pair)
     return field(default=default, metadata={"setting": stated})
 
 
@@ -111,6 +124,7 @@ class Settings:
     def __post_init__(self):
         """Raise ConfigError, in one sentence, for the first field that cannot have its value."""
         for name, stated in self.settings().items():
+            object.__setattr__(self, name, stated.plain(getattr(self, name)))
             if problem := stated.problem(name, getattr(self, name)):
                 raise ConfigError(problem)
 

@@ -76,9 +76,9 @@ class Trained:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.
 
         For a regression: numbers (B, K), in the targets' units. For labels that are each yes or no:
-        the probability of each. `objective.targets` has the names. Runs on
-        `workers` threads, by default one a core; what is too little to divide is then left to the
-        matrix library's own threads. Raises ConfigError for images of another size.
+        the probability of each. `objective.targets` has the names. Runs on `workers` threads, by
+        default one a core; what is too little to divide is then left to the matrix library's own
+        threads. Raises ConfigError for images of another size.
         """
         outputs = self.outputs(images, workers)
         return self.objective.predict(outputs)
@@ -150,12 +150,12 @@ class Trained:
                     f"images must be uint8 in 0..255 or floats in 0..1; got {images.dtype}"
                 )
             images = np.asarray(images, np.float32) * np.float32(255)
-        side = (self.config.image_size, self.config.image_size, self.config.channels)
-        if images.ndim != 4 or images.shape[1:] != side:
-            raise ConfigError(f"the model takes images (B, {side[0]}, {side[1]}, {side[2]}); "
-                              f"got {images.shape}")  # fmt: skip
+        shape = self.config.image_shape
+        if images.ndim != 4 or images.shape[1:] != shape:
+            wanted = ", ".join(map(str, shape))
+            raise ConfigError(f"the model takes images (B, {wanted}); got {images.shape}")
         if not len(images):  # as for one image, without that image
-            return self._map(function, np.zeros((1, *side), np.uint8), 1)[:0]
+            return self._map(function, np.zeros((1, *shape), np.uint8), 1)[:0]
         cuts = prediction_cuts(len(images), self.config.tokens)
 
         def share(indices):

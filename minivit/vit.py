@@ -1,7 +1,7 @@
 """The whole Vision Transformer: from images to logits, and back.
 
     x = stem(images)          if there is one           (B, H', W', its channels)
-    x = patchify(x)                                     (B, N, P*P*C), more with patch_overlap
+    x = patchify(x)                                     (B, N, P*Q*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
     x = position(x)           unless it is none or relative
@@ -69,9 +69,9 @@ class ViT:
         if c.stem != "none":
             parts["stem"] = stem(c.stem, c.channels, gelu)
         if c.patch_overlap:
-            parts["patchify"] = OverlappingPatches(c.patch_size, c.patch_overlap)
+            parts["patchify"] = OverlappingPatches(*c.cut, c.patch_overlap)
         else:
-            parts["patchify"] = Patchify(c.patch_size // c.stem_stride)
+            parts["patchify"] = Patchify(*c.cut)
         parts["patch"] = Linear(c.patch_dim, c.dim)
         if c.pool == "class":
             parts["class_token"] = ClassToken(c.dim)
@@ -141,8 +141,7 @@ class ViT:
 
         And unless `params` has this model's parts; the shapes of leaves are left to the layers.
         """
-        c = self.config
-        want = (c.image_size, c.image_size, c.channels)
+        want = self.config.image_shape
         if not is_array(images) or images.shape[1:] != want or images.dtype.kind != "f":
             raise ConfigError(
                 f"the model takes floating-point images (B, {', '.join(map(str, want))}); "

@@ -11,7 +11,17 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "minivit"
 WORDS = {"errors", "limits", "text"}  # below all rooms
-MODEL = {*WORDS, "arrays", "layers", "convolution", "start", "settings", "config", "vit"}
+MODEL = {
+    *WORDS,
+    "arrays",
+    "layers",
+    "convolution",
+    "start",
+    "settings",
+    "variants",
+    "config",
+    "vit",
+}
 DATA = {*WORDS, "arrays", "data"}
 TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "ranks", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
@@ -26,7 +36,8 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "convolution": {"arrays", "errors", "layers"},
     "optim": {"arrays"},
     "start": {"arrays", "layers", "errors"},
-    "config": {*WORDS, "settings", "start", "convolution"},
+    "variants": {*WORDS, "convolution"},
+    "config": {*WORDS, "settings", "start", "convolution", "variants"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
     "gradcheck": {"arrays"},
     "gradcheck_cases": {*MODEL, "gradcheck", "checking"},

@@ -34,7 +34,7 @@ class Predictor:
         self.trained = Trained(c, {}, (), mean, std, objective)
         params = self.trained.model.init(rng)
         self.trained.params.update(tree.map(lambda leaf: leaf.astype(np.float32), params))
-        shape = (size.batch, c.image_size, c.image_size, c.channels)
+        shape = (size.batch, *c.image_shape)
         self.images = rng.integers(0, 256, shape, np.uint8)
 
     def batch(self):

@@ -96,7 +96,7 @@ def measure(config, batch, cores=None, seconds=0.5):
     model, rng = ViT(config), np.random.default_rng(0)
     loss = CrossEntropy()
     params = tree.map(lambda x: x.astype(np.float32), model.init(generator(0, "init")))
-    shape = (stop - start, config.image_size, config.image_size, config.channels)
+    shape = (stop - start, *config.image_shape)
     images = rng.standard_normal(shape, np.float32)
     labels = rng.integers(0, config.classes, stop - start)
 

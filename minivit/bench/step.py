@@ -38,7 +38,7 @@ class Bench:
     def __init__(self, size, workers, xp=np, dataset_size=DATASET_SIZE, fused=None, ranks=ALONE):
         self.size, self.workers, self.wait = size, workers, synchronizer(xp)
         c, batch, rng = size.config, size.batch, np.random.default_rng(0)
-        shape = (max(dataset_size, batch), c.image_size, c.image_size, c.channels)
+        shape = (max(dataset_size, batch), *c.image_shape)
         images = rng.integers(0, 256, shape, np.uint8)
         labels = rng.integers(0, c.classes, len(images))
         recipe = Recipe(batch_size=batch, optimizer="adamw", warmup=0.0, early_drop=0.5)

@@ -45,7 +45,7 @@ class Opponent:
             self.model.parameters(), recipe.lr, weight_decay=recipe.weight_decay, fused=True
         )
         self.loss = torch.nn.CrossEntropyLoss(label_smoothing=recipe.smoothing)
-        shape = (size.batch, c.image_size, c.image_size, c.channels)
+        shape = (size.batch, *c.image_shape)
         self.images = torch.from_numpy(rng.standard_normal(shape, np.float32)).to(self.device)
         self.labels = torch.from_numpy(rng.integers(0, c.classes, size.batch)).to(self.device)
         self.wait = torch.cuda.synchronize if device == "gpu" else (lambda: None)
@@ -76,7 +76,7 @@ class InferenceOpponent:
         self.torch = torch = load()
         c, rng = size.config, np.random.default_rng(0)
         self.model = build(torch, c).eval()
-        shape = (size.batch, c.image_size, c.image_size, c.channels)
+        shape = (size.batch, *c.image_shape)
         self.images = torch.from_numpy(rng.standard_normal(shape, np.float32))
 
     def batch(self):
@@ -184,10 +184,10 @@ def build(torch, config):
             return self.head(self.pool(self.norm(self.blocks(x))))
 
         def patches(self, images):
-            b, p, o = len(images), c.patch_size // c.stem_stride, c.patch_overlap
+            b, (p, q), o = len(images), c.cut, c.patch_overlap
             if o:
                 images = functional.pad(images, (0, 0, o, o, o, o))  # zeros around the pixels
-            x = images.unfold(1, p + 2 * o, p).unfold(2, p + 2 * o, p)  # (B, i, j, C, r, s)
+            x = images.unfold(1, p + 2 * o, p).unfold(2, q + 2 * o, q)  # (B, i, j, C, r, s)
             return x.permute(0, 1, 2, 4, 5, 3).reshape(b, c.patches, -1)
 
         def pool(self, x):

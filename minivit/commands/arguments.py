@@ -96,6 +96,16 @@ def _or_word(value, meanings):
     return lambda text: meanings[text.casefold()] if text.casefold() in meanings else value(text)
 
 
+def _one_or_two(value):
+    """A value type: what `value` takes, or two of them, "48x32", height and width."""
+
+    def pair(text):
+        parts = text.split("x")
+        return tuple(map(value, parts)) if len(parts) == 2 and all(parts) else value(text)
+
+    return pair
+
+
 def choice(kind, names):
     """A value type: one of `names`, in upper or lower case. Errors suggest the nearest name."""
     known = {name.casefold(): name for name in names}
@@ -158,6 +168,7 @@ def _add_setting(group, name, setting, default):
         how = {"type": choice(name, setting.choices), "metavar": setting.metavar}
     else:
         value = _in_range(setting.kind, setting.range)
+        value = _one_or_two(value) if setting.pair else value
         how = {"type": _or_word(value, setting.words), "metavar": setting.metavar}
     group.add_argument(flag(name), **how, help=f"{setting.help} (default: {default})")
     if setting.alias:

@@ -67,7 +67,7 @@ def main(args):
             raise ConfigError(f"--out {shell(args.out)} is a file; name a directory")
     models = [load(model) for model in args.models]
     names = names_of(args.models)
-    sizes = sorted({trained.config.image_size for trained in models})
+    sizes = sorted({side for trained in models for side in trained.config.image_shape[:2]})
     most = sizes[0] // 2 if args.pixels is None else args.pixels
     if most >= sizes[0]:
         raise ConfigError(f"--pixels must be below the images' {sizes[0]} pixels; got {most}")
@@ -109,7 +109,7 @@ def table(curves, direction):
     for i, pixels in enumerate(curves[0].pixels):
         cells = [f"{pixels} pixel{'s' * (pixels != 1)}".ljust(widths[0])]
         for curve, width in zip(curves, widths[1:], strict=True):
-            star = "*" if pixels % curve.patch_size == 0 else " "
+            star = "*" if curve.whole_patches(pixels) else " "
             cells.append(f"{curve.accuracy[i]:.1%}{star} ({curve.same[i]:>6.1%})".rjust(width))
         lines.append("  ".join(cells))
     counts = ", ".join(f"{count:,}" for count in sorted({curve.count for curve in curves}))

@@ -29,6 +29,7 @@ def add_arguments(parser):
     parser.epilog = (
         "examples:\n"
         f"  {parser.prog} --dim 96 --depth 4\n"
+        f"  {parser.prog} --image-size 48x32 --patch-size 4x8\n"
         f"  {parser.prog} --variant Ti/4 --image-size 32 --classes 10"
     )
 
@@ -46,8 +47,8 @@ def main(args):
 
 def print_table(config, batch_size):
     """One line a layer, the blocks as one line with their parts below it, and the totals."""
-    side, batch = config.image_size, batch_size
-    print(f"{side} x {side} x {config.channels} images, B = {batch}, float32\n")
+    size, batch = " x ".join(map(str, config.image_shape)), batch_size
+    print(f"{size} images, B = {batch}, float32\n")
     print(LINE.format("layer", "output", "parameters", "MACs", "activations"))
     for layer in layer_costs(config):
         print(line(layer, batch))

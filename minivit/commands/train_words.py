@@ -19,6 +19,7 @@ LISTED = 10  # names of targets
 def introduce(run, device):
     """Say what is about to happen, and on which device."""
     dataset, plan, c = run.dataset, run.plan, run.plan.config
+    patch = Config.settings()["patch_size"].in_words(c.patch_size)
     blas_note = "" if device == "GPU" else blas.note(threads=False)
     start_note = plan.start.note if plan.start else ""
     all_workers = run.workers.count * run.ranks.size
@@ -32,7 +33,7 @@ def introduce(run, device):
     )
     print(
         f"ViT {plan.preset}: width {c.dim}, {counted(c.depth, 'block')}, "
-        f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {c.patch_size}, "
+        f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {patch}, "
         f"{parameters(run.trainer.weights)}"
     )
     values = {**c.to_dict(), **plan.recipe.to_dict()}

@@ -32,7 +32,7 @@ class Request(NamedTuple):
     data_dir: Path
     say: Callable[[str], object]
     seed: int
-    image_size: int
+    image_size: int | tuple[int, int]
     crop: float
     channels: int
     targets: TargetFile | None = None
@@ -80,7 +80,7 @@ def load(
     data_dir: str | os.PathLike | None = None,
     say: Callable[[str], object] = print,
     seed: int = 0,
-    image_size: int = 32,
+    image_size: int | tuple[int, int] = 32,
     crop: float = 1.0,
     channels: int = 3,
     targets: TargetFile | None = None,
@@ -92,8 +92,9 @@ def load(
                 "shapes", "places": built-in sets, drawn from `seed`
                 "auto": CIFAR-10 if it is in `data_dir` or can be downloaded, else Fashion-MNIST if
                 it is on this machine, else shapes
-                a directory: its images, `image_size` pixels square and of 1 or 3 `channels` (see
-                sources/folder.py); with `crop` below 1 a margin is cut off (see image_files.py)
+                a directory: its images, of `image_size` pixels a side, or height and width, and
+                of 1 or 3 `channels` (see sources/folder.py); with `crop` below 1 a margin is cut
+                off (see image_files.py)
     data_dir    a directory that contains a data set's folder or archive, or such a folder or
                 archive itself; by default the environment variable MINIVIT_DATA, or else "data"
     say         called with each line of text for the user

@@ -4,7 +4,8 @@ PNG, JPEG, WEBP and BMP files are read, recognised by their content. Every image
 grey for a model of one channel: it is turned as its EXIF tag says, transparency is dropped (what
 counts is the colour that the file holds there), 16-bit grey is cut to its upper 8 bits, and of an
 animation the first frame is used. Its shorter side is resized to `size` pixels (bicubic), and the
-square in the middle is kept.
+square in the middle is kept; of a size that is not square, the largest part in the middle that has
+its shape is resized to it.
 
 With `crop` below 1 the shorter side is resized to size / crop pixels, rounded down, so that a
 margin is lost on all sides: the evaluation of most published weights. Source: timm 1.0,
@@ -47,14 +48,16 @@ def reading(what, channels=3):
 
 
 def read(file, size, channels=3, crop=1.0, animations=None):
-    """The image in `file` -> (size, size, channels) uint8. Call it inside `reading`.
+    """The image in `file` -> (H, W, channels) uint8. Call it inside `reading`.
 
-    animations: a list that gets `file` if it is an animation. Raises DataError, one sentence with
-    the file's name, if it cannot be read or is larger than `limits` says.
+    size: one number, or H and W. animations: a list that gets `file` if it is an animation. Raises
+    DataError, one sentence with the file's name, if it cannot be read or is larger than `limits`
+    says.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    file, kept = Path(file), size / int(size / crop)  # kept: share of the shorter side
+    file, (height, width) = Path(file), height_and_width(size)
+    kept = min(height, width) / int(min(height, width) / crop)  # share of the shorter side
     try:
         if file.exists() and not file.is_file():  # opening a pipe would block for ever
             raise OSError("it is not a file")
@@ -74,8 +77,8 @@ def read(file, size, channels=3, crop=1.0, animations=None):
             if image.mode != MODES[channels]:
                 image = image.convert(MODES[channels])
             bicubic, margin = Image.Resampling.BICUBIC, (1 - kept) / 2
-            pixels = np.asarray(ImageOps.fit(image, (size, size), bicubic, margin))
-            return pixels.reshape(size, size, channels)
+            pixels = np.asarray(ImageOps.fit(image, (width, height), bicubic, margin))
+            return pixels.reshape(height, width, channels)
     except Exception as error:  # a damaged image can raise nearly anything
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         reason = printable(" ".join(reason.split()))
@@ -84,6 +87,14 @@ def read(file, size, channels=3, crop=1.0, animations=None):
         raise DataError(
             f"{file} cannot be read as {', '.join(FORMATS)} ({reason}); remove or replace it."
         ) from None
+
+
+def height_and_width(size):
+    """A size in pixels, one number or two -> (H, W). Raises ConfigError below 1 pixel."""
+    height, width = size if isinstance(size, (tuple, list)) else (size, size)
+    if min(height, width) < 1:
+        raise ConfigError(f"image_size is {size}; it must be at least 1 pixel.")
+    return height, width
 
 
 def find(paths):

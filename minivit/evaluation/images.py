@@ -122,7 +122,7 @@ def _place(source, data_dir):
 def _refuse_misfits(trained, dataset, any_classes):
     """Raise ConfigError if the images or the classes are not such as the model knows."""
     config = trained.config
-    takes = (config.image_size, config.image_size, config.channels)
+    takes = config.image_shape
     has = dataset.train_images.shape[1:]
     if has != takes:
         raise ConfigError(

@@ -123,7 +123,7 @@ def evaluate(trained, images, targets, flip=False, micro_batch=0, workers=None, 
     classify; CheckpointError if a metric is not finite.
     """
     config, objective = trained.config, trained.objective
-    side = (config.image_size, config.image_size, config.channels)
+    side = config.image_shape
     if images.shape[1:] != side:
         raise ConfigError(
             f"the model takes images of {' x '.join(map(str, side))}; these are "

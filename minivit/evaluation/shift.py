@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..config import pair
 from ..errors import ConfigError
 from ..objective import Classification
 
@@ -24,11 +25,17 @@ class ShiftCurve:
     """
 
     name: str
-    patch_size: int
+    patch_size: int | tuple[int, int]
     pixels: tuple[int, ...]
     accuracy: tuple[float, ...]
     same: tuple[float, ...]
     count: int
+    direction: str = "right"
+
+    def whole_patches(self, pixels):
+        """Whether a shift by so many pixels is one by whole patches."""
+        steps = zip(DIRECTIONS[self.direction], pair(self.patch_size), strict=True)
+        return all(step * pixels % side == 0 for step, side in steps)
 
 
 def shifted(images, pixels, direction="right"):
@@ -53,4 +60,5 @@ def shift_curve(name, trained, images, labels, pixels, direction="right", done=N
         if done:
             done()
     size = trained.config.patch_size
-    return ShiftCurve(name, size, tuple(pixels), tuple(accuracy), tuple(same), len(images))
+    return ShiftCurve(name, size, tuple(pixels), tuple(accuracy), tuple(same), len(images),
+                      direction)  # fmt: skip

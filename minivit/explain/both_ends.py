@@ -21,7 +21,7 @@ def opening(walk, picture, names, chosen):
     bars = [f"  {fitted(shown[i], width)}  {probabilities[i]:6.1%}" for i in best]
     own = walk.label == best[0]
     why = "the model's own answer" if own else f"not the model's answer, {shown[best[0]]}"
-    size = f"{config.image_size} x {config.image_size} x {config.channels}"
+    size = " x ".join(map(str, config.image_shape))
     sentences = (
         f"The label is {shown[walk.label]} ({why}); --label NAME takes another one. Its loss is "
         f"-log p = {short(walk.loss)} nats; all gradients are of this number."

@@ -48,7 +48,8 @@ def read(trained, file):
 
         with Image.open(file) as image:
             file_size = image.size
-    return Picture(Path(file).name, pixels, None if file_size == (size, size) else file_size)
+    own = pixels.shape[1], pixels.shape[0]
+    return Picture(Path(file).name, pixels, None if file_size == own else file_size)
 
 
 def normalised(trained, pixels):

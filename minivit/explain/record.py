@@ -140,7 +140,7 @@ def _kept(cache):
 def _macs(config):
     """{name of a step: MACs}, from a forward on arrays without numbers."""
     steps = {}
-    model, side = watched_model(config, steps), config.image_size
+    model = watched_model(config, steps)
     params = tree.map(lambda leaf: shape_only.like(leaf, np.float32), model.init(None))
-    model.forward(params, shape_only.zeros((1, side, side, config.channels), np.float32))
+    model.forward(params, shape_only.zeros((1, *config.image_shape), np.float32))
     return {name: step.macs for name, step in steps.items()}

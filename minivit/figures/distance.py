@@ -3,19 +3,22 @@
 import numpy as np
 
 from .drawing import COLOURS, Drawing, canvas
-from .subject import grid_side, of_attention
+from .subject import of_attention
 
 MOST = 128  # images, as in the paper
 
 
-def distances(side, patch_size):
-    """The distances in pixels between the middles of all patches, (N, N), N = side * side."""
-    places = np.stack(np.divmod(np.arange(side * side), side), axis=1)  # (N, 2): row, column
+def distances(grid, patch):
+    """The distances in pixels between the middles of all patches, (N, N).
+
+    grid: rows and columns of patches; patch: height and width of one.
+    """
+    places = np.argwhere(np.ones(grid)) * patch  # (N, 2): down, right
     steps = places[:, None] - places
-    return patch_size * np.sqrt((steps**2).sum(axis=-1))
+    return np.sqrt((steps**2).sum(axis=-1))
 
 
-def mean_distance(attention, side, patch_size):
+def mean_distance(attention, grid, patch):
     """The mean distance in pixels from a patch to where it attends to, (...,).
 
     attention: (..., T queries, T keys). The mean is over the patches, with the weights of attention
@@ -24,18 +27,18 @@ def mean_distance(attention, side, patch_size):
 
     Source: Dosovitskiy et al. 2021, arXiv:2010.11929, figure 7 (right) and appendix D.7.
     """
-    n = side * side
+    n = grid[0] * grid[1]
     weights = attention[..., -n:, -n:]
     weights = weights / weights.sum(axis=-1, keepdims=True)
-    return (weights * distances(side, patch_size)).sum(axis=-1).mean(axis=-1)
+    return (weights * distances(grid, patch)).sum(axis=-1).mean(axis=-1)
 
 
 def draw(subject):
     """One figure: a dot for each head of each block."""
     trained, shown = subject.trained, subject.shown
     images = shown.first(MOST).images
-    c, side = trained.config, grid_side(trained.config)
-    every = of_attention(trained, images, lambda a: mean_distance(a, side, c.patch_size))
+    c = trained.config
+    every = of_attention(trained, images, lambda a: mean_distance(a, c.grid, c.patch_shape))
     means = every.mean(axis=0)  # (depth, heads)
     figure = canvas(3.0, 4.6)
     axes = figure.subplots()
@@ -43,7 +46,7 @@ def draw(subject):
     colour = COLOURS[0]
     axes.plot(blocks, means.ravel(), "o", ms=5, color=colour, alpha=0.8, mew=0, label="a head")
     axes.plot(means.mean(axis=1), "-", lw=1, color=colour, label="mean of the block's heads")
-    even = distances(side, c.patch_size).mean()
+    even = distances(c.grid, c.patch_shape).mean()
     axes.axhline(even, ls="--", lw=1, color="black", label="equal weights for all patches")
     axes.set_xlabel("block")
     axes.set_ylabel("mean attention distance (pixels)")
@@ -51,9 +54,10 @@ def draw(subject):
     axes.set_xticks(range(0, c.depth, 1 if c.depth <= 16 else 4))
     axes.grid(axis="y")
     axes.legend(loc="lower right")
+    height, width, _ = c.image_shape
     caption = (
         f"Mean attention distance of every head, over {len(images)} image"
-        f"{'s' if len(images) > 1 else ''} of {c.image_size} x {c.image_size} pixels and all "
+        f"{'s' if len(images) > 1 else ''} of {height} x {width} pixels and all "
         "patches as queries. Dashed: equal weights for all patches."
     )
     return [Drawing("distance", figure, caption)]

@@ -9,17 +9,17 @@ MOST, ACROSS = 28, 7  # components, as in the paper's figure
 
 
 def filters(trained):
-    """The filters (D, S, S, C): S is the side of a patch with its overlap.
+    """The filters (D, R, S, C): R and S are height and width of a patch with its overlap.
 
-    With a stem, those of its first convolution: S is the side of its windows.
+    With a stem, those of its first convolution: of its windows.
     """
     c = trained.config
     if stem := trained.model.parts.get("stem"):
         name, first = stem.layers[0]
         w = trained.params["stem"][name]["w"]
         return w.T.reshape(first.c_out, first.size, first.size, c.channels)
-    side = c.patch_size + 2 * c.patch_overlap
-    return trained.params["patch"]["w"].T.reshape(c.dim, side, side, c.channels)
+    window = (side + 2 * c.patch_overlap for side in c.cut)
+    return trained.params["patch"]["w"].T.reshape(c.dim, *window, c.channels)
 
 
 def draw(subject):
@@ -43,10 +43,10 @@ def draw(subject):
         panel.set_title(f"{share:.1%}" if share < 0.0995 else f"{share:.0%}", fontsize=8, pad=3)
     over = f", with {c.patch_overlap} pixels more on every side" if c.patch_overlap else ""
     owner = "patch embedding" if c.stem == "none" else "stem's first convolution"
-    side = every.shape[1] - 2 * c.patch_overlap
+    height, width = (side - 2 * c.patch_overlap for side in every.shape[1:3])
     caption = (
         f"The first {count} principal components of the {len(every)} filters of the {owner} "
-        f"({side} x {side} pixels{over}), with their shares of the variance. Grey "
+        f"({height} x {width} pixels{over}), with their shares of the variance. Grey "
         "is 0; a component's sign and scale mean nothing."
     )
     if subject.whitened:
@@ -60,7 +60,7 @@ def draw(subject):
 
 
 def show_filter(axes, component):
-    """A filter (S, S, C), its zero in the middle of the range of brightness."""
+    """A filter (R, S, C), its zero in the middle of the range of brightness."""
     if component.shape[-1] != 3:
         component = component.mean(axis=-1)
     picture = 0.5 + 0.5 * component / max(abs(component).max(), np.finfo(float).tiny)

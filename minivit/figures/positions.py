@@ -5,7 +5,6 @@ import numpy as np
 from ..errors import ConfigError
 from ..layers.grid_positions import sincos
 from .drawing import Drawing, canvas
-from .subject import grid_side
 
 MOST = 8  # tiles in a row: of a larger grid, every second, third, ... patch has one
 
@@ -17,19 +16,21 @@ def cosine_similarity(x):
     return unit @ unit.T
 
 
-def tiled(similarity, side, step=1):
+def tiled(similarity, grid, step=1):
     """A tile for each patch (or every `step`th), at the patch's place: its row of `similarity`.
 
-    similarity (N, N), N = side * side -> (n * (side + 1) - 1,) twice, n tiles in a row, with lines
-    of nan between them.
+    similarity (N, N); grid: rows and columns of patches -> a picture of n x m tiles, with lines of
+    nan between them, and the rows and the columns that have tiles.
     """
-    chosen = np.arange(step // 2, side, step)
-    picture = np.full((len(chosen) * (side + 1) - 1,) * 2, np.nan)
-    for i, row in enumerate(chosen):
-        for j, column in enumerate(chosen):
-            top, left = i * (side + 1), j * (side + 1)
-            tile = similarity[row * side + column].reshape(side, side)
-            picture[top : top + side, left : left + side] = tile
+    height, width = grid
+    chosen = [np.arange(min(step // 2, side - 1), side, step) for side in grid]
+    sides = (len(c) * (side + 1) - 1 for c, side in zip(chosen, grid, strict=True))
+    picture = np.full(tuple(sides), np.nan)
+    for i, row in enumerate(chosen[0]):
+        for j, column in enumerate(chosen[1]):
+            top, left = i * (height + 1), j * (width + 1)
+            tile = similarity[row * width + column].reshape(grid)
+            picture[top : top + height, left : left + width] = tile
     return picture, chosen
 
 
@@ -48,21 +49,23 @@ def added(trained):
 def draw(subject):
     """One figure: the trained embeddings, and beside them a start that has a structure."""
     trained = subject.trained
-    c, side = trained.config, grid_side(trained.config)
+    c = trained.config
     panels = {"after training": added(trained)}
     if c.init == "mimetic" and c.position.startswith("learned"):
-        panels = {"at the start": sincos(side, side, c.dim), **panels}
+        panels = {"at the start": sincos(*c.grid, c.dim), **panels}
     similarities = {title: cosine_similarity(pos) for title, pos in panels.items()}
     lowest = min(similarity.min() for similarity in similarities.values())
     lowest = max(-1, np.floor(10 * min(lowest, 0.95)) / 10)
     figure = canvas(3.15, 3.1 * len(panels) + 0.7)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for panel, (title, similarity) in zip(axes, similarities.items(), strict=True):
-        picture, chosen = tiled(similarity, side, -(-side // MOST))
+        step = -(-max(c.grid) // MOST)
+        picture, chosen = tiled(similarity, c.grid, step)
         image = panel.imshow(picture, vmin=lowest, vmax=1)
-        middles = np.arange(len(chosen)) * (side + 1) + (side - 1) / 2
-        panel.set_xticks(middles, chosen)
-        panel.set_yticks(middles, chosen)
+        for side, places, set_ticks in zip(
+            c.grid, chosen, (panel.set_yticks, panel.set_xticks), strict=True
+        ):
+            set_ticks(np.arange(len(places)) * (side + 1) + (side - 1) / 2, places)
         panel.tick_params(length=0)
         panel.spines[:].set_visible(False)
         panel.set_title(title if len(panels) > 1 else "")
@@ -75,8 +78,8 @@ def draw(subject):
         "Similarity of the position embeddings. Each tile belongs to the patch at its place, and "
         "shows how similar that patch's embedding is to those of all patches."
     )
-    if len(chosen) < side:
-        caption += f" There is one for every {ordinal(chosen[1] - chosen[0])} patch."
+    if step > 1:
+        caption += f" There is one for every {ordinal(step)} patch."
     if len(panels) > 1:
         caption += " Left the start (init mimetic: sines and cosines), right after training."
     return [Drawing("positions", figure, caption)]

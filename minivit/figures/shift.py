@@ -12,7 +12,7 @@ def draw_shift(curves, direction):
     ):
         for i, curve in enumerate(curves):
             values = [100 * value for value in getattr(curve, part)]
-            whole = [k for k, pixels in enumerate(curve.pixels) if pixels % curve.patch_size == 0]
+            whole = [k for k, pixels in enumerate(curve.pixels) if curve.whole_patches(pixels)]
             look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
             panel.plot(curve.pixels, values, markevery=whole, ms=5, label=curve.name, **look)
         panel.set_xlabel(f"shift {direction} (pixels)" if direction != "diagonal" else

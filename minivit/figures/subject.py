@@ -84,11 +84,6 @@ NEEDED = {
 }
 
 
-def grid_side(config):
-    """How many patches stand in a row, and in a column, of the image."""
-    return config.image_size // config.patch_size
-
-
 def of_attention(trained, images, function):
     """function(attention) of all images, (B, ...): of so many at once as take MEMORY, at least one.
 

@@ -32,8 +32,8 @@ GRID = {"rows": 2, "columns": 2, "prefix_tokens": 1}
 # name: (layer, shape of its input)
 LAYERS = {
     "Linear": (Linear(D, M), (B, T, D)),
-    "Patchify": (Patchify(3), (B, 6, 9, 2)),
-    "OverlappingPatches": (OverlappingPatches(3, 2), (B, 6, 9, 2)),
+    "Patchify": (Patchify(3, 4), (B, 6, 12, 2)),
+    "OverlappingPatches": (OverlappingPatches(3, 4, 2), (B, 6, 12, 2)),
     "ClassToken": (ClassToken(D), (B, T, D)),
     "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
     "GridPositions": (GridPositions(2, 3, D, 1), (B, 7, D)),

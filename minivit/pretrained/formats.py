@@ -48,6 +48,9 @@ BY_ENDING = {".safetensors": "timm", DIRECTORY: "huggingface", ".npz": "authors"
 # Hugging Face's ViTForImageClassification reads the class token and has no hidden layer; the
 # authors' code knows the tanh GELU only, and takes the mean of the tokens as classifier="gap".
 PARTS = (
+    ("images or patches that are not square",
+     lambda model: any(isinstance(size, tuple)
+                       for size in (model.config.image_size, model.config.patch_size)), ()),
     ("overlapping patches", lambda model: model.config.patch_overlap > 0, ()),
     ("the small stem", lambda model: model.config.stem == "small", ()),
     ("a ResNet before the patches", lambda model: model.config.stem not in ("none", "small"),
@@ -134,7 +137,7 @@ def _check_eps(trained, name):
     if eps in (None, own):
         return []
     config = trained.config
-    shape = (TRIALS, config.image_size, config.image_size, config.channels)
+    shape = (TRIALS, *config.image_shape)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     here = trained.outputs(images)
     there = replace(trained, config=replace(config, norm_eps=eps)).outputs(images)

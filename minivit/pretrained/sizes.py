@@ -26,7 +26,7 @@ def sizes(file, found, said, image_size=None, classes=None, heads=None):
     else:
         (dim, channels, p, other), query = patch, None
     if p != other:
-        raise file.refuse(f"has patches of {other} x {p} pixels; minivit's are square.")
+        raise file.refuse(f"has patches of {other} x {p} pixels; only square ones are read.")
     pool = _pool(file, said, shape.has("class_token.cls"))
     stem, channels = _stem(file, found, shape, channels)
     p *= STEMS[stem].stride if stem != "none" else 1

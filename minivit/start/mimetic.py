@@ -35,14 +35,13 @@ def mimetic_start(params, config, rng):
         left, right = balanced_factors(0.4 * random_matrix(config.dim, rng) - 0.4 * eye)
         wv[...] = left.reshape(wv.shape)
         attn["proj"]["w"][...] = right.T
-    side = config.image_size // config.patch_size
     positions = params.get("position", {})
     if "pos" in positions:
         positions["pos"][...] = 0.0  # the class token has no position
-        positions["pos"][-config.patches :] = sincos(side, side, config.dim)
+        positions["pos"][-config.patches :] = sincos(*config.grid, config.dim)
     elif positions:  # a vector for each row, which is that of its first patch, and each column
         half = config.dim // 2
-        grid = sincos(side, side, config.dim).reshape(side, side, -1)
+        grid = sincos(*config.grid, config.dim).reshape(*config.grid, -1)
         positions["row"][...] = grid[:, 0, :half]
         positions["column"][...] = grid[0, :, half:]
     return params

@@ -32,6 +32,11 @@ class SmallerViT:
     """
 
     def __init__(self, config, size, build=ViT):
+        if config.image_shape[0] != config.image_shape[1] or isinstance(config.patch_size, tuple):
+            raise ConfigError(
+                f"early_size is for square images and patches; {config.image_size} pixels are cut "
+                f"into {config.patch_size}: set early_size to 0"
+            )
         if size % config.patch_size or not 0 < size <= config.image_size:
             raise ConfigError(
                 f"early_size must be a multiple of patch_size {config.patch_size}, at most "

@@ -84,7 +84,7 @@ class Evaluator:
 
 def check_batch(config, images, targets):
     """Raise ConfigError unless these are images of the model's size as bytes, a target for each."""
-    size = config.image_size, config.image_size, config.channels
+    size = config.image_shape
     if not is_array(images) or images.dtype != np.uint8 or images.shape[1:] != size:
         raise ConfigError(
             f"images must be uint8 (B, {', '.join(map(str, size))}); got {described(images)}"

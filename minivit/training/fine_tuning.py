@@ -53,13 +53,14 @@ class Start:
 
     def with_options(self, asked):
         """The config with the options that were given. Raises ConfigError where sizes differ."""
-        own = self.config.to_dict()
+        own, settings = self.config.to_dict(), Config.settings()
         for name, value in asked.items():
-            if name not in (*RATES, *HIDDEN, "classes") and value != own[name]:
-                option = "--" + name.replace("_", "-")
+            kept = name not in (*RATES, *HIDDEN, "classes")
+            if kept and settings[name].plain(value) != own[name]:
+                option, has = "--" + name.replace("_", "-"), settings[name].in_words(own[name])
                 raise ConfigError(
-                    f"{option} {value}: {self.path} has {own[name]}, and a run that begins with "
-                    "its weights keeps that; leave the option out"
+                    f"{option} {settings[name].in_words(value)}: {self.path} has {has}, and a run "
+                    "that begins with its weights keeps that; leave the option out"
                 )
         changed = {n: asked[n] for n in RATES if n in asked}
         if any(asked.get(n, own[n]) != own[n] for n in HIDDEN):
@@ -73,13 +74,13 @@ class Start:
         images that the model cannot take.
         """
         height, width, channels = dataset.train_images.shape[1:]
-        c = config
-        if (height, width, channels) != (c.image_size, c.image_size, c.channels):
+        c, (own_height, own_width, own_channels) = config, config.image_shape
+        if (height, width, channels) != c.image_shape:
             raise ConfigError(
                 f"{dataset.name} has images of {height} x {width} pixels and "
-                f"{counted(channels, 'channel')}, and {self.path} takes {c.image_size} x "
-                f"{c.image_size} and {counted(c.channels, 'channel')}: begin with a model of such "
-                "images, or give the images as files in a directory, which are resized to the model"
+                f"{counted(channels, 'channel')}, and {self.path} takes {own_height} x {own_width} "
+                f"and {counted(own_channels, 'channel')}: begin with a model of such images, or "
+                "give the images as files in a directory, which are resized to the model"
             )
         same_hidden = all(getattr(c, name) == getattr(self.config, name) for name in HIDDEN)
         if same_hidden and self._says(dataset, objective):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from ..config import Config
 from ..errors import CheckpointError, ConfigError, DataError
 from ..objective import OBJECTIVES, Classification, MultiLabel, Regression, remade
 from ..storage.checkpoint import MAX_META_BYTES
@@ -13,22 +14,21 @@ MOST_NAMES = MAX_META_BYTES - (1 << 16)  # bytes of the classes' names; the rest
 def fitted(config, dataset, asked):
     """`config` with the data's image size, channels and classes, unless others were asked for."""
     names = dataset.classes or dataset.target_names
-    size = len(json.dumps(names))
+    size, what = len(json.dumps(names)), "classes" if dataset.classes else "targets"
     if size > MOST_NAMES:
         raise DataError(
-            f"{dataset.name}: the names of its {len(names):,} classes or targets have {size:,} "
-            f"bytes, and a checkpoint holds {MOST_NAMES:,}; give them shorter names."
+            f"{dataset.name}: the names of its {len(names):,} {what} have {size:,} "
+            f"bytes, and a checkpoint holds {MOST_NAMES:,}; give the {what} shorter names."
         )
     height, width, channels = dataset.train_images.shape[1:]
-    if height != width:
-        raise ConfigError(f"{dataset.name}: images are {height} x {width}; they must be square")
-    sizes = {"image_size": height, "channels": channels, "classes": dataset.outputs}
+    shown = Config.settings()
+    image_size = shown["image_size"].plain((height, width))
+    sizes = {"image_size": image_size, "channels": channels, "classes": dataset.outputs}
     for name, size in sizes.items():
-        if asked.get(name, size) != size:
+        if shown[name].plain(asked.get(name, size)) != size:
             option = "--" + name.replace("_", "-")
-            raise ConfigError(
-                f"{option} {asked[name]}: {dataset.name} has {size}; leave the option out"
-            )
+            value, size = (shown[name].in_words(each) for each in (asked[name], size))
+            raise ConfigError(f"{option} {value}: {dataset.name} has {size}; leave the option out")
     return replace(config, **sizes)
 
 

@@ -133,10 +133,11 @@ class SavedRun:
     def refuse_options(self, **options):
         """Raise ConfigError if an option is not what the run was begun with."""
         begun = {**self.config.to_dict(), **self.recipe.to_dict(), "preset": self.meta["preset"]}
+        settings = Config.settings()
         changed = [
-            f"{name} is {begun[name]}, not {value}"
+            f"{name} is {shown(begun[name])}, not {shown(value)}"
             for name, value in options.items()
-            if begun[name] != value
+            if begun[name] != (settings[name].plain(value) if name in settings else value)
         ]
         if changed:
             raise ConfigError(
@@ -176,6 +177,11 @@ def best_of(position):
     Before there were objectives it was always an accuracy, and called so.
     """
     return position.get("best", position.get("best_val_accuracy"))
+
+
+def shown(value):
+    """The value of an option as it was given: "48x32" for a pair."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def renamed(was, now):

@@ -86,8 +86,7 @@ def begin(place):
             return "accepted"  # it cannot be crafted
         try:
             trained = minivit.load(path)
-            side = trained.config.image_size
-            trained.predict(np.zeros((1, side, side, trained.config.channels), np.uint8), workers=1)
+            trained.predict(np.zeros((1, *trained.config.image_shape), np.uint8), workers=1)
             if chance.random() < RUN_SHARE:
                 load_part(trained, "val", say=lambda line: None)
             if chance.random() < USED:

@@ -11,7 +11,7 @@ from minivit.settings import Settings, setting
 from minivit.training.recipe import Recipe
 
 FIELDS = [(kind, field) for kind in (Config, Recipe) for field in fields(kind)]
-NUMBERS = [pair for pair in FIELDS if pair[1].type in (int, float)]
+NUMBERS = [pair for pair in FIELDS if type(pair[1].default) in (int, float)]
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,11 @@ def refused(kind, **values):
 @pytest.mark.parametrize(("kind", "field"), FIELDS, ids=lambda value: getattr(value, "name", ""))
 def test_every_field_states_its_kind_and_help(kind, field):
     stated = field.metadata["setting"]
-    assert type(field.default) is field.type is stated.kind
+    assert type(field.default) is stated.kind
+    assert field.type == (int | tuple[int, int] if stated.pair else stated.kind)
     assert stated.help and stated.problem(field.name, field.default) == ""
-    assert (stated.range is not None) == (field.type in (int, float))
-    assert bool(stated.choices) == (field.type is str)
+    assert (stated.range is not None) == (stated.kind in (int, float))
+    assert bool(stated.choices) == (stated.kind is str)
 
 
 @pytest.mark.parametrize(("kind", "field"), NUMBERS, ids=lambda value: getattr(value, "name", ""))

@@ -144,8 +144,8 @@ PLAIN = {
     "patchify": """\
 dx = np.empty((len(dy), h, w, c))
 for n in range(dy.shape[1]):
-    i, j = divmod(n, w // p)
-    dx[:, i * p : i * p + p, j * p : j * p + p] = dy[:, n].reshape(-1, p, p, c)
+    i, j = divmod(n, w // q)
+    dx[:, i * p : i * p + p, j * q : j * q + q] = dy[:, n].reshape(-1, p, q, c)
 return dx, {}""",
     "softmax": "ds = p * (dp - (p * dp).sum(axis=0))",
     "attention": """\

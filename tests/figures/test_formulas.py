@@ -43,13 +43,13 @@ def test_rollout_keeps_rows_that_sum_to_one():
 
 
 def test_distance_of_uniform_attention_by_brute_force():
-    side, patch = 3, 4
+    grid, (p, q) = (3, 2), (4, 5)
     sum_of_all = 0.0
-    for a in np.ndindex(side, side):
-        for b in np.ndindex(side, side):
-            sum_of_all += patch * ((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5
-    uniform = np.full((2, 5, 9, 9), 1 / 9)
-    np.testing.assert_allclose(mean_distance(uniform, side, patch), sum_of_all / 81)
+    for a in np.ndindex(grid):
+        for b in np.ndindex(grid):
+            sum_of_all += ((p * (a[0] - b[0])) ** 2 + (q * (a[1] - b[1])) ** 2) ** 0.5
+    uniform = np.full((2, 5, 6, 6), 1 / 6)
+    np.testing.assert_allclose(mean_distance(uniform, grid, (p, q)), sum_of_all / 36)
 
 
 def test_distance_of_attention_to_the_neighbour_on_the_right():
@@ -57,16 +57,16 @@ def test_distance_of_attention_to_the_neighbour_on_the_right():
     attention = np.zeros((16, 16))
     for row, column in np.ndindex(4, 4):
         attention[4 * row + column, 4 * row + min(column + 1, 3)] = 1
-    assert mean_distance(attention, 4, 4) == pytest.approx(0.75 * 4)
-    assert distances(4, 4)[0, 15] == pytest.approx(12 * 2**0.5)
+    assert mean_distance(attention, (4, 4), (4, 4)) == pytest.approx(0.75 * 4)
+    assert distances((4, 4), (4, 4))[0, 15] == pytest.approx(12 * 2**0.5)
 
 
 def test_distance_leaves_the_class_token_out():
     patches = random_attention(9, 9)
     with_class = np.full((10, 10), 0.5)
     with_class[1:, 1:] = 0.5 * patches  # half of the weight goes to the class token
-    want = mean_distance(patches, 3, 2)
-    assert mean_distance(with_class, 3, 2) == pytest.approx(want)
+    want = mean_distance(patches, (3, 3), (2, 2))
+    assert mean_distance(with_class, (3, 3), (2, 2)) == pytest.approx(want)
 
 
 def test_cosine_similarity():
@@ -78,12 +78,16 @@ def test_cosine_similarity():
 
 def test_tiles_stand_where_their_patches_are():
     similarity = np.arange(81.0).reshape(9, 9)
-    picture, chosen = tiled(similarity, 3)
-    assert picture.shape == (11, 11) and list(chosen) == [0, 1, 2]
+    picture, chosen = tiled(similarity, (3, 3))
+    assert picture.shape == (11, 11) and [list(c) for c in chosen] == [[0, 1, 2]] * 2
     assert (picture[4:7, 8:11] == similarity[1 * 3 + 2].reshape(3, 3)).all()
     assert np.isnan(picture[3]).all() and np.isnan(picture[:, 7]).all()
-    picture, chosen = tiled(similarity, 3, step=2)
-    assert list(chosen) == [1] and (picture == similarity[4].reshape(3, 3)).all()
+    picture, chosen = tiled(similarity, (3, 3), step=2)
+    assert [list(c) for c in chosen] == [[1], [1]]
+    assert (picture == similarity[4].reshape(3, 3)).all()
+    picture, chosen = tiled(similarity[:6, :6], (2, 3), step=2)
+    assert [list(c) for c in chosen] == [[1], [1]]
+    assert (picture == similarity[4, :6].reshape(2, 3)).all()
 
 
 def test_principal_components_of_points_on_a_line():

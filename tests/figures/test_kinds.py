@@ -89,22 +89,22 @@ def test_attention_of_a_chosen_patch_and_of_several_pictures():
 
 
 def test_tiles_are_the_maps_of_the_blocks_from_left_to_right():
-    picture, maps = np.zeros((12, 12, 3), np.uint8), np.zeros((2, 3, 3, 3))
+    picture, maps = np.zeros((12, 10, 3), np.uint8), np.zeros((2, 3, 3, 2))
     maps[1, 2, 0, 0] = 0.25  # block 1, head 2: the largest weight is yellow
-    tiles, step = mosaic(picture, maps)
-    assert tiles.shape == (2 * step + 12, step + 12, 3)
+    tiles, (down, across) = mosaic(picture, maps)
+    assert tiles.shape == (2 * down + 12, across + 10, 3)
     yellow = tiles[..., 1] > 130
     yellow &= tiles[..., 2] < 130  # not the white between the tiles
-    assert yellow[2 * step : 2 * step + 4, step : step + 4].all() and yellow.sum() == 16
+    assert yellow[2 * down : 2 * down + 4, across : across + 5].all() and yellow.sum() == 20
 
 
 def test_a_large_picture_is_made_smaller_by_whole_pixels_of_a_patch():
     picture = np.random.default_rng(0).integers(0, 256, (224, 224, 3))
-    small = smaller(picture, 16)
+    small = smaller(picture, (16, 32))
     assert small.shape == (112, 112, 3)
     np.testing.assert_allclose(small[5, 7], picture[10:12, 14:16].mean(axis=(0, 1)))
-    assert (smaller(picture[:28, :28], 7) == picture[:28, :28]).all()
-    assert smaller(picture, 7).shape == (32, 32, 3)
+    assert (smaller(picture[:28, :28], (7, 7)) == picture[:28, :28]).all()
+    assert smaller(picture, (7, 14)).shape == (32, 32, 3)
 
 
 def test_filters_are_patches_as_the_model_cuts_them():

@@ -43,12 +43,12 @@ TABLE = {
     # torch's order (channel, row, column); patches column by column
     "minivit/layers/patchify.py": [
         (
-            "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * p * c)",
-            "y = grid.transpose(0, 1, 3, 5, 2, 4).reshape(b, -1, p * p * c)",
+            "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * q * c)",
+            "y = grid.transpose(0, 1, 3, 5, 2, 4).reshape(b, -1, p * q * c)",
         ),
         (
-            "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * p * c)",
-            "y = grid.transpose(0, 3, 1, 2, 4, 5).reshape(b, -1, p * p * c)",
+            "y = grid.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, p * q * c)",
+            "y = grid.transpose(0, 3, 1, 2, 4, 5).reshape(b, -1, p * q * c)",
         ),
     ],
     # the image in a corner of its border; rows for columns; patches too far apart; what another
@@ -56,10 +56,11 @@ TABLE = {
     "minivit/layers/overlapping.py": [
         ("padded[:, o : o + h, o : o + w] = x", "padded[:, :h, :w] = x"),
         (
-            "y[:, i, j] = padded[:, self.span(i), self.span(j)]",
-            "y[:, i, j] = padded[:, self.span(j), self.span(i)]",
+            "y[:, i, j] = padded[:, self.rows(i), self.columns(j)]",
+            "y[:, i, j] = padded[:, self.rows(i), self.columns(i)]",
         ),
-        ("start = i * self.patch_size", "start = i * (self.patch_size + self.overlap)"),
+        ("start = i * self.height", "start = i * (self.height + self.overlap)"),
+        ("start = j * self.width", "start = j * self.height"),
         ("+= dy[:, i, j]", "= dy[:, i, j]"),
         ("return dpadded[:, o : o + h, o : o + w], {}", "return dpadded[:, :h, :w], {}"),
     ],

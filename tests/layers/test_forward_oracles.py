@@ -176,22 +176,22 @@ def test_head_hidden_is_the_gelu_of_a_linear_layer(xp):
 
 
 def test_patchify_and_linear_are_a_strided_convolution(xp):
-    p, images = 3, draw((B, 6, 9, 2))
-    kernel = draw((p, p, 2, D), seed=1)  # rows, columns, channels in, channels out
-    patches = run(Patchify(p), {}, images, xp)
+    p, q, images = 3, 4, draw((B, 6, 12, 2))
+    kernel = draw((p, q, 2, D), seed=1)  # rows, columns, channels in, channels out
+    patches = run(Patchify(p, q), {}, images, xp)
     y = patches @ kernel.reshape(-1, D)
     for b, i, j in np.ndindex(B, 2, 3):
         want = np.zeros(D)
-        for r, s, c in np.ndindex(p, p, 2):
-            want += images[b, i * p + r, j * p + s, c] * kernel[r, s, c]
+        for r, s, c in np.ndindex(p, q, 2):
+            want += images[b, i * p + r, j * q + s, c] * kernel[r, s, c]
         close(y[b, i * 3 + j], want)
 
 
 def test_patchify_backward_is_its_inverse(xp):
-    images = draw((B, 6, 9, 2), xp)
-    patches, cache = Patchify(3).forward({}, images)
-    assert patches.shape == (B, 6, 18)
-    back, grads = Patchify(3).backward(patches, cache)
+    layer, images = Patchify(3, 4), draw((B, 6, 12, 2), xp)
+    patches, cache = layer.forward({}, images)
+    assert patches.shape == (B, 6, 24)
+    back, grads = layer.backward(patches, cache)
     assert (to_host(back) == to_host(images)).all() and grads == {}
 
 
@@ -200,21 +200,22 @@ def test_patchify_backward_is_its_inverse(xp):
 
 @pytest.mark.parametrize("overlap", [0, 1, 4])
 def test_overlapping_patches_and_linear_are_a_padded_convolution(xp, overlap):
-    p, k, images = 3, 3 + 2 * overlap, draw((B, 6, 9, 2))
-    kernel = draw((k, k, 2, D), seed=1)  # rows, columns, channels in, channels out
-    patches = run(OverlappingPatches(p, overlap), {}, images, xp)
+    p, q, images = 3, 4, draw((B, 6, 12, 2))
+    k, m = p + 2 * overlap, q + 2 * overlap
+    kernel = draw((k, m, 2, D), seed=1)  # rows, columns, channels in, channels out
+    patches = run(OverlappingPatches(p, q, overlap), {}, images, xp)
     y = patches @ kernel.reshape(-1, D)
     for b, i, j in np.ndindex(B, 2, 3):
         want = np.zeros(D)
-        for r, s, c in np.ndindex(k, k, 2):
-            u, v = i * p + r - overlap, j * p + s - overlap
-            if 0 <= u < 6 and 0 <= v < 9:
+        for r, s, c in np.ndindex(k, m, 2):
+            u, v = i * p + r - overlap, j * q + s - overlap
+            if 0 <= u < 6 and 0 <= v < 12:
                 want += images[b, u, v, c] * kernel[r, s, c]
         close(y[b, i * 3 + j], want)
 
 
 def test_overlapping_patches_backward_adds_up_the_gradients_of_a_pixel(xp):
-    layer, images = OverlappingPatches(3, 1), draw((B, 6, 9, 2), xp)
+    layer, images = OverlappingPatches(3, 3, 1), draw((B, 6, 9, 2), xp)
     patches, cache = layer.forward({}, images)
     back, grads = layer.backward(patches, cache)  # each pixel times the patches it lies in
     rows, columns = [1, 1, 2, 2, 1, 1], [1, 1, 2, 2, 1, 2, 2, 1, 1]

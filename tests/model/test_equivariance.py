@@ -34,8 +34,8 @@ def distance(one, other):
 @shifts
 def test_patches_of_a_shifted_image_are_the_same_in_another_order(down, right):
     images, p = draw((B, 6, 6, 3)), 2
-    tokens, _ = Patchify(p).forward({}, images)
-    moved, _ = Patchify(p).forward({}, shifted(images, p * down, p * right))
+    tokens, _ = Patchify(p, p).forward({}, images)
+    moved, _ = Patchify(p, p).forward({}, shifted(images, p * down, p * right))
     assert (moved == tokens[:, permutation(3, down, right)]).all()  # to the last bit
 
 

@@ -197,7 +197,7 @@ def test_a_run_starts_from_patches_all_over_its_training_images(make, xp, monkey
     images = started.dataset.train_images[started.training[::every]]
     assert len(images) == most
     x = normalise(images, np.array(started.mean), np.array(started.std))
-    patches, _ = OverlappingPatches(4, 1).forward({}, x)
+    patches, _ = OverlappingPatches(4, 4, 1).forward({}, x)
     want = whitening(patches.reshape(-1, 108), 8)
     arrays = started.trainer.arrays()
     for group in ("model", "optimizer/ema"):  # the running mean starts so, too

@@ -7,8 +7,8 @@ For the random split, the files of each class are sorted by name and shuffled by
 in five (at least one) goes to the test set. The same seed gives the same test set. Classes are the
 names of the directories, sorted. Hidden files are ignored; files with other endings and directories
 inside a class are left out and counted in `note`, as are animations, of which only the first frame
-is used. `data/image_files.py` says which files are read, and how they become squares of
-`image_size` pixels, and what `crop` is.
+is used. `data/image_files.py` says which files are read, how they become images of `image_size`
+pixels, and what `crop` is.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import ConfigError, DataError
+from ...errors import DataError
 from ...text import counted
 from .. import image_files
 from ..dataset import Dataset
@@ -26,17 +26,15 @@ LAYOUT = "DIR/train/CLASS/*.png with DIR/test/CLASS/*.png, or DIR/CLASS/*.png"
 
 
 def load(path, image_size=32, seed=0, crop=1.0, channels=3):
-    """The images in the directory `path`, `image_size` pixels square, as a Dataset.
+    """The images in the directory `path` as a Dataset.
 
-    channels: 3 for colour, 1 for grey.
+    image_size: their side in pixels, or height and width; channels: 3 for colour, 1 for grey.
 
     Raises DataError with the name of the directory or file if a class has no images or too few,
     if there are fewer than two classes, if train and test have different classes, or if a file
     cannot be read; ConfigError if `image_size` is not positive; BackendError without Pillow.
     """
-    if image_size < 1:
-        raise ConfigError(f"image_size is {image_size}; it must be at least 1 pixel.")
-    root = Path(path)
+    (height, width), root = image_files.height_and_width(image_size), Path(path)
     with image_files.reading(f"the images in {path}", channels):
         if (root / "train").is_dir() and _directories(root / "train"):
             train, test, seen = _given_split(root)
@@ -45,9 +43,9 @@ def load(path, image_size=32, seed=0, crop=1.0, channels=3):
         images = [
             array
             for part in (train, test)
-            for array in _decode(part, image_size, channels, crop, seen.animations)
+            for array in _decode(part, (height, width), channels, crop, seen.animations)
         ]
-    note = f"{path}: each image is resized to {image_size} x {image_size} pixels (--image-size)."
+    note = f"{path}: each image is resized to {height} x {width} pixels (--image-size)."
     note = "\n".join([note, *(f"{path}: {line}" for line in seen.lines())])
     return Dataset(root.resolve().name, tuple(train), *images, note=note)
 
@@ -137,8 +135,8 @@ def _directories(directory):
 
 
 def _decode(classes, size, channels, crop, animations):
-    """{class: files} as images (N, size, size, channels) uint8 and labels (N,) int64."""
-    images = np.empty((sum(map(len, classes.values())), size, size, channels), np.uint8)
+    """{class: files} as images (N, *size, channels) uint8 and labels (N,) int64."""
+    images = np.empty((sum(map(len, classes.values())), *size, channels), np.uint8)
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     files = [file for files in classes.values() for file in files]
     for index, file in enumerate(files):

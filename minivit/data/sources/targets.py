@@ -39,7 +39,8 @@ def load(path, targets, image_size=32, seed=0, crop=1.0, channels=3):
                 image_files.read(files[i], image_size, channels, crop, animations) for i in part
             ]
             parts += [np.stack(images), np.ascontiguousarray(values[part])]
-    notes = [f"each image is resized to {image_size} x {image_size} pixels (--image-size)."]
+    height, width = image_files.height_and_width(image_size)
+    notes = [f"each image is resized to {height} x {width} pixels (--image-size)."]
     if left_out:
         notes.append(f"{counted(left_out, 'image')} without a row in {targets.path} left out.")
     if animations:

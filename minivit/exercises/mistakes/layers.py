@@ -2,7 +2,7 @@
 
 TWO_TERMS = """dx = dxhat - mean_dxhat
         dx -= xhat * mean_dxhat_xhat"""
-PIXELS = "grid = dy.reshape(-1, h // p, w // p, p, p, c)"
+PIXELS = "grid = dy.reshape(-1, h // p, w // q, p, q, c)"
 POS = '{"pos": dy.sum(axis=0)}'
 
 MISTAKES = {  # exercise: [(code, broken code, what it means), ...]
@@ -90,17 +90,17 @@ MISTAKES = {  # exercise: [(code, broken code, what it means), ...]
         ),
         (
             PIXELS,
-            "grid = dy.reshape(-1, w // p, h // p, p, p, c).swapaxes(1, 2)",
+            "grid = dy.reshape(-1, w // q, h // p, p, q, c).swapaxes(1, 2)",
             "patches are numbered column by column; they are numbered row by row",
         ),
         (
             PIXELS,
-            "grid = dy.reshape(-1, h // p, w // p, p, p, c).swapaxes(3, 4)",
+            "grid = dy.reshape(-1, h // p, w // q, q, p, c).swapaxes(3, 4)",
             "rows and columns inside a patch are exchanged",
         ),
         (
             PIXELS,
-            "grid = dy.reshape(-1, h // p, w // p, c, p, p).transpose(0, 1, 2, 4, 5, 3)",
+            "grid = dy.reshape(-1, h // p, w // q, c, p, q).transpose(0, 1, 2, 4, 5, 3)",
             "the channel is taken for the slowest axis of a patch; it is the fastest",
         ),
     ],
