@@ -42,9 +42,7 @@ MARK = '<meta name="generator" content="minivit">'
 
 def refuse(walk):
     """Raise ConfigError for a model that a page cannot show: it says what can."""
-    config, too = walk.config, ""
-    if isinstance(config.image_size, tuple) or isinstance(config.patch_size, tuple):
-        too = "this model has images or patches that are not square"
+    too = ""
     for name in walk.steps:
         if "." not in name and not name.startswith("block") and name not in PARTS:
             too = f"this model has the part {name}, which a page cannot show"
