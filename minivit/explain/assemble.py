@@ -42,9 +42,7 @@ MARK = '<meta name="generator" content="minivit">'
 
 def refuse(walk):
     """Raise ConfigError for a model that a page cannot show: it says what can."""
-    config, too = walk.config, ""
-    if isinstance(config.image_size, tuple) or isinstance(config.patch_size, tuple):
-        too = "this model has images or patches that are not square"
+    too = ""
     for name in walk.steps:
         if "." not in name and not name.startswith("block") and name not in PARTS:
             too = f"this model has the part {name}, which a page cannot show"
@@ -63,11 +61,13 @@ def assemble(trained, walk, pictures, labels, source, language="en"):
     pictures: list of `Picture`, the first of which is shown; labels: for each the number of its
     class, or None; source: what the model is called.
     """
+    side = min(pictures[0].pixels.shape[:2])
     data = {
         "version": VERSION,
         "language": language,
         "source": source,
         "config": asdict(trained.config),
+        "kept": side / int(side / trained.crop),  # share of a file's shorter side
         "classes": list(class_names(trained)),
         "mean": [float(number) for number in trained.mean],
         "std": [float(number) for number in trained.std],

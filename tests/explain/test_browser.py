@@ -32,7 +32,7 @@ class Made:
 
     def __init__(self, folder, config):
         self.trained, self.config = trained_model(config), config
-        shape = (2, config.image_size, config.image_size, config.channels)
+        shape = (2, *config.image_shape)
         self.pixels = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
         self.image = picture.normalised(self.trained, self.pixels[0])
         self.walk = walk(self.trained, self.image, LABEL)

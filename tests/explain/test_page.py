@@ -26,8 +26,7 @@ TINY = PRESETS["tiny"].model
 
 def page_of(config, **how):
     trained = trained_model(config)
-    shape = (config.image_size, config.image_size, config.channels)
-    pixels = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
+    pixels = np.random.default_rng(2).integers(0, 256, config.image_shape, np.uint8)
     walked = walk(trained, picture.normalised(trained, pixels))
     seen = picture.Picture("</script><b>.png", pixels)
     return trained, walked, assemble.assemble(trained, walked, [seen], [None], "a model", **how)

@@ -50,8 +50,9 @@ def run(tmp_path, monkeypatch, capsys):
 
 def image_for(trained):
     config = trained.config
-    shape = (config.image_size, config.image_size, config.channels)
-    return picture.normalised(trained, np.random.default_rng(2).integers(0, 256, shape, np.uint8))
+    return picture.normalised(
+        trained, np.random.default_rng(2).integers(0, 256, config.image_shape, np.uint8)
+    )
 
 
 def test_the_walk_is_the_models_own_forward_and_backward(trained):

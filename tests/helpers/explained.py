@@ -14,7 +14,15 @@ CONFIGS = {
     "class token": replace(SMALL, gelu="tanh"),
     "mean of overlapping patches": replace(SMALL, pool="mean", patch_overlap=2, norm_eps=1e-5),
     "erf": replace(SMALL, gelu="erf", channels=1, patch_size=2, position="sincos-2d"),
-    "other heads": replace(SMALL, pool="sequence", position="learned-2d", pre_logits=5, dim=9),
+    "not square": replace(
+        SMALL,
+        image_size=(8, 12),
+        patch_size=(4, 3),
+        pool="sequence",
+        position="learned-2d",
+        pre_logits=5,
+        dim=9,
+    ),
     "relative": replace(SMALL, position="relative", patch_size=2, head_hidden=10),
 }
 

@@ -17,8 +17,8 @@ const TEXT = {
 
   picture: ["Picture", "图片"],
   picture_lead: [
-    "Point at a patch, or move with the arrow keys. The model sees the picture as {grid} × {grid} patches of {size} × {size} pixels.",
-    "用鼠标指向一个图块，或用方向键移动。模型把图片看成 {grid} × {grid} 个图块，每块 {size} × {size} 像素。"],
+    "Point at a patch, or move with the arrow keys. The model sees the picture as {rows} × {columns} patches of {height} × {width} pixels.",
+    "用鼠标指向一个图块，或用方向键移动。模型把图片看成 {rows} × {columns} 个图块，每块 {height} × {width} 像素。"],
   none: ["Picture", "原图"],
   pixels: ["Gradient of pixels", "像素梯度"],
   patches: ["Gradient of patches", "图块梯度"],
@@ -48,11 +48,11 @@ const TEXT = {
     "损失 = −log p({label}) = {loss} nat。点选其他标签，即可改看它的损失。"],
   own: ["Your own picture …", "打开自己的图片……"],
   fitted: [
-    "{name}: {width} × {height} pixels, fitted to {size} × {size} (resized, then the middle).",
-    "{name}：{width} × {height} 像素，适配为 {size} × {size}（先缩放，再取中间）。"],
+    "{name}: {width} × {height} pixels, fitted to {to_width} × {to_height} (resized, then the middle).",
+    "{name}：{width} × {height} 像素，适配为 {to_width} × {to_height}（先缩放，再取中间）。"],
   fitted_here: [
-    "{name}: {width} × {height} pixels, fitted to {size} × {size} by this browser, a little differently from Pillow.",
-    "{name}：{width} × {height} 像素，由浏览器适配为 {size} × {size}，与 Pillow 略有差别。"],
+    "{name}: {width} × {height} pixels, fitted to {to_width} × {to_height} by this browser, a little differently from Pillow.",
+    "{name}：{width} × {height} 像素，由浏览器适配为 {to_width} × {to_height}，与 Pillow 略有差别。"],
   unreadable: ["{name} cannot be read as a picture; try PNG or JPEG.", "{name} 无法作为图片读取；请用 PNG 或 JPEG。"],
 
   token: ["Token", "Token"],

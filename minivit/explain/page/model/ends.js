@@ -1,22 +1,22 @@
 // The layers between the picture and the blocks, and between the blocks and the loss.
 
 class Patchify {
-  constructor(patch_size, image_size, channels) {
-    Object.assign(this, { patch_size, overlap: 0, image_size, channels });
+  // shape: rows, columns and channels of the picture
+  constructor(height, width, shape) {
+    Object.assign(this, { height, width, overlap: 0, shape });
   }
 
   // Call move(place in the picture, place in the patches) for every number of every patch.
   each(move) {
-    const { patch_size: P, overlap: O, image_size: size, channels: C } = this;
-    const side = P + 2 * O,
-      grid = size / P;
+    const { height: P, width: Q, overlap: O } = this,
+      [H, W, C] = this.shape;
     let to = 0;
-    for (let i = 0; i < grid; i++) {
-      for (let j = 0; j < grid; j++) {
-        for (let r = i * P - O; r < i * P - O + side; r++) {
-          for (let s = j * P - O; s < j * P - O + side; s++, to += C) {
-            if (r < 0 || s < 0 || r >= size || s >= size) continue; // padding: zeros
-            for (let c = 0; c < C; c++) move((r * size + s) * C + c, to + c);
+    for (let i = 0; i < H / P; i++) {
+      for (let j = 0; j < W / Q; j++) {
+        for (let r = i * P - O; r < (i + 1) * P + O; r++) {
+          for (let s = j * Q - O; s < (j + 1) * Q + O; s++, to += C) {
+            if (r < 0 || s < 0 || r >= H || s >= W) continue; // padding: zeros
+            for (let c = 0; c < C; c++) move((r * W + s) * C + c, to + c);
           }
         }
       }
@@ -33,7 +33,7 @@ class Patchify {
   }
 
   backward(dy, cache) {
-    const dx = new Float64Array(this.image_size ** 2 * this.channels);
+    const dx = new Float64Array(this.shape[0] * this.shape[1] * this.shape[2]);
     this.each((from, to) => {
       dx[from] += dy[to];
     });
@@ -42,8 +42,8 @@ class Patchify {
 }
 
 class OverlappingPatches extends Patchify {
-  constructor(patch_size, overlap, image_size, channels) {
-    super(patch_size, image_size, channels);
+  constructor(height, width, overlap, shape) {
+    super(height, width, shape);
     this.overlap = overlap;
   }
 }

@@ -5,15 +5,17 @@ class ViT {
     const c = config,
       gelu = c.gelu === "tanh" ? new Gelu() : new GeluErf();
     const parts = {};
+    const shape = [...pair(c.image_size), c.channels],
+      patch = pair(c.patch_size);
     parts.patchify = c.patch_overlap
-      ? new OverlappingPatches(c.patch_size, c.patch_overlap, c.image_size, c.channels)
-      : new Patchify(c.patch_size, c.image_size, c.channels);
-    const side = c.patch_size + 2 * c.patch_overlap;
-    parts.patch = new Linear(side * side * c.channels, c.dim);
+      ? new OverlappingPatches(...patch, c.patch_overlap, shape)
+      : new Patchify(...patch, shape);
+    const [height, width] = patch.map((side) => side + 2 * c.patch_overlap);
+    parts.patch = new Linear(height * width * c.channels, c.dim);
     if (c.pool === "class") parts.class_token = new ClassToken(c.dim);
-    const grid = c.image_size / c.patch_size,
-      prefix = c.pool === "class" ? 1 : 0,
-      place = [grid, grid, c.dim, prefix];
+    const [rows, columns] = patch.map((side, i) => shape[i] / side);
+    const prefix = c.pool === "class" ? 1 : 0,
+      place = [rows, columns, c.dim, prefix];
     if (c.position === "learned") parts.position = new PositionEmbedding();
     if (c.position === "learned-2d") parts.position = new GridPositions(...place);
     if (c.position === "sincos-2d") parts.position = new SincosPositions(...place);
@@ -21,7 +23,7 @@ class ViT {
     for (let i = 0; i < c.depth; i++) {
       parts[`block${i}`] =
         c.position === "relative"
-          ? new RelativeBlock(...sizes, grid, grid, prefix)
+          ? new RelativeBlock(...sizes, rows, columns, prefix)
           : new TransformerBlock(...sizes);
     }
     parts.norm = new LayerNorm(c.dim, c.norm_eps);
@@ -50,4 +52,9 @@ class ViT {
     }
     return [dx, grads];
   }
+}
+
+// A size as height and width, as in config.py.
+function pair(size) {
+  return Array.isArray(size) ? size : [size, size];
 }

@@ -76,7 +76,7 @@ function draw_pictures() {
   );
   if (focused >= 0) by_id("thumbs").children[focused].focus();
   const { name, size, here } = DATA.pictures[state.picture];
-  const how = size && { name, width: size[0], height: size[1], size: CONFIG.image_size };
+  const how = size && { name, width: size[0], height: size[1], to_width: WIDTH, to_height: HEIGHT };
   by_id("picture-note").textContent = size ? t(here ? "fitted_here" : "fitted", how) : "";
 }
 

@@ -6,16 +6,16 @@ function matrix_of(name, what, size) {
   if (shape) return shape.length === 2 && shape[1] > 1 ? shape : [1, size];
   const out = what === "y" || what === "dy",
     top = name.split(".")[0];
-  if (name === "patchify" && !out) return [CONFIG.image_size, CONFIG.image_size * CONFIG.channels];
+  if (name === "patchify" && !out) return [HEIGHT, WIDTH * CONFIG.channels];
   const one = ["pre_logits", "head_hidden", "head", "loss"].includes(top) || (top === "pool" && out);
   const patches = top === "patchify" || top === "patch" || (top === "class_token" && !out);
-  const rows = one ? 1 : patches ? GRID * GRID : TOKENS;
+  const rows = one ? 1 : patches ? ROWS * COLUMNS : TOKENS;
   return [rows, size / rows];
 }
 
 function shape_text(name, what, size) {
   if (name === "patchify" && (what === "x" || what === "dx"))
-    return `${CONFIG.image_size} × ${CONFIG.image_size} × ${CONFIG.channels}`;
+    return `${HEIGHT} × ${WIDTH} × ${CONFIG.channels}`;
   const [rows, cols] = matrix_of(name, what, size);
   return rows === 1 ? String(cols) : `${rows} × ${cols}`;
 }

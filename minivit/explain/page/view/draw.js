@@ -111,11 +111,10 @@ function paint_some() {
 
 // A picture (0..255) into a canvas, a pixel a pixel; grey: the share of its colour that is taken away.
 function paint_picture(canvas, pixels, grey = 0) {
-  const size = CONFIG.image_size,
-    channels = CONFIG.channels,
-    image = new ImageData(size, size);
-  canvas.width = canvas.height = size;
-  for (let i = 0; i < size * size; i++) {
+  const channels = CONFIG.channels,
+    image = new ImageData(WIDTH, HEIGHT);
+  Object.assign(canvas, { width: WIDTH, height: HEIGHT });
+  for (let i = 0; i < WIDTH * HEIGHT; i++) {
     const of = (c) => pixels[i * channels + (channels === 3 ? c : 0)];
     const light = 0.3 * of(0) + 0.59 * of(1) + 0.11 * of(2);
     for (let c = 0; c < 3; c++) image.data[4 * i + c] = of(c) + (light - of(c)) * grey;

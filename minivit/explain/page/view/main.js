@@ -5,7 +5,7 @@ const LANGUAGES = ["en", "zh"];
 function speak(name) {
   language = Math.max(0, LANGUAGES.indexOf(name));
   document.documentElement.lang = name === "zh" ? "zh-CN" : "en";
-  const values = { grid: GRID, size: CONFIG.patch_size };
+  const values = { rows: ROWS, columns: COLUMNS, height: PATCH[0], width: PATCH[1] };
   for (const element of document.querySelectorAll("[data-t]"))
     element.textContent = t(element.dataset.t, values);
   const count = Object.values(DATA.shapes).reduce((sum, s) => sum + s.reduce((a, b) => a * b, 1), 0);

@@ -3,46 +3,51 @@
 const stage = by_id("stage");
 const plain = document.createElement("canvas");
 
-// What lies over the picture: {values, side}, or null.
+stage.height = Math.round((stage.width * HEIGHT) / WIDTH);
+document.documentElement.style.setProperty("--shape", `${WIDTH} / ${HEIGHT}`);
+
+// What lies over the picture: {values, columns}, or null.
 function overlay() {
   const { steps } = state.walked;
   if (state.overlay === "pixels")
-    return { values: row_norms(steps.patchify.dx, CONFIG.channels), side: CONFIG.image_size };
+    return { values: row_norms(steps.patchify.dx, CONFIG.channels), columns: WIDTH };
   if (state.overlay === "patches") {
     const norms = row_norms(steps[`block${state.block}`].dy, CONFIG.dim);
-    return { values: norms.subarray(PREFIX), side: GRID };
+    return { values: norms.subarray(PREFIX), columns: COLUMNS };
   }
-  if (state.overlay === "attention") return { values: attention_map(state.block, state.head), side: GRID };
+  if (state.overlay === "attention")
+    return { values: attention_map(state.block, state.head), columns: COLUMNS };
   return null;
 }
 
 function draw_stage() {
   const pen = stage.getContext("2d"),
-    size = stage.width,
+    { width, height } = stage,
     laid = overlay();
   paint_picture(plain, DATA.pictures[state.picture].pixels, laid ? 0.8 : 0);
   pen.imageSmoothingEnabled = false;
   pen.globalAlpha = 1;
-  pen.drawImage(plain, 0, 0, size, size);
+  pen.drawImage(plain, 0, 0, width, height);
   if (laid) {
     pen.fillStyle = "rgb(16 18 26 / 30%)";
-    pen.fillRect(0, 0, size, size);
+    pen.fillRect(0, 0, width, height);
     const most = laid.values.reduce((a, b) => Math.max(a, b), 1e-30),
       colours = scale_of(SIZES, "dark");
-    const side = size / laid.side;
+    const { columns } = laid,
+      cell = [width / columns, (height * columns) / laid.values.length];
     laid.values.forEach((value, i) => {
       const share = value / most,
         colour = colours[Math.round(255 * share)] || colours[0];
       pen.globalAlpha = 0.92 * Math.sqrt(share);
       pen.fillStyle = `rgb(${colour})`;
-      pen.fillRect((i % laid.side) * side, Math.floor(i / laid.side) * side, side, side);
+      pen.fillRect((i % columns) * cell[0], Math.floor(i / columns) * cell[1], ...cell);
     });
   }
   pen.globalAlpha = 1;
   if (state.token >= PREFIX) {
     const patch = state.token - PREFIX,
-      side = size / GRID;
-    const box = [(patch % GRID) * side, Math.floor(patch / GRID) * side, side, side];
+      cell = [width / COLUMNS, height / ROWS];
+    const box = [(patch % COLUMNS) * cell[0], Math.floor(patch / COLUMNS) * cell[1], ...cell];
     pen.lineWidth = 7;
     pen.strokeStyle = "#12151a";
     pen.strokeRect(...box);
@@ -56,7 +61,7 @@ function draw_stage() {
 function draw_pointed(laid) {
   const where = where_of(state.token),
     patch = state.token - PREFIX;
-  const known = laid && laid.side === GRID && patch >= 0;
+  const known = laid && state.overlay !== "pixels" && patch >= 0;
   by_id("pointed").textContent = known
     ? t("pointed_value", { where, value: short(laid.values[patch]) })
     : where;
@@ -69,12 +74,13 @@ function draw_pointed(laid) {
 // The pixel of the boxed patch whose gradient is largest, as a nudge.
 function steepest_pixel() {
   const patch = Math.max(0, state.token - PREFIX),
-    { patch_size: P, image_size: size, channels: C } = CONFIG;
+    { channels: C } = CONFIG,
+    [P, Q] = PATCH;
   const { dx } = state.walked.steps.patchify,
-    first = (Math.floor(patch / GRID) * size + (patch % GRID)) * P * C;
+    first = (Math.floor(patch / COLUMNS) * P * WIDTH + (patch % COLUMNS) * Q) * C;
   let index = first;
   for (let row = 0; row < P; row++) {
-    for (let i = first + row * size * C; i < first + row * size * C + P * C; i++) {
+    for (let i = first + row * WIDTH * C; i < first + (row * WIDTH + Q) * C; i++) {
       if (Math.abs(dx[i]) > Math.abs(dx[index])) index = i;
     }
   }
@@ -102,19 +108,19 @@ function draw_overlays() {
 
 function patch_at(event) {
   const box = stage.getBoundingClientRect();
-  const cell = (at, start, length) =>
-    Math.max(0, Math.min(GRID - 1, Math.floor(((at - start) / length) * GRID)));
-  return PREFIX + cell(event.clientY, box.top, box.height) * GRID + cell(event.clientX, box.left, box.width);
+  const cell = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+  const row = cell((event.clientY - box.top) / box.height, ROWS);
+  return PREFIX + row * COLUMNS + cell((event.clientX - box.left) / box.width, COLUMNS);
 }
 
 function move_token(down, right) {
   if (state.token < PREFIX) return change({ token: PREFIX, held: true });
   const patch = state.token - PREFIX,
-    row = Math.floor(patch / GRID) + down,
-    column = (patch % GRID) + right;
+    row = Math.floor(patch / COLUMNS) + down,
+    column = (patch % COLUMNS) + right;
   if (PREFIX && row < 0) return change({ token: 0, held: true });
-  if (row < 0 || column < 0 || row >= GRID || column >= GRID) return null;
-  return change({ token: PREFIX + row * GRID + column, held: true });
+  if (row < 0 || column < 0 || row >= ROWS || column >= COLUMNS) return null;
+  return change({ token: PREFIX + row * COLUMNS + column, held: true });
 }
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };

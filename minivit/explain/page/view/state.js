@@ -2,9 +2,11 @@
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const CONFIG = DATA.config;
-const GRID = CONFIG.image_size / CONFIG.patch_size;
+const [HEIGHT, WIDTH] = pair(CONFIG.image_size); // of a picture, in pixels
+const PATCH = pair(CONFIG.patch_size); // height and width
+const [ROWS, COLUMNS] = [HEIGHT / PATCH[0], WIDTH / PATCH[1]]; // of patches
 const PREFIX = CONFIG.pool === "class" ? 1 : 0;
-const TOKENS = GRID * GRID + PREFIX;
+const TOKENS = ROWS * COLUMNS + PREFIX;
 const BLOCKS = Array.from({ length: CONFIG.depth }, (_, i) => i);
 const HEADS = Array.from({ length: CONFIG.heads }, (_, i) => i);
 
@@ -12,7 +14,7 @@ const state = {
   picture: 0, // number among DATA.pictures
   params: null, // a tree of Float64Array
   walked: null, // see `walk`
-  token: PREFIX + Math.floor(GRID / 2) * GRID + Math.floor(GRID / 2),
+  token: PREFIX + Math.floor(ROWS / 2) * COLUMNS + Math.floor(COLUMNS / 2),
   held: false,
   overlay: "attention", // "none" | "pixels" | "patches" | "attention"
   direction: "to", // attention: "to" | "by"
@@ -133,7 +135,7 @@ function percent(share) {
 function where_of(token) {
   if (token < PREFIX) return t("pointed_class");
   const patch = token - PREFIX;
-  return t("pointed", { row: Math.floor(patch / GRID), column: patch % GRID, token });
+  return t("pointed", { row: Math.floor(patch / COLUMNS), column: patch % COLUMNS, token });
 }
 
 // An element: make("button", {class: "x", onclick}, "text" or children).

@@ -75,7 +75,7 @@ function maps(block) {
     ...HEADS.map((head) => {
       const canvas = make("canvas"),
         map = attention_map(block, head);
-      paint(canvas, map, GRID, GRID, { what: SIZES, most: map.reduce((a, b) => Math.max(a, b), 1e-30) });
+      paint(canvas, map, ROWS, COLUMNS, { what: SIZES, most: map.reduce((a, b) => Math.max(a, b), 1e-30) });
       const chosen = state.overlay === "attention" && state.block === block && state.head === head;
       const title = `block${block}, ${head}`;
       return make(
