@@ -23,7 +23,8 @@ MODEL = {
     "vit",
 }
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "ranks", "storage"}
+KINDS = {"objective", "masked", "residual", "models"}  # of models and what they learn
+TRAINING = {*MODEL, *DATA, *KINDS, "optim", "cuda", "costs", "parallel", "ranks", "storage"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -40,10 +41,13 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "config": {*WORDS, "settings", "start", "convolution", "variants"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
     "gradcheck": {"arrays"},
-    "gradcheck_cases": {*MODEL, "gradcheck", "checking"},
-    "costs": MODEL,
-    "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
+    "gradcheck_cases": {*MODEL, "objective", "masked", "residual", "gradcheck", "checking"},
+    "costs": {*MODEL, "models"},
+    "cuda": {"arrays", "layers", "config", "vit", "optim", "parallel"},
     "objective": {*WORDS, "arrays", "layers"},
+    "masked": {*WORDS, "settings", "arrays", "layers", "config", "vit", "objective"},
+    "residual": {*WORDS, "settings", "arrays", "layers", "convolution", "config", "vit"},
+    "models": {*MODEL, "objective", "masked", "residual"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
     "ranks": {"arrays", "parallel", "version", *WORDS},
@@ -60,8 +64,10 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
     "explain": {*TRAINING, "trained", "evaluation", "version"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
+    "ablation": {*TRAINING, "training", "trained", "evaluation", "figures"},
     "commands": {
         *TRAINING,
+        "ablation",
         "training",
         "trained",
         "bench",

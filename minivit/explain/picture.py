@@ -8,6 +8,7 @@ import numpy as np
 from ..data import image_files
 from ..data.normalise import normalise
 from ..errors import ConfigError
+from ..models import refuse_without_blocks
 from ..objective import Classification
 from ..text import unknown
 
@@ -31,12 +32,13 @@ class Picture:
 
 
 def require_classes(trained, model):
-    """Raise ConfigError for a model without classes. model: how the user called it."""
+    """Raise ConfigError for a model without classes or blocks. model: as the user called it."""
     if trained.objective.name != Classification.name:
         raise ConfigError(
             f"{model} was trained for the objective {trained.objective.name!r}, and explain "
             "follows the loss of a classification."
         )
+    refuse_without_blocks(trained.config, "explain")
 
 
 def read(trained, file):
