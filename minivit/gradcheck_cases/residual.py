@@ -6,5 +6,5 @@ from .sizes import B, D
 
 LAYERS = {
     "Subsample": (Subsample(4, D, 2), (B, 4, 6, 4)),
-    "BasicUnit": (BasicUnit(D, 8, 2, groups=2), (B, 4, 2, D)),
+    "BasicUnit": (BasicUnit(4, D, 2, groups=2), (B, 4, 2, 4)),
 }

@@ -46,9 +46,10 @@ def accuracy_after(dataset, passes, kind=ViT):
 
 
 def test_a_vit_learns_shapes(shapes):
-    assert accuracy_after(shapes, passes=3) > 0.95
+    """Seed 0 reached 99.7%."""
+    assert accuracy_after(shapes, passes=2) > 0.95
 
 
 def test_without_position_embeddings_it_does_not(shapes):
-    """Seeds 0, 1 and 2 reached 31.7, 31.1 and 31.8%."""
-    assert accuracy_after(shapes, passes=3, kind=WithoutPositions) < 0.40
+    """Seed 0 reached 25.5%; after three passes seeds 0, 1 and 2 reached 31.7, 31.1 and 31.8%."""
+    assert accuracy_after(shapes, passes=2, kind=WithoutPositions) < 0.35
