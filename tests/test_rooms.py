@@ -23,7 +23,18 @@ MODEL = {
     "vit",
 }
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {*MODEL, *DATA, "optim", "cuda", "objective", "costs", "parallel", "ranks", "storage"}
+TRAINING = {
+    *MODEL,
+    *DATA,
+    "optim",
+    "cuda",
+    "objective",
+    "costs",
+    "parallel",
+    "ranks",
+    "storage",
+    "resolution",
+}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -39,6 +50,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "variants": {*WORDS, "convolution"},
     "config": {*WORDS, "settings", "start", "convolution", "variants"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
+    "resolution": {*WORDS, "arrays"},
     "gradcheck": {"arrays"},
     "gradcheck_cases": {*MODEL, "gradcheck", "checking"},
     "costs": MODEL,

@@ -29,12 +29,13 @@ from mutations import MUTATIONS, NAMED  # noqa: E402
 
 SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
     test_keys test_convolution test_residual test_kinks test_drop_path test_patch_dropout
-    test_sequence_pool test_target_losses test_start test_gradients test_model
+    test_sequence_pool test_interpolation test_target_losses test_start test_gradients test_model
     test_smaller_vit test_optim""".split()  # the quickest first
 
 OWN = {"vit": "model", **dict.fromkeys(("windows", "standardised"), "convolution")}
 OWN |= dict.fromkeys(("groupnorm", "maxpool", "relu", "chain"), "residual")
 OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), "target_losses")
+OWN |= dict.fromkeys(("interpolation", "resampled_positions"), "interpolation")
 
 
 def functions(module):
