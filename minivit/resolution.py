@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from .arrays.interpolation import WAYS, grid_matrix
+from .config import pair
 from .errors import ConfigError
 from .text import unknown
 
@@ -27,10 +28,11 @@ def at_size(config, params, image_size, way=WAY):
     """A model for images of another size -> Config, parameters, and what was done, in words.
 
     way: a name of `WAYS`. Parameters that do not depend on the size are the same arrays. Raises
-    ConfigError for a size that patches of the model's size do not divide.
+    ConfigError for a size that the model's patches do not divide.
     """
     if way not in WAYS:
         raise ConfigError(unknown("interpolation", way, WAYS))
+    refuse_misfit(config, image_size)
     other = replace(config, image_size=image_size)
     if other.grid == config.grid:
         return other, params, ""
@@ -39,6 +41,28 @@ def at_size(config, params, image_size, way=WAY):
     if config.position in ("none", "sincos-2d"):
         return other, params, f"{words}; its positions need no interpolation"
     return other, _resampled(config, params, new, WAYS[way]), f"{words}, positions {way}"
+
+
+def refuse_misfit(config, image_size):
+    """Raise ConfigError unless the model's patches divide the size, naming sizes that would do."""
+    for side, patch in zip(pair(image_size), config.patch_shape, strict=True):
+        if side % patch:
+            near = sorted({side // patch * patch, -(-side // patch) * patch} - {0})
+            raise ConfigError(
+                f"image_size {side} is no multiple of the model's patches of {patch} pixels; "
+                f"{' or '.join(map(str, near))} would be"
+            )
+
+
+def of_trained(trained, image_size, way=WAY):
+    """A `Trained` for images of another size -> Trained, and what was done, in words.
+
+    Its `about` says from which size, and no longer what was measured. Raises as `at_size` does.
+    """
+    config, params, words = at_size(trained.config, trained.params, image_size, way)
+    about = {name: value for name, value in trained.about.items() if name != "test"}
+    about["resized_from"] = trained.about.get("resized_from", trained.config.image_size)
+    return replace(trained, config=config, params=params, about=about), words
 
 
 def _resampled(config, params, new, way):

@@ -50,7 +50,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "variants": {*WORDS, "convolution"},
     "config": {*WORDS, "settings", "start", "convolution", "variants"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
-    "resolution": {*WORDS, "arrays"},
+    "resolution": {*WORDS, "arrays", "config"},
     "gradcheck": {"arrays"},
     "gradcheck_cases": {*MODEL, "gradcheck", "checking"},
     "costs": MODEL,

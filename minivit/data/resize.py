@@ -37,16 +37,21 @@ def at_size(dataset, size):
 
     Raises ConfigError where the targets tell of pixels, which would then be others.
     """
-    if dataset.placed:
-        raise ConfigError(
-            f"{printable(dataset.name)}: its targets tell of pixels, so its images cannot be "
-            "resized; leave out --image-size"
-        )
+    refuse_placed(dataset)
     images = {f"{of}_images": resized(getattr(dataset, f"{of}_images"), size)
               for of in ("train", "test")}  # fmt: skip
     height, width = dataset.train_images.shape[1:3]
     line = f"{dataset.name}: images resized from {height} x {width} to {size[0]} x {size[1]} pixels"
     return replace(dataset, **images, note="\n".join(filter(None, [dataset.note, line])))
+
+
+def refuse_placed(dataset):
+    """Raise ConfigError for a data set whose images must keep their size."""
+    if dataset.placed:
+        raise ConfigError(
+            f"{printable(dataset.name)}: its targets tell of pixels, so its images cannot be "
+            "resized; leave out --image-size"
+        )
 
 
 def _whole(old, new):

@@ -61,6 +61,20 @@ def test_cubic_interpolation_by_its_formula(name, a):
         assert got[i] == pytest.approx(want)
 
 
+def test_where_the_grid_shrinks_a_cubic_reaches_over_more_samples():
+    x, step = draw((24,)), 3
+    got = WAYS["bicubic-antialiased"](24, 8) @ x
+    for i in range(2, 6):
+        middle = (i + 0.5) * step
+        total = weights = 0.0
+        for j in range(24):
+            s = abs(j + 0.5 - middle) / step
+            w = 1.5 * s**3 - 2.5 * s**2 + 1 if s < 1 else -0.5 * (s**3 - 5 * s**2 + 8 * s - 4)
+            w *= s < 2
+            total, weights = total + w * x[j], weights + w
+        assert got[i] == pytest.approx(total / weights)
+
+
 @sizes
 def test_scipy_zooms_with_aligned_corners(old, new):
     ndimage = pytest.importorskip("scipy.ndimage", reason="SciPy is the oracle")
