@@ -10,7 +10,7 @@ from .variants import HYBRIDS, VARIANTS, published
 
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf")
-POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative")
+POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative", "every-block")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
 
@@ -61,8 +61,9 @@ class Config(Settings):
         "class", "what the head reads: class token, mean, or weighted mean", choices=POOLS
     )
     position: str = setting(
-        "learned", "what says where a patch is: a vector each, nothing, a vector for row and "
-        "column, fixed waves, or a bias in the attention", choices=POSITIONS,
+        "learned", "what says where a patch is: learned, a vector each; none; learned-2d, one for "
+        "row and column; sincos-2d, fixed waves; relative, a bias in the attention; every-block, "
+        "a vector each in every block", choices=POSITIONS, metavar="KIND",
     )  # fmt: skip
     gelu: str = setting("tanh", "tanh form, or the exact one", choices=GELUS)
     dropout: float = rate("share of numbers to drop in training")
@@ -96,10 +97,10 @@ class Config(Settings):
                 f"patch_size must be a multiple of {self.stem_stride}, because stem {self.stem} "
                 f"makes one pixel of {self.stem_stride} x {self.stem_stride}; got {self.patch_size}"
             )
-        if self.position == "relative" and self.patch_dropout:
+        if self.position in ("relative", "every-block") and self.patch_dropout:
             raise ConfigError(
-                "relative positions need all patches of an image: set patch_dropout to 0, and in "
-                "a recipe early_drop"
+                f"{self.position} positions need all patches of an image: set patch_dropout to 0, "
+                "and in a recipe early_drop"
             )
         if self.pre_logits and self.head_hidden:
             raise ConfigError(

@@ -6,6 +6,7 @@ patch is depends on their number:
     learned      a vector for each patch             interpolated in two dimensions
     learned-2d   a vector for each row and column    each interpolated in one
     relative     a number for each head and offset   the table of offsets, in two dimensions
+    every-block  a vector for each patch and block   as the first
     sincos-2d, none                                  nothing is stored
 
 Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 ("2D interpolation of the pre-trained
@@ -76,6 +77,12 @@ def _resampled(config, params, new, way):
             name: _times(way(*sizes), params["position"][name])
             for name, sizes in zip(("row", "column"), zip(old, new, strict=True), strict=True)
         }
+    elif config.position == "every-block":
+        matrix = grid_matrix(way, old, new, prefix)
+        for i in range(config.depth):
+            block = params[f"block{i}"]
+            pos = {"pos": _times(matrix, block["position"]["pos"])}
+            made[f"block{i}"] = {**block, "position": pos}
     else:  # relative; three numbers of the class token come after those of the offsets
         offsets = [tuple(2 * side - 1 for side in grid) for grid in (old, new)]
         matrix = grid_matrix(way, *offsets, suffix=3 * prefix)

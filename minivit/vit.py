@@ -4,7 +4,7 @@
     x = patchify(x)                                     (B, N, P*Q*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
-    x = position(x)           unless it is none or relative
+    x = position(x)           unless it is none, or the blocks' own
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
     x = block(x)              depth times
@@ -38,6 +38,7 @@ from .layers import (
     OverlappingPatches,
     PatchDropout,
     Patchify,
+    PositionedBlock,
     PositionEmbedding,
     PreLogits,
     RelativeBlock,
@@ -89,6 +90,8 @@ class ViT:
             sizes = c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
             if c.position == "relative":
                 parts[f"block{i}"] = RelativeBlock(*sizes, *c.grid, c.prefix_tokens)
+            elif c.position == "every-block":
+                parts[f"block{i}"] = PositionedBlock(*sizes, c.tokens)
             else:
                 parts[f"block{i}"] = TransformerBlock(*sizes)
         parts["norm"] = LayerNorm(c.dim, c.norm_eps)

@@ -135,10 +135,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(home, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (
-            ("evaluate", "shapes", "--image-size", 44),
-            "patch_size must divide image_size: 44 is not",
-        ),
+        (("evaluate", "shapes", "--image-size", 44), "image_size 44 is no multiple of the model"),
         (
             ("evaluate", "shapes", "--interpolation", "bicubic"),
             "--interpolation is for another siz",

@@ -350,6 +350,12 @@ TABLE = {
             "pass",
         ),
     ],
+    # no position; its gradient that of y, or forgotten; the block's own forgotten
+    "minivit/layers/positioned.py": [
+        ('x, position = self.position.forward(params["position"], x)', "position = None"),
+        ("self.position.backward(dx, cache", "self.position.backward(dy, cache"),
+        ("y, cache = super().forward(params, x, key)", "y, cache = super().forward(params, x)"),
+    ],
     # no GELU; its slope left out
     "minivit/layers/head_hidden.py": [
         (
@@ -407,6 +413,7 @@ TABLE = {
         ("GridPositions(*c.grid, c.dim, c.prefix_tokens)", "GridPositions(*c.grid, c.dim, 0)"),
         ("SincosPositions(*c.grid, c.dim, c.prefix_tokens)", "PositionEmbedding(c.tokens, c.dim)"),
         ("RelativeBlock(*sizes, *c.grid, c.prefix_tokens)", "TransformerBlock(*sizes)"),
+        ("PositionedBlock(*sizes, c.tokens)", "TransformerBlock(*sizes)"),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),

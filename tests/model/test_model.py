@@ -17,6 +17,7 @@ from minivit.layers import (
     GeluErf,
     GridPositions,
     LayerNorm,
+    PositionedBlock,
     PositionEmbedding,
     RelativeBlock,
     SincosPositions,
@@ -131,6 +132,7 @@ POSITION_PARTS = {  # position: the layers that it brings, of a model with 3 x 3
     "learned-2d": {"position": GridPositions(3, 3, 8, 1)},
     "sincos-2d": {"position": SincosPositions(3, 3, 8, 1)},
     "relative": {"block1": RelativeBlock(8, 4, 7, rows=3, columns=3, prefix_tokens=1)},
+    "every-block": {"block1": PositionedBlock(8, 4, 7, tokens=10)},
 }
 
 
