@@ -9,8 +9,8 @@ from .settings import Settings, setting
 from .variants import HYBRIDS, VARIANTS, published
 
 POOLS = ("class", "mean", "sequence")
-GELUS = ("tanh", "erf")
-POSITIONS = ("learned", "none", "learned-2d", "sincos-2d", "relative", "every-block")
+GELUS = ("tanh", "erf", "relu")
+POSITIONS = ("learned", "none", "every-block", "learned-2d", "sincos-2d", "relative")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
 
@@ -61,11 +61,13 @@ class Config(Settings):
         "class", "what the head reads: class token, mean, or weighted mean", choices=POOLS
     )
     position: str = setting(
-        "learned", "what says where a patch is: learned, a vector each; none; learned-2d, one for "
-        "row and column; sincos-2d, fixed waves; relative, a bias in the attention; every-block, "
-        "a vector each in every block", choices=POSITIONS, metavar="KIND",
+        "learned", "what says where a patch is: learned, a vector each; none; every-block, such "
+        "vectors in every block; learned-2d, one for row and column; sincos-2d, fixed waves; "
+        "relative, a bias in the attention", choices=POSITIONS, metavar="KIND",
     )  # fmt: skip
-    gelu: str = setting("tanh", "tanh form, or the exact one", choices=GELUS)
+    gelu: str = setting(
+        "tanh", "GELU in its tanh form, the exact one, or ReLU instead", choices=GELUS
+    )
     dropout: float = rate("share of numbers to drop in training")
     drop_path: float = rate("share of branches to drop in the last block")
     patch_dropout: float = rate("share of patches to drop in training")

@@ -26,7 +26,7 @@ import numpy as np
 from .arrays import shape_only, tree
 from .arrays.keys import Key
 from .layers import CrossEntropy
-from .vit import ViT
+from .models import model_of
 
 KEPT = ("floats", "mask_bytes")
 KINDS = ("parameters", "macs", *KEPT)
@@ -57,14 +57,15 @@ class LayerCost:
 
 @lru_cache(maxsize=64)
 def layer_costs(config):
-    """The parts of ViT(config) in order, the blocks as one, and the loss -> tuple of LayerCost."""
+    """The parts of the model in order, the blocks as one, and the loss -> tuple of LayerCost."""
     c, key, counted, costs = config, Key(0), {}, []
     x = shape_only.zeros((1, *c.image_shape), np.float32)
-    for name, layer in ViT(c).parts.items():
+    for name, layer in model_of(c).parts.items():
         cost, x = _measured(name, layer, x, key.at(name), counted)
         costs.append(cost)
         counted = {at: array for at, array in counted.items() if array is _owner(x)}
-    loss, cache = CrossEntropy().forward(x, np.zeros(1, int))
+    rows = x.reshape(-1, x.shape[-1])  # one a image, or one a masked patch
+    loss, cache = CrossEntropy().forward(rows, np.zeros(len(rows), int))
     costs.append(LayerCost("loss", np.shape(loss), **_kept(cache, counted)))
     groups = groupby(costs, key=lambda cost: cost.name.rstrip("0123456789"))
     return tuple(_together(list(group)) for _, group in groups)

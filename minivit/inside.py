@@ -36,7 +36,7 @@ def attention(model, params, images):
             layers.append(p.transpose(1, 2, 3, 0))
             if len(layers) == model.config.depth:
                 break
-    return np.stack(layers, axis=1)
+    return np.stack(_some(layers), axis=1)
 
 
 def summaries(model, params, images):
@@ -51,7 +51,7 @@ def summaries(model, params, images):
             blocks.append(np.stack([y[:, 0], mean] if prefix else [mean], axis=1))
             if len(blocks) == model.config.depth:
                 break
-    return np.stack(blocks, axis=1)
+    return np.stack(_some(blocks), axis=1)
 
 
 def pool_weights(model, params, images):
@@ -70,11 +70,18 @@ def pool_weights(model, params, images):
     return weights
 
 
+def _some(of_blocks):
+    """The list itself. Raises ConfigError for that of a residual network: it is empty."""
+    if not of_blocks:
+        raise ConfigError("a residual network has no transformer blocks to look into")
+    return of_blocks
+
+
 def _steps(model, params, images):
     """Run the model part by part; yield (name, its output, its cache). No cache is kept."""
     model.check(params, images)
     x = images
-    for name, part in model.parts.items():
+    for name, part in getattr(model, "encoder_parts", model.parts).items():
         x, cache = part.forward(params.get(name, {}), x)
         yield name, x, cache
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from .arrays import tree
-from .config import Config
 from .errors import CheckpointError, ConfigError, RunError
+from .models import config_of, model_of
 from .objective import OBJECTIVES, plain_fields, remade
 from .storage import checkpoint
 from .storage.bounded import NPZ, SAFETENSORS, looks_like, members
@@ -33,7 +33,6 @@ from .text import quoted, shell
 from .training.resuming import same_run
 from .training.run_meta import WEIGHTS_FILE, weights_problem
 from .training.saved_run import SavedRun
-from .vit import ViT
 
 WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays begin
 PATHS = ("source", "from")  # what of `about` is true on one machine only
@@ -84,7 +83,7 @@ def read(path):
         if wrong := problem(WEIGHTS_FILE, meta):
             raise CheckpointError(f"{path} holds no trained model: {wrong}.")
         with one_sentence(path):
-            config, objective = Config.from_dict(meta["model"]), dict(meta["objective"])
+            config, objective = config_of(meta["model"]), dict(meta["objective"])
             objective = _kind(path, objective.pop("name"))(**objective)
             own = {"objective": objective, "crop": meta["crop"], "about": meta["about"]}
             return {**_fields(path, config, WEIGHTS, meta, meta), **own}
@@ -164,7 +163,7 @@ def _weights(path, config, group, meta):
 
 def _expected(config, group):
     """{name in the file: (shape, dtype)} of a model's weights."""
-    leaves = tree.walk(ViT(config).init(None))
+    leaves = tree.walk(model_of(config).init(None))
     return {group + name: (leaf.shape, np.dtype("<f4")) for name, leaf in leaves}
 
 

@@ -6,7 +6,7 @@ patch is depends on their number:
     learned      a vector for each patch             interpolated in two dimensions
     learned-2d   a vector for each row and column    each interpolated in one
     relative     a number for each head and offset   the table of offsets, in two dimensions
-    every-block  a vector for each patch and block   as the first
+    every-block  the same before every block         as the first
     sincos-2d, none                                  nothing is stored
 
 Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 ("2D interpolation of the pre-trained
@@ -35,7 +35,7 @@ def at_size(config, params, image_size, way=WAY):
         raise ConfigError(unknown("interpolation", way, WAYS))
     refuse_misfit(config, image_size)
     other = replace(config, image_size=image_size)
-    if other.grid == config.grid:
+    if not hasattr(config, "position") or other.grid == config.grid:  # a residual network
         return other, params, ""
     old, new = config.grid, other.grid
     words = f"{old[0]} x {old[1]} to {new[0]} x {new[1]} patches"
@@ -46,7 +46,7 @@ def at_size(config, params, image_size, way=WAY):
 
 def refuse_misfit(config, image_size):
     """Raise ConfigError unless the model's patches divide the size, naming sizes that would do."""
-    for side, patch in zip(pair(image_size), config.patch_shape, strict=True):
+    for side, patch in zip(pair(image_size), pair(config.patch_size), strict=True):
         if side % patch:
             near = sorted({side // patch * patch, -(-side // patch) * patch} - {0})
             raise ConfigError(
@@ -69,20 +69,15 @@ def of_trained(trained, image_size, way=WAY):
 def _resampled(config, params, new, way):
     """The parameters for the grid `new`."""
     old, prefix, made = config.grid, config.prefix_tokens, dict(params)
-    if config.position == "learned":
+    if config.position in ("learned", "every-block"):
         matrix = grid_matrix(way, old, new, prefix)
-        made["position"] = {"pos": _times(matrix, params["position"]["pos"])}
+        for name in [name for name in params if name.startswith("position")]:
+            made[name] = {"pos": _times(matrix, params[name]["pos"])}
     elif config.position == "learned-2d":
         made["position"] = {
             name: _times(way(*sizes), params["position"][name])
             for name, sizes in zip(("row", "column"), zip(old, new, strict=True), strict=True)
         }
-    elif config.position == "every-block":
-        matrix = grid_matrix(way, old, new, prefix)
-        for i in range(config.depth):
-            block = params[f"block{i}"]
-            pos = {"pos": _times(matrix, block["position"]["pos"])}
-            made[f"block{i}"] = {**block, "position": pos}
     else:  # relative; three numbers of the class token come after those of the offsets
         offsets = [tuple(2 * side - 1 for side in grid) for grid in (old, new)]
         matrix = grid_matrix(way, *offsets, suffix=3 * prefix)

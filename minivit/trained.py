@@ -12,10 +12,10 @@ from .costs import flops
 from .data import image_files
 from .data.normalise import normalise
 from .errors import ConfigError
+from .models import model_of
 from .parallel.cuts import prediction_cuts
 from .parallel.tree_sum import in_order
 from .parallel.workers import Workers
-from .vit import ViT
 
 MANY_FLOPS = 1e8  # 1 ms of a core: with less, the threads of the matrix library only wait
 
@@ -68,9 +68,9 @@ class Trained:
             raise ConfigError(f"about must be a dict; got {self.about!r}")
 
     @cached_property
-    def model(self) -> ViT:
+    def model(self):
         """The model; `trained.model.forward(trained.params, x)` is its forward pass."""
-        return ViT(self.config)
+        return model_of(self.config)
 
     def predict(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.

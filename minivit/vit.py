@@ -7,7 +7,7 @@
     x = position(x)           unless it is none, or the blocks' own
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
-    x = block(x)              depth times
+    x = block(x)              depth times, each after its own position(x) if it is every-block
     x = pool(norm(x))                                   (B, D)
     x = pre_logits(x)         if its width is above 0   (B, its width); or x = head_hidden(x)
     logits = head(x)                                    (B, classes)
@@ -22,7 +22,7 @@ from functools import cached_property
 from .arrays.doors import described, explained, is_array
 from .arrays.keys import at
 from .config import Config
-from .convolution import stem
+from .convolution import Relu, stem
 from .errors import ConfigError
 from .layers import (
     ClassPool,
@@ -38,7 +38,6 @@ from .layers import (
     OverlappingPatches,
     PatchDropout,
     Patchify,
-    PositionedBlock,
     PositionEmbedding,
     PreLogits,
     RelativeBlock,
@@ -66,7 +65,7 @@ class ViT:
     def parts(self):
         """The layers by name, in the order in which they are applied."""
         c, parts = self.config, {}
-        gelu = Gelu() if c.gelu == "tanh" else GeluErf()
+        gelu = {"tanh": Gelu(), "erf": GeluErf(), "relu": Relu()}[c.gelu]
         if c.stem != "none":
             parts["stem"] = stem(c.stem, c.channels, gelu)
         if c.patch_overlap:
@@ -76,7 +75,7 @@ class ViT:
         parts["patch"] = Linear(c.patch_dim, c.dim)
         if c.pool == "class":
             parts["class_token"] = ClassToken(c.dim)
-        if c.position == "learned":
+        if c.position in ("learned", "every-block"):
             parts["position"] = PositionEmbedding(c.tokens, c.dim)
         elif c.position == "learned-2d":
             parts["position"] = GridPositions(*c.grid, c.dim, c.prefix_tokens)
@@ -88,10 +87,10 @@ class ViT:
         for i in range(c.depth):
             drop_path = c.drop_path * i / max(1, c.depth - 1)  # from 0 up to c.drop_path
             sizes = c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
+            if c.position == "every-block" and i:
+                parts[f"position{i}"] = PositionEmbedding(c.tokens, c.dim)
             if c.position == "relative":
                 parts[f"block{i}"] = RelativeBlock(*sizes, *c.grid, c.prefix_tokens)
-            elif c.position == "every-block":
-                parts[f"block{i}"] = PositionedBlock(*sizes, c.tokens)
             else:
                 parts[f"block{i}"] = TransformerBlock(*sizes)
         parts["norm"] = LayerNorm(c.dim, c.norm_eps)

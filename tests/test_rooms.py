@@ -23,18 +23,9 @@ MODEL = {
     "vit",
 }
 DATA = {*WORDS, "arrays", "data"}
-TRAINING = {
-    *MODEL,
-    *DATA,
-    "optim",
-    "cuda",
-    "objective",
-    "costs",
-    "parallel",
-    "ranks",
-    "storage",
-    "resolution",
-}
+KINDS = {"objective", "masked", "residual", "models"}  # of models and what they learn
+TRAINING = {*MODEL, *DATA, *KINDS, "optim", "cuda", "costs", "parallel", "ranks", "storage"}
+TRAINING |= {"resolution"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -52,10 +43,13 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
     "resolution": {*WORDS, "arrays", "config"},
     "gradcheck": {"arrays"},
-    "gradcheck_cases": {*MODEL, "gradcheck", "checking"},
-    "costs": MODEL,
-    "cuda": {"arrays", "layers", "vit", "optim", "parallel"},
+    "gradcheck_cases": {*MODEL, "objective", "masked", "residual", "gradcheck", "checking"},
+    "costs": {*MODEL, "models"},
+    "cuda": {"arrays", "layers", "config", "vit", "optim", "parallel"},
     "objective": {*WORDS, "arrays", "layers"},
+    "masked": {*WORDS, "settings", "arrays", "layers", "config", "vit", "objective"},
+    "residual": {*WORDS, "settings", "arrays", "layers", "convolution", "config", "vit"},
+    "models": {*MODEL, "objective", "masked", "residual"},
     "data": {"arrays", *WORDS},
     "parallel": {"arrays", *WORDS},
     "ranks": {"arrays", "parallel", "version", *WORDS},
@@ -72,8 +66,10 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "checking": {*WORDS, "arrays", "gradcheck", "figures"},
     "explain": {*TRAINING, "trained", "evaluation", "version"},
     "exercises": {*MODEL, *GRADCHECK, "optim", "checking"},
+    "ablation": {*TRAINING, "training", "trained", "evaluation", "figures"},
     "commands": {
         *TRAINING,
+        "ablation",
         "training",
         "trained",
         "bench",

@@ -5,6 +5,7 @@
     predict.py     use a trained model on image files; predict_reports.py, bars.py: as lines
     evaluate.py    how good a trained model is, and where it is wrong
     probe.py       what the blocks of a trained model know
+    ablate.py      a comparison of several models on equal terms
     shift.py       a trained model on shifted images
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
     import.py      read the weights of other programs
@@ -28,6 +29,7 @@ COMMANDS = {  # name of the module here: what it does
     "predict": "say what a trained model sees in image files: classes or numbers",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "probe": "measure what each block knows: simple classifiers on its features",
+    "ablate": "compare several models on equal terms, in a given time",
     "shift": "measure accuracy on shifted images, pixel by pixel",
     "figures": "draw what a model attends to and has learned, and how runs went",
     "import": "read weights of the ViT authors, timm or Hugging Face",

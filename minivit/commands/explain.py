@@ -4,14 +4,14 @@ import json
 import sys
 from pathlib import Path
 
-from ..errors import MinivitError, RunError
-from ..explain import assemble, picture, screens
+from ..errors import ConfigError, MinivitError, RunError
+from ..explain import assemble, both_ends, picture, screens
 from ..explain.as_json import as_json
 from ..explain.pictures import test_pictures
 from ..explain.record import walk
 from ..storage import atomic, own_files
 from ..text import binary, counted, printable
-from .arguments import add_model, choice, load_model, path, words
+from .arguments import add_model, choice, flag, load_model, path, words
 from .train_options import data_name
 
 EPILOG = """\
@@ -48,9 +48,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--lang",
         type=choice("language", assemble.LANGUAGES),
-        default="en",
         metavar="{en,zh}",
-        help="language of the page; a button in it changes it",
+        help="language of the page (default: en); a button in it changes it",
     )
     parser.add_argument(
         "--dataset",
@@ -67,6 +66,7 @@ def add_arguments(parser):
 
 def main(args):
     """Walk through the model -> 0."""
+    _check_together(args)
     if args.html:
         own_files.refuse_others(args.html, mark=assemble.MARK.encode())
     trained = load_model(args)
@@ -86,9 +86,18 @@ def main(args):
         return 0
     pages = list(screens.screens(walked, chosen))
     if not args.layer:
-        pages = [screens.opening(walked, seen, names, chosen), *pages, screens.closing(walked)]
+        pages = [both_ends.opening(walked, seen, names, chosen), *pages, both_ends.closing(walked)]
     show(pages)
     return 0
+
+
+def _check_together(args):
+    """Raise ConfigError for options that do not go together."""
+    if args.html and (args.layer or args.json):
+        raise ConfigError("--html writes a page of all layers: leave out --layer and --json.")
+    for name in ("lang", "dataset", "data_dir"):
+        if getattr(args, name) and not args.html:
+            raise ConfigError(f"{flag(name)} is for a page: it needs --html FILE.")
 
 
 def _page(args, trained, walked, seen):
@@ -103,7 +112,7 @@ def _page(args, trained, walked, seen):
         print(f"note: no test images in the page: {error}", file=sys.stderr)
     pictures, labels = [seen, *(p for p, _ in more)], [None, *(label for _, label in more)]
     name = Path(args.model).name
-    text = assemble.assemble(trained, walked, pictures, labels, name, args.lang)
+    text = assemble.assemble(trained, walked, pictures, labels, name, args.lang or "en")
     with atomic.replacing(args.html, RunError) as temporary:
         temporary.write_text(text, encoding="utf-8")
     size, shown = binary(len(text.encode())), counted(len(pictures), "picture")

@@ -10,6 +10,8 @@ from ..errors import ConfigError
 from ..evaluation.images import load_parts
 from ..figures import depth
 from ..figures.drawing import FORMATS, require_matplotlib, save, style
+from ..models import refuse_without_blocks
+from ..objective import Classification
 from ..probe.probing import PROBES, count_of_probes, probe
 from ..text import counted
 from .arguments import add_model, load_model, path, whole
@@ -69,6 +71,7 @@ def main(args):
         if Path(args.out).suffix[1:].lower() not in FORMATS:
             raise ConfigError(f"--out {args.out}: name a file that ends in .{', .'.join(FORMATS)}.")
     trained = load_model(args)
+    refuse_without_blocks(trained.config, "probe")
     parts = load_parts(trained, ("train", "test"), args.dataset, args.data_dir, say, True)
     training, test = parts
     chosen = np.arange(len(training.images))
@@ -109,7 +112,8 @@ def main(args):
 
 def own_head(trained, part):
     """The accuracy of the model's own head; None where it does not know these classes."""
-    if tuple(trained.classes) != tuple(part.classes):
+    classifies = trained.objective.name == Classification.name
+    if not classifies or tuple(trained.classes) != tuple(part.classes):
         return None
     return float((trained.predict(part.images).argmax(axis=1) == part.targets).mean())
 

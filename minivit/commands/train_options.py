@@ -8,14 +8,17 @@ from textwrap import fill
 from .. import data
 from ..arrays.interpolation import WAYS
 from ..config import Config
+from ..masked import MaskedConfig
 from ..parallel.workers import MOST_WORKERS
 from ..ranks.launch import MPI
+from ..residual import ResidualConfig
 from ..resolution import WAY
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
 from .target_options import add_targets
 
+RESIDUAL = ("unit", "units", "width", "groups")  # fields of ResidualConfig that a ViT has not
 EPILOG = """\
 examples:
   {prog}
@@ -34,6 +37,8 @@ examples:
       go on after Ctrl-C
   {prog} --from runs/cifar10-tiny-1 --dataset photos
       fine-tune a trained model on your own images
+  {prog} --objective masked --out runs/masked
+      learn without labels; then --from runs/masked
 
 presets:
 {presets}"""
@@ -55,6 +60,10 @@ def add_arguments(parser):
     sizes |= {"channels": "the data's; 3 for a directory's", "classes": "the data's"}
     model = parser.add_argument_group("the model")
     add_settings(model, Config, defaults=_defaults(Config, "model") | sizes)
+    residual = parser.add_argument_group("the model, with --preset resnet-20 or resnet-29")
+    add_settings(residual, ResidualConfig, RESIDUAL, _defaults(ResidualConfig, "model"))
+    masked = parser.add_argument_group("the model, with --objective masked")
+    add_settings(masked, MaskedConfig, ("mask_target", "mask_share"))
 
 
 def _add_data(group):
@@ -79,8 +88,8 @@ def _add_training(group):
     group.add_argument(
         "--preset",
         type=choice("preset", PRESETS),
-        metavar="{" + ",".join(PRESETS) + "}",
-        help="model and recipe (default: tiny, base on a GPU, or finetune with --from)",
+        metavar="NAME",
+        help="model and recipe, see below (default: tiny, base on a GPU, or finetune with --from)",
     )
     group.add_argument(
         "--from",

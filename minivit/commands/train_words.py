@@ -3,6 +3,7 @@
 from ..config import Config
 from ..objective import deciding_metric
 from ..parallel import blas
+from ..residual import ResidualConfig
 from ..text import counted, printable
 from ..training.feeding import idle_note
 from ..training.recipe import Recipe
@@ -19,26 +20,22 @@ LISTED = 10  # names of targets
 def introduce(run, device):
     """Say what is about to happen, and on which device."""
     dataset, plan, c = run.dataset, run.plan, run.plan.config
-    patch = Config.settings()["patch_size"].in_words(c.patch_size)
     blas_note = "" if device == "GPU" else blas.note(threads=False)
     start_note = plan.start.note if plan.start else ""
     all_workers = run.workers.count * run.ranks.size
     idle = idle_note(plan.config, plan.recipe, all_workers) if device != "GPU" else ""
-    for note in (dataset.note, blas_note, start_note, idle, *plan.notes, *run.record.notes):
+    notes = getattr(run.objective, "note", ""), idle, *plan.notes, *run.record.notes
+    for note in (dataset.note, blas_note, start_note, *notes):
         if note:
             print(note)
     print(
         f"{dataset.name}: {len(run.training):,} training, {len(run.validation):,} validation, "
         f"{counted(len(dataset.test_images), 'test image')}, {outputs(run)}"
     )
-    print(
-        f"ViT {plan.preset}: width {c.dim}, {counted(c.depth, 'block')}, "
-        f"{counted(c.heads, 'head')}, MLP {c.mlp_dim}, patch {patch}, "
-        f"{parameters(run.trainer.weights)}"
-    )
+    print(f"{model_words(c, plan.preset)}, {parameters(run.trainer.weights)}")
     values = {**c.to_dict(), **plan.recipe.to_dict()}
     defaults = {**Config().to_dict(), **Recipe().to_dict()}
-    extras = [name for name in EXTRAS if values[name] != defaults[name]]
+    extras = [n for n in EXTRAS if values.get(n, defaults[n]) != defaults[n]]
     if extras:
         shown = {
             n: s.in_words(values[n]) for k in (Config, Recipe) for n, s in k.settings().items()
@@ -47,6 +44,17 @@ def introduce(run, device):
         print(f"with {', '.join(words).replace('_', ' ')}")
     epochs, steps = counted(plan.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")
     print(f"{epochs} of {steps} on {device}, writing to {plan.directory.path}", flush=True)
+
+
+def model_words(config, preset):
+    """The model and its sizes."""
+    if isinstance(config, ResidualConfig):
+        return config.in_words
+    c = config
+    return (
+        f"ViT {preset}: width {c.dim}, {counted(c.depth, 'block')}, {counted(c.heads, 'head')}, "
+        f"MLP {c.mlp_dim}, patch {Config.settings()['patch_size'].in_words(c.patch_size)}"
+    )
 
 
 def outputs(run):

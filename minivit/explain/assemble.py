@@ -1,7 +1,11 @@
 """One file that opens offline: the page, its code, the model's weights and some pictures.
 
-The page's own files are in page/: template.html, style.css, and scripts in the order of SCRIPTS.
-They are put into one HTML file; weights are float32, base64.
+The page's own files are in page/. They are put into one HTML file, with the weights as base64:
+
+    template.html, style.css, text.js     the parts of the page, and its words in two languages
+    model/                                forward, backward and optimizers under the Python names;
+                                          watch.js notes what goes through, as record.py
+    view/                                 what is drawn, and what is done when something is clicked
 """
 
 import base64
@@ -19,39 +23,28 @@ from .lesson import lesson
 from .picture import class_names
 
 FOLDER = Path(__file__).with_name("page")
-MODEL = ("products", "layers", "attention", "ends", "vit", "watch", "optim")
+MODEL = ("products", "layers", "attention", "positions", "ends", "vit", "watch", "optim")
 VIEWS = (
-    "state",
-    "draw",
-    "stage",
-    "own",
-    "tokens",
-    "columns",
-    "detail",
-    "nudge",
-    "optimizer",
-    "main",
+    *("state", "draw", "stage", "answer", "own", "tokens", "columns", "detail"),
+    *("nudge", "sweep", "optimizer", "main"),
 )
 SCRIPTS = ("text", *(f"model/{n}" for n in MODEL), *(f"view/{n}" for n in VIEWS))
 LANGUAGES = ("en", "zh")
 
 MOST_PARAMETERS, MOST_MACS = 3_000_000, 250_000_000
+PARTS = {  # that a page knows, beside the blocks
+    *("patchify", "patch", "class_token", "position", "patch_dropout", "dropout"),
+    *("norm", "pool", "pre_logits", "head_hidden", "head", "loss"),
+}
 FITS = "a page holds models like the presets smoke, tiny, small and base"
 MARK = '<meta name="generator" content="minivit">'
 
 
 def refuse(walk):
     """Raise ConfigError for a model that a page cannot show: it says what can."""
-    config, too = walk.config, ""
-    for name, can in {"pool": ("class", "mean"), "position": ("learned", "none")}.items():
-        if getattr(config, name) not in can:
-            too = f"this model has {name} {getattr(config, name)!r}, and a page {' or '.join(can)}"
-    if isinstance(config.image_size, tuple) or isinstance(config.patch_size, tuple):
-        too = "this model has images or patches that are not square"
-    known = {"patchify", "patch", "class_token", "position", "dropout", "norm", "pool", "head"}
-    other = [n for n in walk.steps if "." not in n and not n.startswith("block")]
-    for name in other:
-        if name not in {*known, "patch_dropout", "loss"}:
+    too = ""
+    for name in walk.steps:
+        if "." not in name and not name.startswith("block") and name not in PARTS:
             too = f"this model has the part {name}, which a page cannot show"
     if walk.parameters > MOST_PARAMETERS or walk.macs > MOST_MACS:
         too = (
@@ -68,16 +61,18 @@ def assemble(trained, walk, pictures, labels, source, language="en"):
     pictures: list of `Picture`, the first of which is shown; labels: for each the number of its
     class, or None; source: what the model is called.
     """
+    side = min(pictures[0].pixels.shape[:2])
     data = {
         "version": VERSION,
         "language": language,
         "source": source,
         "config": asdict(trained.config),
+        "kept": side / int(side / trained.crop),  # share of a file's shorter side
         "classes": list(class_names(trained)),
         "mean": [float(number) for number in trained.mean],
         "std": [float(number) for number in trained.std],
         "pictures": [
-            {"name": p.name, "note": p.note, "label": label, "pixels": _base64(p.pixels)}
+            {"name": p.name, "size": p.file_size, "label": label, "pixels": _base64(p.pixels)}
             for p, label in zip(pictures, labels, strict=True)
         ],
         "label": walk.label,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FEW = 6  # numbers that are shown of an array
+FEW, ROOM = 6, 57  # numbers that are shown of an array, at most; columns for them
 
 
 def shape_text(array):
@@ -30,8 +30,10 @@ def first_numbers(array):
     """The first few numbers of the middle row, and which row that is in the array."""
     rows = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
     row = len(rows) // 2
-    shown = "  ".join(short(number) for number in rows[row, :FEW])
-    more = "  ..." if rows.shape[1] > FEW else ""
+    few = [short(number) for number in rows[row, :FEW]]
+    while len("  ".join(few)) > ROOM:
+        few.pop()
+    shown, more = "  ".join(few), "  ..." if rows.shape[1] > len(few) else ""
     at = np.unravel_index(row, array.shape[:-1]) if array.ndim > 1 else ()
     return f"[{', '.join(map(str, at))}{', ' if at else ''}:]", shown + more
 

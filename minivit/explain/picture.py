@@ -8,26 +8,37 @@ import numpy as np
 from ..data import image_files
 from ..data.normalise import normalise
 from ..errors import ConfigError
+from ..models import refuse_without_blocks
 from ..objective import Classification
 from ..text import unknown
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """pixels (H, W, C) uint8, of the model's size; note: how the file's was fitted to it, or ""."""
+    """pixels (H, W, C) uint8, as the model takes them; file_size: (width, height) if not those."""
 
     name: str
     pixels: np.ndarray
-    note: str = ""
+    file_size: tuple | None = None
+
+    @property
+    def note(self):
+        """How the file was fitted to the model, in words; "" if it was not."""
+        if self.file_size is None:
+            return ""
+        width, height = self.file_size
+        size = "{1} x {0}".format(*self.pixels.shape)
+        return f"{width} x {height} pixels, fitted to {size}: resized, then the middle"
 
 
 def require_classes(trained, model):
-    """Raise ConfigError for a model without classes. model: how the user called it."""
+    """Raise ConfigError for a model without classes or blocks. model: as the user called it."""
     if trained.objective.name != Classification.name:
         raise ConfigError(
             f"{model} was trained for the objective {trained.objective.name!r}, and explain "
             "follows the loss of a classification."
         )
+    refuse_without_blocks(trained.config, "explain")
 
 
 def read(trained, file):
@@ -38,13 +49,9 @@ def read(trained, file):
         from PIL import Image
 
         with Image.open(file) as image:
-            width, height = image.size
-    note = ""
-    wanted = pixels.shape[1], pixels.shape[0]
-    if (width, height) != wanted:
-        fitted = f"fitted to {wanted[0]} x {wanted[1]}: resized, then the middle"
-        note = f"{width} x {height} pixels, {fitted}"
-    return Picture(Path(file).name, pixels, note)
+            file_size = image.size
+    own = pixels.shape[1], pixels.shape[0]
+    return Picture(Path(file).name, pixels, None if file_size == own else file_size)
 
 
 def normalised(trained, pixels):

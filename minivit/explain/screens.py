@@ -6,13 +6,14 @@ import numpy as np
 
 from ..arrays import tree
 from ..errors import ConfigError
-from ..text import decimal, printable, unknown
+from ..text import decimal, unknown
 from .lesson import lesson
 from .numbers import first_numbers, largest, norm, place, shape_text, short
 
 COLUMNS = 80
 RULE = "-" * COLUMNS
-MOST = 16  # gradients of one layer that are listed
+MOST = 12  # parameters of one layer that are listed
+LONGEST = 22  # columns of a parameter's name
 LAYERS = "Valid: {}; and what is inside a block, as in block0.attn.qkv."
 
 
@@ -72,44 +73,6 @@ def backward_screen(walk, step, count):
     return "\n".join(lines)
 
 
-def opening(walk, picture, names, chosen):
-    """The first screen: the picture, the answer, the label, and what is to come."""
-    best = np.argsort(-walk.probabilities, kind="stable")[:5]
-    width = max(len(printable(names[i])) for i in best)
-    bars = [f"  {printable(names[i]):<{width}}  {walk.probabilities[i]:6.1%}" for i in best]
-    label, found = printable(names[walk.label]), int(best[0])
-    why = "the model's own answer" if walk.label == found else f"not its answer, {names[found]}"
-    config, fitted = walk.config, f"\n{picture.note}" if picture.note else ""
-    return f"""\
-{printable(picture.name)}{fitted}
-{" x ".join(map(str, config.image_shape))}, normalised, \
-through a model of {walk.parameters:,} parameters and {decimal(walk.macs)} MACs
-
-{chr(10).join(bars)}
-
-The label is {label} ({why}); --label NAME takes another one.
-Its loss is -log p = {short(walk.loss)} nats; all gradients are of this number.
-{len(chosen)} layers forward, then the same ones backward."""
-
-
-def closing(walk):
-    """The last screen: the gradient of every part's parameters and of what goes in, in a table."""
-    line = "{:<14}{:>13}{:>12}{:>12}{:>14}"
-    rows = [line.format("layer", "norm of dy", "of dx", "of grads", "of parameters"), RULE]
-    for name, step in reversed(walk.steps.items()):
-        if "." not in name:
-            grads, params = (_whole(values) for values in (step.grads, step.params))
-            rows.append(line.format(name, *map(short, (norm(step.dy), norm(step.dx))),
-                                    grads, params))  # fmt: skip
-    return "\n".join(["The way back, layer by layer:", "", *rows])
-
-
-def _whole(leaves):
-    """The norm of all leaves of a tree together; "-" where there are none."""
-    total = sum(norm(leaf) ** 2 for _, leaf in tree.walk(leaves)) ** 0.5
-    return short(total) if leaves else "-"
-
-
 def _head(step, told, count, direction):
     """The layer's name, its class and file, and which screen this is."""
     method = told.source[direction]
@@ -153,12 +116,12 @@ def _heads(step):
 
 def _costs(walk, step):
     """The layer's share of the parameters and of the multiplications."""
-    count = tree.count(step.params)
-    shapes = ", ".join(f"{n} {shape_text(leaf)}" for n, leaf in tree.walk(step.params))
-    lines = []
+    leaves, count, lines = list(tree.walk(step.params)), tree.count(step.params), []
     if count:
-        share = count / walk.parameters
-        lines += wrap(f"parameters  {count:,}, {share:.1%} of the model: {shapes}", COLUMNS)
+        shapes = ", ".join(f"{name} {shape_text(leaf)}" for name, leaf in leaves[:MOST])
+        more = f", and {len(leaves) - MOST} more" if len(leaves) > MOST else ""
+        share = f"{count / walk.parameters:.1%}"
+        lines += wrap(f"parameters  {count:,}, {share} of the model: {shapes}{more}", COLUMNS)
     if step.macs:
         lines.append(f"products    {decimal(step.macs)} MACs, {step.macs / walk.macs:.1%} of them")
     return lines or ["no parameters, no matrix products"]
@@ -166,7 +129,7 @@ def _costs(walk, step):
 
 def _gradients(step, leaves):
     """A line for each gradient: its norm, that norm relative to the parameter's, the largest."""
-    line = "{:<14}{:<12}{:>10}{:>12}{:>12}  {}"
+    line = f"{{:<{LONGEST}}}{{:<12}}{{:>10}}{{:>10}}{{:>11}}  {{}}"
     lines = [line.format("gradient of", "shape", "norm", "relative", "largest", "at")]
     params = dict(tree.walk(step.params))
     for name, grad in leaves[:MOST]:
@@ -174,9 +137,11 @@ def _gradients(step, leaves):
         size = norm(params[name])
         relative = f"{norm(grad) / size:.2%}" if size else "-"
         at = ", ".join(map(str, index))
-        shape = shape_text(grad)
-        lines.append(line.format(name, shape, short(norm(grad)), relative, short(value), at))
-    return lines
+        shown = name if len(name) < LONGEST else f"..{name[3 - LONGEST :]}"
+        numbers = short(norm(grad)), relative, short(value)
+        lines.append(line.format(shown, shape_text(grad), *numbers, at))
+    more = len(leaves) - MOST
+    return [*lines, *([f"... and {more} more"] if more > 0 else [])]
 
 
 def _one(array):

@@ -23,6 +23,8 @@ only: whoever draws nothing does not need it.
 import importlib
 from typing import NamedTuple
 
+from ..models import refuse_without_blocks
+
 
 class Kind(NamedTuple):
     """What a figure shows, and which parts of a `Subject` it needs."""
@@ -50,6 +52,8 @@ def draw(kind, subject):
     from .drawing import style
 
     subject.check(kind, KINDS[kind].needs)
+    if "trained" in KINDS[kind].needs and kind != "features":
+        refuse_without_blocks(subject.trained.config, f"the figure {kind}")
     module = importlib.import_module(f".{kind}", __package__)
     with style():
         return module.draw(subject)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .drawing import COLOURS, Drawing, canvas
-from .subject import of_attention
+from .subject import beginning, of_attention
 
 MOST = 128  # images, as in the paper
 
@@ -38,14 +38,22 @@ def draw(subject):
     trained, shown = subject.trained, subject.shown
     images = shown.first(MOST).images
     c = trained.config
-    every = of_attention(trained, images, lambda a: mean_distance(a, c.grid, c.patch_shape))
-    means = every.mean(axis=0)  # (depth, heads)
+
+    def means_of(model):
+        """The mean distance of each head, (depth, heads)."""
+        every = of_attention(model, images, lambda a: mean_distance(a, c.grid, c.patch_shape))
+        return every.mean(axis=0)
+
+    means, start = means_of(trained), beginning(trained)
     figure = canvas(3.0, 4.6)
     axes = figure.subplots()
     blocks = np.repeat(np.arange(c.depth), c.heads)
     colour = COLOURS[0]
     axes.plot(blocks, means.ravel(), "o", ms=5, color=colour, alpha=0.8, mew=0, label="a head")
     axes.plot(means.mean(axis=1), "-", lw=1, color=colour, label="mean of the block's heads")
+    if start:
+        look = {"color": COLOURS[1], "ms": 4, "mfc": "none", "label": "a head before training"}
+        axes.plot(blocks, means_of(start).ravel(), "s", **look)
     even = distances(c.grid, c.patch_shape).mean()
     axes.axhline(even, ls="--", lw=1, color="black", label="equal weights for all patches")
     axes.set_xlabel("block")
@@ -54,10 +62,11 @@ def draw(subject):
     axes.set_xticks(range(0, c.depth, 1 if c.depth <= 16 else 4))
     axes.grid(axis="y")
     axes.legend(loc="lower right")
+    before = " Squares: the weights that its seed begins with, but not whitened." if start else ""
     height, width, _ = c.image_shape
     caption = (
         f"Mean attention distance of every head, over {len(images)} image"
         f"{'s' if len(images) > 1 else ''} of {height} x {width} pixels and all "
-        "patches as queries. Dashed: equal weights for all patches."
+        f"patches as queries. Dashed: equal weights for all patches.{before}"
     )
     return [Drawing("distance", figure, caption)]

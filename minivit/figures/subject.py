@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import tree
+from ..arrays.keys import generator
 from ..data import image_files
 from ..errors import ConfigError
 
@@ -93,3 +95,15 @@ def of_attention(trained, images, function):
     count = max(1, MEMORY // (4 * c.depth * c.heads * c.tokens**2))
     cuts = range(0, len(images), count)
     return np.concatenate([function(trained.attention(images[i : i + count])) for i in cuts])
+
+
+def beginning(trained):
+    """The model of a run as its seed begins it; None where that is not known.
+
+    The start of the patch embedding as a whitening, which needs the images, is left out.
+    """
+    seed = trained.about.get("recipe", {}).get("seed")
+    if type(seed) is not int or "from" in trained.about:
+        return None
+    params = trained.model.init(generator(seed, "init"))
+    return replace(trained, params=tree.map(lambda leaf: leaf.astype(np.float32), params))

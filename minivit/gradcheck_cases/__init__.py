@@ -4,9 +4,10 @@ To check a layer of your own, use `gradcheck --layer FILE.py:CLASS` or call
 `minivit.gradcheck.check_layer(layer, x)`; or add the layer to one of the lists: the command and the
 generic tests (`tests/helpers/cases.py`) then cover it.
 
-layers.py, convolutions.py   the layers, each with the shape of its input
-losses.py                    the losses, with every kind of target
-sizes.py                     how large they are
+layers.py, convolutions.py, residual.py, masked.py
+                the layers, each with the shape of its input
+losses.py       the losses, with every kind of target
+sizes.py        how large they are
 
 Layers are checked as `check_layer` does it, but for elements at kinks, which are counted and left
 out (`minivit.checking.kinks`).
@@ -33,12 +34,12 @@ from ..gradcheck import (
 )
 from ..layers import CrossEntropy
 from ..vit import ViT
-from . import convolutions, layers
+from . import convolutions, layers, masked, residual
 from .losses import LOSSES, loss_cases
 from .sizes import DROP_PATH, DROPOUT, HEADS, PATCH_DROPOUT, B, C, D, M
 
 # name: (layer, shape of its input)
-LAYERS = {**layers.LAYERS, **convolutions.LAYERS}
+LAYERS = {**layers.LAYERS, **convolutions.LAYERS, **residual.LAYERS, **masked.LAYERS}
 
 # A small model: 4 patches, of which patch dropout keeps 2, and a class token with pool "class".
 SIZES = {"image_size": 8, "patch_size": 4, "classes": C, "dim": D, "heads": HEADS, "mlp_dim": M}

@@ -3,7 +3,7 @@
     linear.py, layernorm.py                              the protocol, and a first derivation
     attention.py, gelu.py, mlp.py, block.py              a transformer block and its parts
     patchify.py, overlapping.py, tokens.py, pool.py      from image to tokens, from tokens to vector
-    grid_positions.py, relative.py, positioned.py        other ways to say where a patch is
+    grid_positions.py, relative.py                       other ways to say where a patch is
     resampled_positions.py                               positions of another image size
     pre_logits.py, head_hidden.py                        a hidden layer in the head
     cross_entropy.py                                     the loss of a classifier
@@ -28,7 +28,6 @@ from .overlapping import OverlappingPatches
 from .patch_dropout import PatchDropout
 from .patchify import Patchify
 from .pool import ClassPool, MeanPool, SequencePool
-from .positioned import PositionedBlock
 from .pre_logits import PreLogits
 from .relative import RelativeAttention, RelativeBlock
 from .resampled_positions import ResampledPositions
@@ -55,7 +54,6 @@ __all__ = [
     "PatchDropout",
     "Patchify",
     "PositionEmbedding",
-    "PositionedBlock",
     "PreLogits",
     "RelativeAttention",
     "RelativeBlock",

@@ -28,6 +28,7 @@ __all__ = [
     "deciding_metric",
     "plain_fields",
     "remade",
+    "targets_for",
 ]
 
 # By the name that a checkpoint holds. A checkpoint without one is of a classification.
@@ -39,6 +40,11 @@ OBJECTIVES = {
 def deciding_metric(objective):
     """The `Metric` of an objective that decides which epoch is the best."""
     return next(metric for metric in objective.metrics if metric.name == objective.deciding)
+
+
+def targets_for(objective, images, targets):
+    """The targets of images uint8 (B, H, W, C): those of the data, or made of the images."""
+    return objective.targets_in(images) if hasattr(objective, "targets_in") else targets
 
 
 def plain_fields(objective):

@@ -24,8 +24,11 @@ class Objective(Protocol):
 
         for_targets(names, targets)    -> the objective of training images with targets (n, K)
 
-    and then the checkpoint holds its fields too. `remark(values)`, a line to print beside a result,
-    may be there.
+    and then the checkpoint holds its fields too. These may be there:
+
+    remark(values)       -> a line to print beside a result
+    note                 what a run says of it before it begins
+    targets_in(images)   -> targets (B, ...) made of images uint8; those of the data are not used
     """
 
     name: str

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ConfigError
+from ..models import refuse_without_blocks
 from ..objective import Classification
 from ..text import unknown
 from .layouts import AUTHORS, HUGGING_FACE, TIMM
@@ -52,6 +53,7 @@ PARTS = (
      lambda model: any(isinstance(size, tuple)
                        for size in (model.config.image_size, model.config.patch_size)), ()),
     ("overlapping patches", lambda model: model.config.patch_overlap > 0, ()),
+    ("ReLU", lambda model: model.config.gelu == "relu", ()),
     ("the small stem", lambda model: model.config.stem == "small", ()),
     ("a ResNet before the patches", lambda model: model.config.stem not in ("none", "small"),
      ("authors",)),
@@ -110,6 +112,9 @@ def check(trained, name):
 
     Raises ConfigError, one sentence with the parts that have no place there, and what holds them.
     """
+    if name == "minivit":
+        return []
+    refuse_without_blocks(trained.config, f"{FORMATS[name].title} format")
     if lost := lost_parts(trained, name):
         raise ConfigError(f"{FORMATS[name].title} format cannot hold {_listed(lost)}; "
                           f"{_what_can(trained)}.")  # fmt: skip

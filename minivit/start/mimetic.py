@@ -35,10 +35,7 @@ def mimetic_start(params, config, rng):
         left, right = balanced_factors(0.4 * random_matrix(config.dim, rng) - 0.4 * eye)
         wv[...] = left.reshape(wv.shape)
         attn["proj"]["w"][...] = right.T
-    for i in range(1, config.depth):  # where blocks have positions of their own, the first is told
-        for leaf in params[f"block{i}"].get("position", {}).values():
-            leaf[...] = 0.0
-    positions = params.get("position") or params["block0"].get("position", {})
+    positions = params.get("position", {})
     if "pos" in positions:
         positions["pos"][...] = 0.0  # the class token has no position
         positions["pos"][-config.patches :] = sincos(*config.grid, config.dim)

@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays.doors import described, is_array
 from ..data.normalise import normalise
 from ..errors import ConfigError
+from ..objective import targets_for
 from ..parallel.workers import Workers
 from ..ranks.ranks import ALONE, Ranks
 from ..vit import ViT
@@ -76,7 +77,8 @@ class Evaluator:
             here = slice(start - cuts[0][0], stop - cuts[0][0])
             x = normalise(images[here], self.mean, self.std)
             output = self.model.predict(self.params, x)
-            results.append((first + index, self.objective.evaluate(output, targets[here])))
+            own = targets_for(self.objective, images[here], targets[here])
+            results.append((first + index, self.objective.evaluate(output, own)))
             if self.see:
                 self.see(begin + start, output)
         return results

@@ -1,14 +1,14 @@
 """How many workers a run can feed: a worker takes whole micro-batches, so more have no work."""
 
+from ..models import model_of
 from ..text import counted
-from ..vit import ViT
 from .early_steps import early_model
 from .micro_batches import micro_batches
 
 
 def feeds(config, recipe, batch=None):
     """For how many workers every step on `batch` images, by default a run's own, has work."""
-    models = [ViT(config)]
+    models = [model_of(config)]
     if 0 < recipe.early_share:
         models.append(early_model(models[0], recipe.early_drop, recipe.early_size))
     batch = batch or recipe.batch_size

@@ -15,6 +15,7 @@ import numpy as np
 from ..arrays.keys import generator
 from ..config import Config
 from ..errors import ConfigError
+from ..models import MASKED, classifier_config
 from ..objective import Classification
 from ..resolution import WAY, at_size, refuse_misfit
 from ..text import counted
@@ -52,7 +53,8 @@ class Start:
         """Of a `Trained`, opened from `path`."""
         known = trained.objective.name == Classification.name
         classes = tuple(trained.classes) if known else ()
-        own = trained.config, trained.params, classes, trained.mean, trained.std
+        config = classifier_config(trained.config, path)
+        own = config, trained.params, classes, trained.mean, trained.std
         return cls(str(path), *own, objective=trained.objective, way=way)
 
     def with_options(self, asked):
@@ -100,7 +102,7 @@ class Start:
         config = replace(config, classes=max(1, dataset.outputs), **hidden)
         made, parts = {}, ViT(config).parts
         for name, part in parts.items():
-            new = name in HEAD
+            new = name in HEAD or name not in self.params
             rng = generator(seed, name)
             made[name] = part.init(rng) if new else params.get(name, {})
         note = f"from {self.path}: all weights but the head, which is new and starts at zero, as "
@@ -145,3 +147,8 @@ def refuse_without(start, preset, recipe, asked):
             )
     elif asked.get("whiten"):
         raise ConfigError(f"--whiten would overwrite weights of {start.path}: leave it out")
+    elif recipe.objective == MASKED:
+        raise ConfigError(
+            f"--objective {MASKED} begins with random weights: leave out --from, or pre-train "
+            "first and give that run to --from"
+        )

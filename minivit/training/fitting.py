@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..config import Config
 from ..data.resize import at_size
 from ..errors import CheckpointError, ConfigError, DataError
+from ..models import MASKED, objective_of
 from ..objective import OBJECTIVES, Classification, MultiLabel, Regression, remade
 from ..storage.checkpoint import MAX_META_BYTES
 
@@ -46,6 +47,8 @@ def fitted(config, dataset, asked):
 def objective_name(recipe, dataset):
     """The name of the objective. Raises ConfigError where the data set does not go with it."""
     kind = recipe.objective
+    if kind == MASKED:
+        return kind
     if dataset.classes:
         if kind not in ("auto", Classification.name):
             raise ConfigError(
@@ -96,8 +99,8 @@ def objective_for(plan, dataset, training):
     targets has the model's, with its scale. Raises CheckpointError for other targets than those.
     """
     config, recipe, saved, start = plan.config, plan.recipe, plan.saved, plan.start
-    if dataset.classes:
-        return Classification.of(config, recipe)
+    if dataset.classes or recipe.objective == MASKED:
+        return objective_of(config, recipe)
     names = dataset.target_names or tuple(f"target {k + 1}" for k in range(dataset.outputs))
     if saved and saved.objective in OBJECTIVES:
         made = remade(saved.objective, config, recipe, saved.meta.get("objective_fields"))

@@ -5,6 +5,7 @@ from functools import cached_property
 from ..arrays.doors import explained
 from ..arrays.keys import at
 from ..errors import ConfigError
+from ..models import model_of
 from ..vit import HEAD, ViT
 
 ALL = -1  # as a number of frozen blocks: everything but the head
@@ -60,7 +61,7 @@ class PartlyFrozen(ViT):
         return None, grads
 
 
-def learner(config, recipe, build=ViT):
+def learner(config, recipe, build=model_of):
     """The model that a run of this recipe trains: build(config), or that partly frozen."""
     model = build(config)
     if not recipe.freeze:

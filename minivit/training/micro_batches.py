@@ -21,6 +21,8 @@ def micro_batches(config, batch, size=0):
     """
     if size:
         return cut(batch, size)
+    if hasattr(config, "widest"):  # maps of a convolutional network
+        return cut(batch, max(1, round(CACHE / (4 * config.widest))))
     tokens = PatchDropout(config.patch_dropout, config.prefix_tokens).count(config.tokens)
     widest = max(config.mlp_dim, 3 * config.dim, config.heads * tokens)
     images = max(CACHE / (4 * tokens * widest), TOKENS / tokens)

@@ -11,7 +11,8 @@ from .. import data
 from ..arrays.backend import select, special
 from ..config import Config
 from ..data import Dataset, TargetFile
-from ..errors import ConfigError, DataError
+from ..errors import DataError
+from ..models import OWN_RECIPES, config_for, refuse_options, refuse_recipe
 from ..storage.directory import RunDirectory
 from .arithmetic import arithmetic, changes, unknown_now
 from .early_steps import SmallerViT, early_model
@@ -62,13 +63,18 @@ class Plan:
         xp = select(options.get("device", "auto"))
         usual = FINE_TUNING if start else "tiny" if xp is np else "base"
         preset = options.get("preset", usual)
-        sizes, asked = chosen(options, Config), chosen(options, Recipe)
-        own = {"whiten": False} if start else {}  # whitening would overwrite its weights
+        asked = chosen(options, Recipe)
+        # whitening would overwrite the weights of a trained model
+        own = {"whiten": False} if start else OWN_RECIPES.get(asked.get("objective"), {})
         recipe = Recipe(**{**PRESETS[preset].recipe, **own, **asked})
         refuse_without(start, preset, recipe, asked)
-        config = (
-            start.with_options(sizes) if start else Config(**{**PRESETS[preset].model, **sizes})
-        )
+        usual = PRESETS[preset].model
+        if start:
+            refuse_options(type(start.config), options)
+            config = start.with_options(chosen(options, Config))
+        else:
+            config = config_for(recipe.objective, usual, options)
+        refuse_recipe(config, recipe)
         early_model(learner(config, recipe), recipe.early_drop)  # raises where they do not fit
         plan = cls(
             config,
@@ -81,11 +87,6 @@ class Plan:
             start=start,
             targets=TargetFile.of(options),
         )
-        if plan.recipe.whiten and plan.config.stem not in ("none", "small"):
-            raise ConfigError(
-                f"whiten starts weights that stem {plan.config.stem} would standardise; leave it "
-                "out, or say --no-whiten"
-            )
         return plan._with_its_libraries()
 
     @classmethod
@@ -99,7 +100,7 @@ class Plan:
         a checkpoint, images or a device that are not there.
         """
         saved = SavedRun.read(path)
-        asked = {**chosen(options, Config), **chosen(options, Recipe)}
+        asked = {**chosen(options, type(saved.config)), **chosen(options, Recipe)}
         saved.refuse_options(**asked, **chosen(options, ("preset",)))
         directory = RunDirectory(saved.path.parent)
         out = options.get("out", directory.path)

@@ -16,6 +16,9 @@ MUON = {"optimizer": "muon", "lr": 2e-3}
 MIMETIC = {"pool": "mean", "init": "mimetic"}
 ON_CPU = {**MUON, "batch_size": 64, "whiten": True}
 
+# The rates of He et al. 2016, section 4.2, with a cosine in place of steps.
+RESIDUAL = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "batch_size": 128}
+
 FINE_TUNING = "finetune"
 
 PRESETS = {
@@ -43,6 +46,16 @@ PRESETS = {
         {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "stem": "small", **MIMETIC},
         {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04},
         "small behind convolutions: 0.86 M weights; not measured yet",
+    ),
+    "resnet-20": Preset(
+        {"unit": "basic", "units": 3, "width": 16},
+        {**RESIDUAL, "epochs": 14},
+        "a residual network: 0.27 M weights; not measured yet",
+    ),
+    "resnet-29": Preset(
+        {"unit": "bottleneck", "units": 3, "width": 16},
+        {**RESIDUAL, "epochs": 14},
+        "one of the paper's kind: 0.31 M weights; not measured yet",
     ),
     "base": Preset(
         {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "drop_path": 0.1, **MIMETIC},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..data.augment.prepare import POLICIES, Preparation
 from ..errors import ConfigError
-from ..objective import OBJECTIVES
+from ..models import OBJECTIVE_NAMES
 from ..settings import Settings, setting
 from .frozen import ALL
 from .update import OPTIMIZERS
@@ -30,8 +30,9 @@ class Recipe(Settings):
     """
 
     objective: str = setting(
-        "auto", "what is learned; auto: classification, or with targets regression",
-        choices=("auto", *OBJECTIVES), group="data",
+        "auto", f"what is learned: {', '.join(OBJECTIVE_NAMES)} (hidden patches, without labels); "
+        "auto: classification, or with targets regression",
+        choices=("auto", *OBJECTIVE_NAMES), metavar="NAME", group="data",
     )  # fmt: skip
     epochs: int = setting(10, "passes over the training images", low=1)
     batch_size: int = setting(128, "images a step", low=1)

@@ -2,8 +2,8 @@
 
 import json
 
-from ..config import Config
 from ..errors import ConfigError, RunError
+from ..models import config_kind, config_of
 from ..storage.text_file import read_text
 from ..text import option
 from .recipe import Recipe
@@ -59,8 +59,7 @@ def same_run(directory, saved):
         return (
             here["dataset"]["sha256"] == saved.meta["dataset"]["sha256"]
             and not unknown_fields(here)
-            and Config.from_dict(here["model"])
-            == saved.config  # fields newer than the run: defaults
+            and config_of(here["model"]) == saved.config  # fields newer than the run: defaults
             and Recipe.from_dict(here["recipe"]) == saved.recipe
         )
     except (RunError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -72,4 +71,5 @@ def unknown_fields(values):
 
     values: what a run is, as config.json and the checkpoints hold it (see `describe`).
     """
-    return Config.unknown_names(values["model"]) + Recipe.unknown_names(values["recipe"])
+    kind = config_kind(values["model"])
+    return kind.unknown_names(values["model"]) + Recipe.unknown_names(values["recipe"])

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import tree
 from ..errors import ConfigError
+from ..models import model_of, outputs_of
 from ..objective import remade
 from ..objective.fields import MOST
 from ..storage.compare import mismatches
@@ -22,7 +23,6 @@ from ..storage.meta import (
     Text,
     Whole,
 )
-from ..vit import ViT
 
 MODEL = {"model": {}}  # a Config, which checks its own fields
 DATASET = {
@@ -108,8 +108,9 @@ def _objective_problem(meta, config, recipe):
         objective = remade(name, config, recipe, meta.get("objective_fields"))
     except (ConfigError, TypeError) as error:
         return f"its objective cannot be ({error})"
-    if objective is not None and objective.outputs != config.classes:
-        return f"its objective has {objective.outputs} outputs, and the model {config.classes}"
+    outputs = outputs_of(config)
+    if objective is not None and objective.outputs != outputs:
+        return f"its objective has {objective.outputs} outputs, and the model {outputs}"
     return ""
 
 
@@ -123,5 +124,5 @@ def weights_problem(config, headers, group="model/"):
     weights = {n.removeprefix(group): h for n, h in headers.items() if n.startswith(group)}
     if config.depth > len(weights):
         return f"{config.depth} blocks, and {len(weights)} arrays of weights"
-    leaves = dict(tree.walk(ViT(config).init(None)))
+    leaves = dict(tree.walk(model_of(config).init(None)))
     return mismatches(weights, {name: (leaf.shape, np.float32) for name, leaf in leaves.items()})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..config import Config
 from ..errors import CheckpointError, ConfigError
+from ..models import config_of
 from ..storage import checkpoint
 from ..storage.compare import differences
 from ..storage.directory import RunDirectory
@@ -53,7 +54,7 @@ class SavedRun:
                 "go on with that one, or start a new run."
             )
         try:
-            config, recipe = Config.from_dict(meta["model"]), Recipe.from_dict(meta["recipe"])
+            config, recipe = config_of(meta["model"]), Recipe.from_dict(meta["recipe"])
         except ConfigError as error:
             raise CheckpointError(
                 f"{path} holds no run to go on with: {str(error)[:300]}."

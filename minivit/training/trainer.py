@@ -14,13 +14,13 @@ from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
 from ..data.normalise import normalise, per_channel
 from ..errors import ConfigError
-from ..objective import Classification
+from ..models import model_of, objective_of
+from ..objective import targets_for
 from ..optim import warmup_cosine
 from ..parallel.cuts import cut_into
 from ..parallel.tree_sum import in_order
 from ..ranks.ranks import ALONE
 from ..start.whitening import first_weights
-from ..vit import ViT
 from . import saved_arrays
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
@@ -37,10 +37,10 @@ class Trainer:
 
     mean, std: (C,) of the training images scaled to 0..1; workers: a `Workers` inside its `with`;
     xp: numpy or cupy; objective: by default the classification that config and recipe describe;
-    model: by default ViT(config), partly frozen if the recipe says so; fused: whether the layers,
-    optimizers and sums of `minivit.cuda` take the place of the plain ones, by default on a GPU;
-    start: the parameters it begins with, by default those of `model.init`; ranks: who trains it
-    together, each rank with its own Trainer.
+    model: by default that of config, partly frozen if the recipe says so; fused: whether layers,
+    optimizers and sums are those of `minivit.cuda`, by default on a GPU; start: the parameters it
+    begins with, by default those of `model.init`; ranks: who trains it together, each rank with its
+    own Trainer.
     On a GPU the whole batch is one micro-batch, or one for each rank, and no step waits for the
     device.
     """
@@ -51,9 +51,9 @@ class Trainer:
             raise ConfigError(f"steps must be a whole number of at least 1; got {steps!r}")
         self.config, self.recipe, self.steps = config, recipe, steps
         self.workers, self.xp, self.ranks = workers, xp, ranks
-        self.objective = objective or Classification.of(config, recipe)
+        self.objective = objective or objective_of(config, recipe)
         self.fused = cuda.wanted(xp, config) if fused is None else fused
-        build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else ViT)
+        build = partial(learner, recipe=recipe, build=cuda.fast_vit if self.fused else model_of)
         self.model = model or build(config)
         self.early_model = early_model(self.model, recipe.early_drop, recipe.early_size, build)
         self.mean, self.std = per_channel(mean, std, config.channels, xp)
@@ -165,7 +165,8 @@ class Trainer:
             output, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
             # the micro-batch's share of the mean loss: the gradients add up to the batch's own
             share = (stop - start) / count
-            doutput, sums = self.objective.train(output, targets[here], share)
+            own = targets_for(self.objective, images[here], targets[here])
+            doutput, sums = self.objective.train(output, own, share)
             results.append((index, sums))
             return model.backward(doutput, cache)[1]
 

@@ -28,7 +28,9 @@ def test_developers_get_all_that_the_tests_use():
 
 def test_the_version_is_said_once():
     assert "version" not in PROJECT["project"]
-    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "minivit.__version__"}
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {
+        "attr": "minivit.version.VERSION"
+    }
     assert re.fullmatch(r"\d+\.\d+\.\d+", minivit.__version__)
 
 

@@ -55,8 +55,9 @@ def test_layers_that_no_kernel_covers_stay_themselves():
     assert fused_layer(fused) is fused
 
 
-def test_a_model_with_a_stem_is_left_to_the_plain_layers(monkeypatch):
-    model = tiny(stem="small", image_size=8, patch_size=4)
+@pytest.mark.parametrize("sizes", [{"stem": "small"}, {"gelu": "relu"}])
+def test_what_has_no_kernels_is_left_to_the_plain_layers(monkeypatch, sizes):
+    model = tiny(**sizes, image_size=8, patch_size=4)
     assert cuda.fast(model) is model
     like_cupy = type("module", (), {"__name__": "cupy"})
     like_cupy.__name__ = "cupy"

@@ -32,7 +32,7 @@ class Made:
 
     def __init__(self, folder, config):
         self.trained, self.config = trained_model(config), config
-        shape = (2, config.image_size, config.image_size, config.channels)
+        shape = (2, *config.image_shape)
         self.pixels = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
         self.image = picture.normalised(self.trained, self.pixels[0])
         self.walk = walk(self.trained, self.image, LABEL)
@@ -67,10 +67,17 @@ def overlapping(browser, tmp_path_factory):
     return Made(tmp_path_factory.mktemp("page"), CONFIGS["mean of overlapping patches"])
 
 
-@pytest.fixture
-def page(browser, overlapping):
+@pytest.fixture(scope="module")
+def tab(browser, overlapping):
     with opened_page(browser, overlapping.file) as page:
         yield page
+
+
+@pytest.fixture
+def page(tab):
+    """The page as it is when it has just been opened."""
+    tab.reload()
+    return tab
 
 
 def flat(value):
@@ -95,6 +102,7 @@ def test_logits_caches_and_gradients_are_numpys(browser, made):
     assert same(found["loss"], made.walk.loss)
     assert same(found["probabilities"], made.walk.probabilities)
     missing = made.walk.steps.keys() - found["steps"].keys()
+    assert list(found["steps"]) == [name for name in made.walk.steps if name not in missing]
     assert missing == {"dropout"}  # which does nothing here
     for name, step in found["steps"].items():
         want = made.walk.steps[name]
@@ -161,7 +169,7 @@ def test_the_logit_lens_and_the_way_of_a_token(page, overlapping):
     assert same(page.evaluate(alone), lens(y[:, 3:4]))
     best = lens(steps["block1"].y)
     shown = page.inner_text('[data-block="1"] .lens b >> nth=0')
-    assert shown == f"{NAMES[best.argmax()]} {round(100 * best.max())}%"
+    assert shown == f"{round(100 * best.max())}% {NAMES[best.argmax()]}"
     page.evaluate(f"follow_label({LABEL}); change({{ token: 3 }})")
     added = np.linalg.norm(steps["block1.attn"].y[0, 3]) / np.linalg.norm(steps["block1"].x[0, 3])
     numbers = page.locator('[data-block="1"] .facts b').all_inner_texts()

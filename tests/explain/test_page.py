@@ -3,12 +3,14 @@
 import base64
 import json
 import re
+import tomllib
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from explained import NAMES, SMALL, trained_model
+from program import ROOT
 
 import minivit
 from minivit import Config, ConfigError, DataError, data, tree
@@ -24,8 +26,7 @@ TINY = PRESETS["tiny"].model
 
 def page_of(config, **how):
     trained = trained_model(config)
-    shape = (config.image_size, config.image_size, config.channels)
-    pixels = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
+    pixels = np.random.default_rng(2).integers(0, 256, config.image_shape, np.uint8)
     walked = walk(trained, picture.normalised(trained, pixels))
     seen = picture.Picture("</script><b>.png", pixels)
     return trained, walked, assemble.assemble(trained, walked, [seen], [None], "a model", **how)
@@ -99,15 +100,16 @@ def test_every_word_is_said_in_both_languages():
 def test_every_file_of_the_page_is_used():
     files = {f.relative_to(assemble.FOLDER).as_posix() for f in assemble.FOLDER.rglob("*.*")}
     assert files == {"template.html", "style.css", *(f"{name}.js" for name in assemble.SCRIPTS)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = project["tool"]["setuptools"]["package-data"]["minivit.explain"]
+    packed = {f for p in shipped for f in assemble.FOLDER.parent.glob(p) if f.is_file()}
+    assert len(packed) == len(files)
 
 
 @pytest.mark.parametrize(
     ("sizes", "words"),
     [
-        ({"position": "relative"}, "this model has position 'relative', and a page learned or"),
-        ({"pool": "sequence"}, "this model has pool 'sequence', and a page class or mean"),
         ({"stem": "small"}, "this model has the part stem, which a page cannot show"),
-        ({"head_hidden": 5}, "this model has the part head_hidden, which a page cannot show"),
         ({"dim": 480, "mlp_dim": 1920}, "parameters and .* MACs, a page at most 3,000,000"),
     ],
 )
@@ -143,7 +145,7 @@ def test_the_command_writes_it(tmp_path, monkeypatch, capsys):
     assert said.err.startswith("note: no test images in the page: the model file does not say")
     found = data_of((tmp_path / "out.html").read_text(encoding="utf-8"))
     assert found["language"] == "zh" and found["label"] == 0
-    assert found["pictures"][0]["note"].startswith("30 x 20 pixels, fitted to 32 x 32")
+    assert found["pictures"][0]["size"] == [30, 20]
     run("--html", "out.html")  # its own page is written anew
     (tmp_path / "mine.html").write_text("mine")
     said = run("--html", "mine.html", status=1)
@@ -167,3 +169,33 @@ def test_ten_test_images_of_as_many_classes(monkeypatch):
     monkeypatch.setattr(data, "load", lambda *words, **how: (_ for _ in ()).throw(DataError("no")))
     with pytest.raises(DataError):
         pictures.test_pictures(trained, "some")
+
+
+# What eyes without red or green cones make of linear RGB. Source: Machado, Oliveira & Fernandes
+# 2009, "A physiologically-based model for simulation of color vision deficiency", table 1.
+EYES = {
+    "usual": np.eye(3),
+    "without red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "without green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+}
+
+
+@pytest.mark.parametrize("eyes", EYES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_colours_are_told_apart_by_all_eyes(eyes, scheme):
+    code = (assemble.FOLDER / "view/draw.js").read_text(encoding="utf-8")
+    for name in ("SIGNED", "SIZES"):
+        block = code.partition(f"const {name} = ")[2].partition(";")[0]
+        rows = re.findall(r"\[(\d+), (\d+), (\d+)\]", block.partition(f"{scheme}: ")[2])[:5]
+        anchors = np.array(rows, float) / 255
+        linear = np.where(anchors <= 0.04045, anchors / 12.92, ((anchors + 0.055) / 1.055) ** 2.4)
+        seen = np.clip(linear @ np.transpose(EYES[eyes]), 0, 1)
+        light = np.cbrt(seen @ [0.2126, 0.7152, 0.0722])  # about as bright as it looks
+        steps = np.diff(light)
+        if name == "SIZES":  # brighter or darker all the way
+            assert (np.sign(steps) == np.sign(steps[0])).all() and np.abs(steps).min() > 0.05
+        else:  # away from the middle on both sides, and the two sides differ in colour
+            assert np.sign(steps).tolist() in ([1, 1, -1, -1], [-1, -1, 1, 1])
+            for one, other in ((0, 4), (1, 3)):
+                shares = [seen[i] / seen[i].sum() for i in (one, other)]
+                assert np.abs(shares[0] - shares[1]).max() > 0.2

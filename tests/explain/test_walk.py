@@ -16,7 +16,7 @@ from minivit import ConfigError, CrossEntropy, costs, tree
 from minivit.__main__ import main
 from minivit.commands import exits
 from minivit.commands import explain as command
-from minivit.explain import picture, screens
+from minivit.explain import both_ends, picture, screens
 from minivit.explain.lesson import lesson
 from minivit.explain.record import walk
 from minivit.gradcheck_cases import LAYERS
@@ -50,8 +50,9 @@ def run(tmp_path, monkeypatch, capsys):
 
 def image_for(trained):
     config = trained.config
-    shape = (config.image_size, config.image_size, config.channels)
-    return picture.normalised(trained, np.random.default_rng(2).integers(0, 256, shape, np.uint8))
+    return picture.normalised(
+        trained, np.random.default_rng(2).integers(0, 256, config.image_shape, np.uint8)
+    )
 
 
 def test_the_walk_is_the_models_own_forward_and_backward(trained):
@@ -80,16 +81,18 @@ def test_every_screen_has_equations_and_fits_a_terminal(trained):
     assert names[0] in ("patchify", "stem.conv1") and {"block0.attn", "loss"} <= set(names)
     pages = list(screens.screens(found, names))
     assert len(pages) == 2 * len(names)
-    pages.append(screens.closing(found))
-    seen = picture.Picture("\x1b.png", None, "30 x 20 pixels, fitted")
-    pages.append(screens.opening(found, seen, NAMES, names))
+    pages += screens.screens(found, list(found.steps))
+    pages.append(both_ends.closing(found))
+    seen = picture.Picture("\x1b.png", np.zeros((8, 8, 3)), (3000, 2000))
+    pages.append(both_ends.opening(found, seen, NAMES, names))
     for page in pages:
         assert max(map(columns_of, page.splitlines())) <= 80 and "\x1b" not in page
     attention = next(p for p in pages if "block0.attn" in p and "forward" in p)
-    assert "p       = softmax of s over keys" in attention and "head by head" in attention
+    told = "bias[offset(j, i)]" if trained.config.position == "relative" else "softmax of s over"
+    assert told in attention and "head by head" in attention
     back = next(p for p in pages if "block0.attn" in p and "backward" in p)
     step = found.steps["block0.attn"]
-    assert "dq      = ds^T k / sqrt(K)" in back and "qkv.w" in back
+    assert lesson(step.layer).backward.splitlines()[-1][:60] in back and "qkv.w" in back
     norm = np.linalg.norm(step.dx)
     assert f"norm {norm:.3g}" in back or f"norm {norm:.2e}" in back
 
@@ -127,6 +130,12 @@ def test_the_command(run):
         (["wide.png", "--label", "99"], 2, "unknown label '99'. Valid: cat"),
         (["wide.png", "--layer", "blok1"], 2, "did you mean 'block1'? Valid: patchify, patch, "),
         (["none.png"], 1, "none.png cannot be read as PNG"),
+        (["wide.png", "--lang", "zh"], 2, "--lang is for a page: it needs --html FILE."),
+        (
+            ["wide.png", "--html", "a.html", "--json"],
+            2,
+            "--html writes a page of all layers: leave",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(run, words, status, sentence):

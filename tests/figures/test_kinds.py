@@ -8,13 +8,14 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from minivit import Config, ConfigError, Trained, ViT, figures, tree
+from minivit.arrays.keys import generator
 from minivit.figures.attention import mosaic, query, smaller
 from minivit.figures.augmentation import augmented
 from minivit.figures.drawing import save
 from minivit.figures.features import spread
 from minivit.figures.filters import filters
 from minivit.figures.overlay import overlay
-from minivit.figures.subject import Pictures, Subject
+from minivit.figures.subject import Pictures, Subject, beginning
 from minivit.objective import Classification
 from minivit.training.recipe import Recipe
 
@@ -71,6 +72,24 @@ def test_positions_are_drawn_where_they_are_added_to_the_patches(position):
             figures.draw("positions", subject)
     for kind in ("attention", "rollout", "distance"):
         assert figures.draw(kind, subject)
+
+
+@pytest.mark.parametrize("config", [{}, {"stem": "small"}])
+def test_attention_distance_before_training_is_that_of_the_first_weights(config):
+    model = trained(**config)
+    assert beginning(model) is None  # it does not say how it was trained
+    known = replace(model, about={"recipe": {"seed": 7}})
+    start = beginning(known)
+    first = ViT(model.config).init(generator(7, "init"))
+    for name, leaf in tree.walk(first):
+        assert np.array_equal(dict(tree.walk(start.params))[name], leaf.astype(np.float32))
+    assert beginning(replace(known, about={**known.about, "from": "run"})) is None
+    (drawing,) = figures.draw("distance", Subject(trained=known, shown=pictures()))
+    lines = {line.get_label(): line.get_ydata() for line in drawing.figure.axes[0].get_lines()}
+    assert "Squares: the weights that its seed begins with" in drawing.caption
+    assert not np.allclose(lines["a head before training"], lines["a head"])
+    (drawing,) = figures.draw("distance", Subject(trained=model, shown=pictures()))
+    assert "Squares" not in drawing.caption
 
 
 def test_attention_of_a_chosen_patch_and_of_several_pictures():

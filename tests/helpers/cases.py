@@ -36,7 +36,7 @@ LAYERS = {  # name: (layer, shape of its input)
     "TransformerBlock without drop path": (TransformerBlock(D, HEADS, M, DROPOUT), (B, T, D)),
     "TransformerBlock of GeluErf": (TransformerBlock(D, HEADS, M, DROPOUT, GeluErf()), (B, T, D)),
 }
-COMPOSITES = ("Attention", "Mlp", "TransformerBlock", "Chain", "ResidualUnit")
+COMPOSITES = ("Attention", "Mlp", "TransformerBlock", "Chain", "ResidualUnit", "BasicUnit")
 
 needs_scipy = pytest.mark.skipif(
     importlib.util.find_spec("scipy") is None,

@@ -1,4 +1,4 @@
-"""What tests of `explain` share: three small models with all that a page can show."""
+"""What tests of `explain` share: small models with all that a page can show."""
 
 from dataclasses import replace
 
@@ -13,7 +13,17 @@ SMALL = Config(image_size=8, patch_size=4, dim=12, depth=2, heads=3, mlp_dim=20,
 CONFIGS = {
     "class token": replace(SMALL, gelu="tanh"),
     "mean of overlapping patches": replace(SMALL, pool="mean", patch_overlap=2, norm_eps=1e-5),
-    "erf": replace(SMALL, gelu="erf", channels=1, patch_size=2, position="none"),
+    "erf": replace(SMALL, gelu="erf", channels=1, patch_size=2, position="sincos-2d"),
+    "not square": replace(
+        SMALL,
+        image_size=(8, 12),
+        patch_size=(4, 3),
+        pool="sequence",
+        position="learned-2d",
+        pre_logits=5,
+        dim=9,
+    ),
+    "relative": replace(SMALL, position="relative", patch_size=2, head_hidden=10),
 }
 
 

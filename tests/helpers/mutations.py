@@ -6,6 +6,8 @@ the exercises name are planted too; they stand in `minivit/exercises/mistakes/` 
 """
 
 from mutations_convolution import TABLE as CONVOLUTION
+from mutations_masked import TABLE as MASKED
+from mutations_residual import TABLE as RESIDUAL
 
 from minivit.exercises.catalogue import EXERCISES
 from minivit.exercises.mistakes import MISTAKES
@@ -350,12 +352,6 @@ TABLE = {
             "pass",
         ),
     ],
-    # no position; its gradient that of y, or forgotten; the block's own forgotten
-    "minivit/layers/positioned.py": [
-        ('x, position = self.position.forward(params["position"], x)', "position = None"),
-        ("self.position.backward(dx, cache", "self.position.backward(dy, cache"),
-        ("y, cache = super().forward(params, x, key)", "y, cache = super().forward(params, x)"),
-    ],
     # no GELU; its slope left out
     "minivit/layers/head_hidden.py": [
         (
@@ -413,7 +409,8 @@ TABLE = {
         ("GridPositions(*c.grid, c.dim, c.prefix_tokens)", "GridPositions(*c.grid, c.dim, 0)"),
         ("SincosPositions(*c.grid, c.dim, c.prefix_tokens)", "PositionEmbedding(c.tokens, c.dim)"),
         ("RelativeBlock(*sizes, *c.grid, c.prefix_tokens)", "TransformerBlock(*sizes)"),
-        ("PositionedBlock(*sizes, c.tokens)", "TransformerBlock(*sizes)"),
+        ('c.position == "every-block" and i', "False"),
+        ('c.position == "every-block" and i', 'c.position == "every-block"'),
         ('parts["dropout"] = Dropout(c.dropout)', "pass"),
         ('images.dtype.kind != "f"', "False"),
         ("c.drop_path * i / max(1, c.depth - 1)", "c.drop_path"),
@@ -435,6 +432,8 @@ TABLE = {
         ("self.arrays[name][...] = start", "pass"),
     ],
     **CONVOLUTION,
+    **MASKED,
+    **RESIDUAL,
 }
 NAMED = {  # as a dict, because two exercises share the mistakes in attention's softmax
     (f"minivit/{EXERCISES[name].file}", mistake.code, mistake.broken): None

@@ -20,7 +20,17 @@ import pytest
 
 HELPERS = Path(__file__).resolve().parent
 TESTS, ROOT = HELPERS.parents[0], HELPERS.parents[1]
-ROOMS = ("layers", "convolution", "model", "arrays", "start", "training", "optim")
+ROOMS = (
+    "layers",
+    "convolution",
+    "masked",
+    "residual",
+    "model",
+    "arrays",
+    "start",
+    "training",
+    "optim",
+)
 sys.path[:0] = [str(ROOT), str(HELPERS), *(str(TESTS / room) for room in ROOMS)]
 sys.dont_write_bytecode = True  # a patch within one second must not meet a cached module
 
@@ -28,14 +38,16 @@ import strict_cupy  # noqa: E402
 from mutations import MUTATIONS, NAMED  # noqa: E402
 
 SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
-    test_keys test_convolution test_residual test_kinks test_drop_path test_patch_dropout
-    test_sequence_pool test_interpolation test_target_losses test_start test_gradients test_model
-    test_smaller_vit test_optim""".split()  # the quickest first
+    test_keys test_convolution test_residual test_resnet test_masked test_kinks test_drop_path
+    test_patch_dropout test_sequence_pool test_interpolation test_target_losses test_start
+    test_gradients test_model test_smaller_vit test_optim""".split()  # the quickest first
 
-OWN = {"vit": "model", **dict.fromkeys(("windows", "standardised"), "convolution")}
-OWN |= dict.fromkeys(("groupnorm", "maxpool", "relu", "chain"), "residual")
-OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), "target_losses")
-OWN |= dict.fromkeys(("interpolation", "resampled_positions"), "interpolation")
+# {a file or a room of the package: its tests}, where these have another name
+OWN = {"vit": ("model",), "adamw": ("optim",), "checking": ("kinks",), "masked": ("masked",)}
+OWN |= {"convolution": ("convolution", "residual"), "residual": ("resnet",)}
+OWN |= {"early_steps": ("smaller_vit",)}
+OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), ("target_losses",))
+OWN |= {"resampled_positions": ("interpolation",)}
 
 
 def functions(module):
@@ -64,15 +76,31 @@ def functions(module):
                 yield name, function, {**arguments, **needed}
 
 
-def first_failure(suites):
+def gradients_are_wrong(file):
+    """Whether a layer that `file` defines has wrong gradients: quick, and most mistakes show it."""
+    cases, gradients = map(importlib.import_module, ("cases", "test_gradients"))
+    module = file.removesuffix(".py").replace("/", ".")
+    try:
+        for name, (layer, _) in cases.LAYERS.items():
+            if type(layer).__module__ == module:
+                gradients.test_every_layer(np, name)
+    except BaseException:  # pytest.fail raises a BaseException
+        return True
+    return False
+
+
+def first_failure(suites, file=""):
     """Import minivit and the suites again, run them -> the first test that fails, or None.
 
-    Raises if the patched source cannot be imported: such a mistake would prove nothing.
+    file: which has a mistake, for what is tried first. Raises if the patched source cannot be
+    imported: such a mistake would prove nothing.
     """
     for name in list(sys.modules):
         if name.partition(".")[0] in ("minivit", "cases", "runs", *SUITES):
             del sys.modules[name]
     importlib.invalidate_caches()
+    if gradients_are_wrong(file):
+        return "test_gradients.test_every_layer"
     for suite in suites:
         for name, function, arguments in functions(importlib.import_module(suite)):
             try:
@@ -86,8 +114,8 @@ def first_failure(suites):
 
 def rank(mutation, suite):
     """The order of suites for a mutation: the file's own, then that which most likely notices."""
-    stem = Path(mutation[0]).stem
-    own = {"vit": "model", "adamw": "optim"}.get(stem, stem)
+    file = Path(mutation[0])
+    own = OWN.get(file.parent.name) or OWN.get(file.stem, (file.stem,))
     return not suite.endswith(own), mutation in NAMED and suite != "test_gradients"
 
 
@@ -98,7 +126,7 @@ def main():
         path = ROOT / file
         source = path.read_text(encoding="utf-8")
         path.write_text(source.replace(code, broken), encoding="utf-8")
-        verdicts.append(first_failure(sorted(SUITES, key=partial(rank, mutation))))
+        verdicts.append(first_failure(sorted(SUITES, key=partial(rank, mutation)), file))
         path.write_text(source, encoding="utf-8")
     verdicts.append(first_failure(SUITES))
     return verdicts

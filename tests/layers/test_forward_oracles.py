@@ -172,17 +172,6 @@ def test_head_hidden_is_the_gelu_of_a_linear_layer(xp):
     close(run(layer, params, x, xp), h * (1 + np.tanh(u)) / 2)
 
 
-# PositionedBlock
-
-
-def test_a_positioned_block_is_a_block_on_tokens_with_their_vectors(xp):
-    layer, params, x = build("PositionedBlock")
-    rest = {name: part for name, part in params.items() if name != "position"}
-    plain = TransformerBlock(layer.dim, layer.heads, layer.hidden)
-    want = run(plain, rest, x + params["position"]["pos"], xp)
-    close(run(layer, params, x, xp), want)
-
-
 # Patchify
 
 

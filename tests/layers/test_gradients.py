@@ -76,7 +76,7 @@ def test_cross_entropy(xp, kind, smoothing):
     assert_right([check], gradcheck.LAYER_TOLERANCE)
 
 
-@pytest.mark.parametrize("gelu", ["tanh", pytest.param("erf", marks=needs_scipy)])
+@pytest.mark.parametrize("gelu", ["tanh", pytest.param("erf", marks=needs_scipy), "relu"])
 @pytest.mark.parametrize("pool", POOLS)
 def test_whole_model(xp, pool, gelu):
     assert_whole_model(xp, tiny(pool=pool, gelu=gelu, dropout=0.2))

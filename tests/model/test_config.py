@@ -41,10 +41,9 @@ def test_the_published_regression_on_pawpularity():
     assert parameters(Config.variant("B/16", classes=1, head_hidden=128)) == 85_897_217
 
 
-@pytest.mark.parametrize("kind", ["relative", "every-block"])
-def test_positions_in_the_blocks_need_all_patches(kind):
-    with pytest.raises(ConfigError, match=f"{kind} positions need all patches of an image: set"):
-        Config(position=kind, patch_dropout=0.1)
+def test_relative_positions_need_all_patches():
+    with pytest.raises(ConfigError, match="relative positions need all patches of an image: set"):
+        Config(position="relative", patch_dropout=0.1)
 
 
 def test_the_head_has_one_hidden_layer_at_most():

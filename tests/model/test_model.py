@@ -17,7 +17,6 @@ from minivit.layers import (
     GeluErf,
     GridPositions,
     LayerNorm,
-    PositionedBlock,
     PositionEmbedding,
     RelativeBlock,
     SincosPositions,
@@ -129,10 +128,10 @@ def test_the_model_of_published_weights():
 POSITION_PARTS = {  # position: the layers that it brings, of a model with 3 x 3 patches
     "learned": {"position": PositionEmbedding(10, 8)},
     "none": {},
+    "every-block": dict.fromkeys(("position", "position1"), PositionEmbedding(10, 8)),
     "learned-2d": {"position": GridPositions(3, 3, 8, 1)},
     "sincos-2d": {"position": SincosPositions(3, 3, 8, 1)},
     "relative": {"block1": RelativeBlock(8, 4, 7, rows=3, columns=3, prefix_tokens=1)},
-    "every-block": {"block1": PositionedBlock(8, 4, 7, tokens=10)},
 }
 
 
@@ -142,6 +141,9 @@ def test_where_a_patch_is_comes_from_the_layers_of_the_position(position):
     expected = {"block1": TransformerBlock(8, 4, 7), **POSITION_PARTS[position]}
     assert {name: parts.get(name) for name in expected} == expected
     assert ("position" in parts) == ("position" in expected)
+    assert [name for name in parts if name.startswith("position")] == [
+        name for name in expected if name.startswith("position")
+    ]
 
 
 @pytest.mark.parametrize("pool", ["class", "mean"])

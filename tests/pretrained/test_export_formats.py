@@ -176,6 +176,7 @@ def test_timm_makes_the_same_hidden_width_of_the_ratio():
         ({"pool": "mean"}, ["huggingface"], r"cannot hold mean pooling; timm's \(FILE.safetensors\)"
          r", the authors' \(FILE.npz\) and minivit's own \(FILE.npz --weights-only\) can"),
         ({"pre_logits": 6}, ["timm", "huggingface"], r"\(pre_logits\); the authors'.* and minivit"),
+        ({"gelu": "relu"}, ["timm", "huggingface", "authors"], "cannot hold ReLU; minivit's own"),
         ({"position": "learned-2d"}, ["timm", "huggingface", "authors"],
          r"cannot hold positions other than a learned vector each; minivit's own"),
         ({"head_hidden": 6}, ["timm", "huggingface", "authors"],

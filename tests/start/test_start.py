@@ -127,12 +127,6 @@ def test_mimetic_attention_goes_with_every_kind_of_positions(position):
     close(own["block0.attn.qkv.w"], leaves("mimetic", position=position)["block0.attn.qkv.w"])
 
 
-def test_of_positions_in_every_block_the_first_have_the_waves():
-    own = leaves("mimetic", position="every-block")
-    close(own["block0.position.pos"], leaves("mimetic")["position.pos"])
-    assert not own["block1.position.pos"].any()
-
-
 @pytest.mark.parametrize("dim", [1, 2, 6, 7])
 def test_positions_of_any_width(dim):
     positions = sincos(3, 3, dim)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from minivit import Config
+from minivit.models import config_of
 from minivit.training.feeding import feeds, idle_note
 from minivit.training.presets import PRESETS
 from minivit.training.recipe import Recipe
 
 
 def chosen(preset, **recipe):
-    return Config(**PRESETS[preset].model), Recipe(**{**PRESETS[preset].recipe, **recipe})
+    return config_of(PRESETS[preset].model), Recipe(**{**PRESETS[preset].recipe, **recipe})
 
 
 @pytest.mark.parametrize("preset", PRESETS)

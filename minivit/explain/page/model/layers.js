@@ -7,14 +7,17 @@ class Linear {
   }
 
   forward(params, x) {
-    const { w, b } = params, rows = x.length / this.d_in;
+    const { w, b } = params,
+      rows = x.length / this.d_in;
     const y = matmul(x, w, rows, this.d_in, this.d_out);
     for (let i = 0; i < y.length; i++) y[i] += b[i % this.d_out];
     return [y, [x, w]];
   }
 
   backward(dy, cache) {
-    const [x, w] = cache, { d_in, d_out } = this, rows = x.length / d_in;
+    const [x, w] = cache,
+      { d_in, d_out } = this,
+      rows = x.length / d_in;
     const dx = matmul(dy, transposed(w, d_in, d_out), rows, d_out, d_in);
     const dw = matmul(transposed(x, rows, d_in), dy, d_in, rows, d_out);
     return [dx, { w: dw, b: token_sum(dy, d_out) }];
@@ -27,12 +30,16 @@ class LayerNorm {
   }
 
   forward(params, x) {
-    const { gamma, beta } = params, D = this.dim, rows = x.length / D;
-    const y = new Float64Array(x.length), xhat = new Float64Array(x.length);
+    const { gamma, beta } = params,
+      D = this.dim,
+      rows = x.length / D;
+    const y = new Float64Array(x.length),
+      xhat = new Float64Array(x.length);
     const rstd = new Float64Array(rows);
     for (let t = 0; t < rows; t++) {
       const at = t * D;
-      let mean = 0, variance = 0;
+      let mean = 0,
+        variance = 0;
       for (let i = 0; i < D; i++) mean += x[at + i] / D;
       for (let i = 0; i < D; i++) variance += (x[at + i] - mean) ** 2 / D;
       rstd[t] = 1 / Math.sqrt(variance + this.eps);
@@ -45,10 +52,13 @@ class LayerNorm {
   }
 
   backward(dy, cache) {
-    const [xhat, rstd, gamma] = cache, D = this.dim, dx = new Float64Array(dy.length);
+    const [xhat, rstd, gamma] = cache,
+      D = this.dim,
+      dx = new Float64Array(dy.length);
     for (let t = 0; t < rstd.length; t++) {
       const at = t * D;
-      let mean_dxhat = 0, mean_dxhat_xhat = 0;
+      let mean_dxhat = 0,
+        mean_dxhat_xhat = 0;
       for (let i = 0; i < D; i++) {
         const dxhat = dy[at + i] * gamma[i];
         mean_dxhat += dxhat / D;
@@ -63,7 +73,8 @@ class LayerNorm {
   }
 }
 
-const ROOT = Math.sqrt(2 / Math.PI), CUBIC = 0.044715;
+const ROOT = Math.sqrt(2 / Math.PI),
+  CUBIC = 0.044715;
 
 class Gelu {
   forward(params, x) {
@@ -73,9 +84,11 @@ class Gelu {
   }
 
   backward(dy, cache) {
-    const [x] = cache, dx = new Float64Array(dy.length);
+    const [x] = cache,
+      dx = new Float64Array(dy.length);
     for (let i = 0; i < dy.length; i++) {
-      const s = this.gate(x[i]), slope_u = ROOT * (1 + 3 * CUBIC * x[i] * x[i]);
+      const s = this.gate(x[i]),
+        slope_u = ROOT * (1 + 3 * CUBIC * x[i] * x[i]);
       dx[i] = dy[i] * (s + x[i] * 2 * s * (1 - s) * slope_u);
     }
     return [dx, {}];
@@ -89,7 +102,8 @@ class Gelu {
 
 class GeluErf {
   forward(params, x) {
-    const y = new Float64Array(x.length), phi = new Float64Array(x.length);
+    const y = new Float64Array(x.length),
+      phi = new Float64Array(x.length);
     for (let i = 0; i < x.length; i++) {
       phi[i] = (1 + erf(x[i] * Math.SQRT1_2)) / 2;
       y[i] = x[i] * phi[i];
@@ -98,7 +112,9 @@ class GeluErf {
   }
 
   backward(dy, cache) {
-    const [x, phi] = cache, dx = new Float64Array(dy.length), density = Math.sqrt(0.5 / Math.PI);
+    const [x, phi] = cache,
+      dx = new Float64Array(dy.length),
+      density = Math.sqrt(0.5 / Math.PI);
     for (let i = 0; i < dy.length; i++) {
       dx[i] = dy[i] * (phi[i] + x[i] * density * Math.exp((-x[i] * x[i]) / 2));
     }

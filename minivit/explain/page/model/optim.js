@@ -21,8 +21,10 @@ class AdamW {
   }
 
   update(vector, gradient, state, lr, step, decay) {
-    const { m, v } = state, { beta1, beta2, eps } = this;
-    const root = Math.sqrt(1 - beta2 ** step), rate = lr / (1 - beta1 ** step);
+    const { m, v } = state,
+      { beta1, beta2, eps } = this;
+    const root = Math.sqrt(1 - beta2 ** step),
+      rate = lr / (1 - beta1 ** step);
     for (let i = 0; i < vector.length; i++) {
       const g = gradient[i];
       m[i] = beta1 * m[i] + (1 - beta1) * g;
@@ -40,12 +42,15 @@ class Muon {
 
   // vector: a matrix (rows, cols)
   update(vector, gradient, state, lr, step, decay, rows) {
-    const { m } = state, cols = vector.length / rows, u = new Float64Array(vector.length);
+    const { m } = state,
+      cols = vector.length / rows,
+      u = new Float64Array(vector.length);
     for (let i = 0; i < u.length; i++) {
       m[i] = this.momentum * m[i] + gradient[i];
       u[i] = gradient[i] + this.momentum * m[i];
     }
-    const o = orthogonal(u, rows, cols), rate = lr * 0.2 * Math.sqrt(Math.max(rows, cols));
+    const o = orthogonal(u, rows, cols),
+      rate = lr * 0.2 * Math.sqrt(Math.max(rows, cols));
     for (let i = 0; i < u.length; i++) {
       vector[i] *= 1 - lr * decay;
       vector[i] -= rate * o[i];
@@ -56,7 +61,10 @@ class Muon {
 // About the nearest matrix with all singular values 1, by Newton-Schulz iteration.
 function orthogonal(matrix, rows, cols) {
   if (rows > cols) return transposed(orthogonal(transposed(matrix, rows, cols), cols, rows), cols, rows);
-  const rounds = 5, a = 3.4445, b = -4.775, c = 2.0315;
+  const rounds = 5,
+    a = 3.4445,
+    b = -4.775,
+    c = 2.0315;
   const norm = Math.sqrt(matrix.reduce((sum, value) => sum + value * value, 0)) + 1e-7;
   let x = matrix.map((value) => value / norm);
   for (let round = 0; round < rounds; round++) {
@@ -79,12 +87,23 @@ const OPTIMIZERS = {
 // New parameters after one step; `state` is {leaf: {m, v}} and is changed. shapes: {leaf: [rows, ...]}.
 function optimizer_step(params, grads, state, shapes, { rule, lr, decay, step }) {
   const [matrix_rule, other_rule] = OPTIMIZERS[rule];
-  return tree_from(leaves(params).map(([name, old]) => {
-    const vector = old.slice(), size = vector.length;
-    state[name] ??= { m: new Float64Array(size), v: new Float64Array(size) };
-    const is_weight = name.endsWith(".w"), chosen = is_weight && name.startsWith("block");
-    (chosen ? matrix_rule : other_rule).update(
-      vector, leaf_of(grads, name), state[name], lr, step, is_weight ? decay : 0, shapes[name][0]);
-    return [name, vector];
-  }));
+  return tree_from(
+    leaves(params).map(([name, old]) => {
+      const vector = old.slice(),
+        size = vector.length;
+      state[name] ??= { m: new Float64Array(size), v: new Float64Array(size) };
+      const is_weight = name.endsWith(".w"),
+        chosen = is_weight && name.startsWith("block");
+      (chosen ? matrix_rule : other_rule).update(
+        vector,
+        leaf_of(grads, name),
+        state[name],
+        lr,
+        step,
+        is_weight ? decay : 0,
+        shapes[name][0],
+      );
+      return [name, vector];
+    }),
+  );
 }

@@ -7,14 +7,25 @@ function product(a, b, rows, inner, cols, out, place = {}) {
   const { aAt = 0, aStep = inner, bAt = 0, bStep = cols, outAt = 0, outStep = cols } = place;
   for (let t = 0; t < rows; t += 2) {
     const two = t + 1 < rows;
-    const a0 = aAt + t * aStep, a1 = two ? a0 + aStep : a0;
-    const y0 = outAt + t * outStep, y1 = two ? y0 + outStep : y0;
+    const a0 = aAt + t * aStep,
+      a1 = two ? a0 + aStep : a0;
+    const y0 = outAt + t * outStep,
+      y1 = two ? y0 + outStep : y0;
     for (let j = 0; j < cols; j++) out[y0 + j] = out[y1 + j] = 0;
     let i = 0;
     for (; i + 3 < inner; i += 4) {
-      const p = a[a0 + i], q = a[a0 + i + 1], r = a[a0 + i + 2], s = a[a0 + i + 3];
-      const p1 = a[a1 + i], q1 = a[a1 + i + 1], r1 = a[a1 + i + 2], s1 = a[a1 + i + 3];
-      const b0 = bAt + i * bStep, b1 = b0 + bStep, b2 = b1 + bStep, b3 = b2 + bStep;
+      const p = a[a0 + i],
+        q = a[a0 + i + 1],
+        r = a[a0 + i + 2],
+        s = a[a0 + i + 3];
+      const p1 = a[a1 + i],
+        q1 = a[a1 + i + 1],
+        r1 = a[a1 + i + 2],
+        s1 = a[a1 + i + 3];
+      const b0 = bAt + i * bStep,
+        b1 = b0 + bStep,
+        b2 = b1 + bStep,
+        b3 = b2 + bStep;
       if (!two) {
         for (let j = 0; j < cols; j++) {
           out[y0 + j] += p * b[b0 + j] + q * b[b1 + j] + r * b[b2 + j] + s * b[b3 + j];
@@ -22,13 +33,18 @@ function product(a, b, rows, inner, cols, out, place = {}) {
         continue;
       }
       for (let j = 0; j < cols; j++) {
-        const u = b[b0 + j], v = b[b1 + j], w = b[b2 + j], z = b[b3 + j];
+        const u = b[b0 + j],
+          v = b[b1 + j],
+          w = b[b2 + j],
+          z = b[b3 + j];
         out[y0 + j] += p * u + q * v + r * w + s * z;
         out[y1 + j] += p1 * u + q1 * v + r1 * w + s1 * z;
       }
     }
     for (; i < inner; i++) {
-      const p = a[a0 + i], p1 = a[a1 + i], b0 = bAt + i * bStep;
+      const p = a[a0 + i],
+        p1 = a[a1 + i],
+        b0 = bAt + i * bStep;
       for (let j = 0; j < cols; j++) {
         out[y0 + j] += p * b[b0 + j];
         if (two) out[y1 + j] += p1 * b[b0 + j];
@@ -76,7 +92,8 @@ function multiply(x, y) {
 function erf(x) {
   const size = Math.abs(x);
   if (size > 6) return Math.sign(x);
-  let term = size, sum = size;
+  let term = size,
+    sum = size;
   for (let n = 1; term > sum * 1e-17; n++) {
     term *= (2 * size * size) / (2 * n + 1);
     sum += term;

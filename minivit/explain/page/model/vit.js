@@ -2,27 +2,42 @@
 
 class ViT {
   constructor(config) {
-    const c = config, gelu = c.gelu === "tanh" ? new Gelu() : new GeluErf();
+    const c = config,
+      gelu = c.gelu === "tanh" ? new Gelu() : new GeluErf();
     const parts = {};
+    const shape = [...pair(c.image_size), c.channels],
+      patch = pair(c.patch_size);
     parts.patchify = c.patch_overlap
-      ? new OverlappingPatches(c.patch_size, c.patch_overlap, c.image_size, c.channels)
-      : new Patchify(c.patch_size, c.image_size, c.channels);
-    const side = c.patch_size + 2 * c.patch_overlap;
-    parts.patch = new Linear(side * side * c.channels, c.dim);
+      ? new OverlappingPatches(...patch, c.patch_overlap, shape)
+      : new Patchify(...patch, shape);
+    const [height, width] = patch.map((side) => side + 2 * c.patch_overlap);
+    parts.patch = new Linear(height * width * c.channels, c.dim);
     if (c.pool === "class") parts.class_token = new ClassToken(c.dim);
+    const [rows, columns] = patch.map((side, i) => shape[i] / side);
+    const prefix = c.pool === "class" ? 1 : 0,
+      place = [rows, columns, c.dim, prefix];
     if (c.position === "learned") parts.position = new PositionEmbedding();
+    if (c.position === "learned-2d") parts.position = new GridPositions(...place);
+    if (c.position === "sincos-2d") parts.position = new SincosPositions(...place);
+    const sizes = [c.dim, c.heads, c.mlp_dim, gelu, c.norm_eps];
     for (let i = 0; i < c.depth; i++) {
-      parts[`block${i}`] = new TransformerBlock(c.dim, c.heads, c.mlp_dim, gelu, c.norm_eps);
+      parts[`block${i}`] =
+        c.position === "relative"
+          ? new RelativeBlock(...sizes, rows, columns, prefix)
+          : new TransformerBlock(...sizes);
     }
     parts.norm = new LayerNorm(c.dim, c.norm_eps);
-    parts.pool = c.pool === "class" ? new ClassPool(c.dim) : new MeanPool(c.dim);
-    parts.head = new Linear(c.dim, c.classes);
+    parts.pool = new { class: ClassPool, mean: MeanPool, sequence: SequencePool }[c.pool](c.dim);
+    if (c.pre_logits) parts.pre_logits = new PreLogits(c.dim, c.pre_logits);
+    if (c.head_hidden) parts.head_hidden = new HeadHidden(c.dim, c.head_hidden, gelu);
+    parts.head = new Linear(c.pre_logits || c.head_hidden || c.dim, c.classes);
     Object.assign(this, { config, parts });
   }
 
   // From the part `first` on, which takes x: logits, cache.
   forward(params, x, first = "patchify") {
-    const cache = {}, names = Object.keys(this.parts);
+    const cache = {},
+      names = Object.keys(this.parts);
     for (const name of names.slice(names.indexOf(first))) {
       [x, cache[name]] = this.parts[name].forward(params[name] || {}, x);
     }
@@ -37,4 +52,9 @@ class ViT {
     }
     return [dx, grads];
   }
+}
+
+// A size as height and width, as in config.py.
+function pair(size) {
+  return Array.isArray(size) ? size : [size, size];
 }

@@ -35,21 +35,35 @@ function watched_model(config, see) {
 // label: the class whose loss is differentiated; null: the one that the model answers.
 // steps: {name: {layer, params, x, y, cache, dy, dx, grads}}, then "loss".
 function walk(config, params, image, label = null) {
-  const steps = {};
   const see = {
-    into: (name, layer, of, x) => { steps[name] = { name, layer, params: of, x, grads: {} }; },
-    out: (name, y, cache) => { Object.assign(steps[name], { y, cache }); return y; },
-    back: (name, dy, dx, grads) => { Object.assign(steps[name], { dy, dx, grads }); },
+    steps: {},
+    into: (name, layer, of, x) => {
+      see.steps[name] = { name, layer, params: of, x, grads: {} };
+    },
+    out: (name, y, cache) => {
+      Object.assign(see.steps[name], { y, cache });
+      return y;
+    },
+    back: (name, dy, dx, grads) => {
+      Object.assign(see.steps[name], { dy, dx, grads });
+    },
   };
-  const model = watched_model(config, see), loss = new CrossEntropy();
-  const [logits, cache] = model.forward(params, image);
-  if (label === null) label = largest_index(logits);
-  const [nats, loss_cache] = loss.forward(logits, label);
-  const dlogits = loss.backward(1, loss_cache);
+  const model = watched_model(config, see),
+    [logits, cache] = model.forward(params, image);
+  return walk_back({ model, see, logits, cache }, label ?? largest_index(logits));
+}
+
+// The way back from another label: a forward, {model, see, logits, cache}, serves them all.
+function walk_back(forward, label) {
+  const { model, see, logits, cache } = forward,
+    loss = new CrossEntropy();
+  const [nats, loss_cache] = loss.forward(logits, label),
+    dlogits = loss.backward(1, loss_cache);
   const ends = { params: {}, x: logits, y: nats, dy: new Float64Array([1]), dx: dlogits, grads: {} };
-  steps.loss = { name: "loss", layer: loss, cache: loss_cache, ...ends };
+  const steps = Object.fromEntries(Object.entries(see.steps).map(([name, step]) => [name, { ...step }]));
+  see.steps = { ...steps, loss: { name: "loss", layer: loss, cache: loss_cache, ...ends } };
   model.backward(dlogits, cache);
-  return { steps, loss: nats[0], probabilities: loss_cache[0], logits, label };
+  return { steps: see.steps, loss: nats[0], probabilities: loss_cache[0], label, forward };
 }
 
 function largest_index(values) {
@@ -101,15 +115,19 @@ class Nudged {
   loss(nudge, by) {
     this.nudge = { ...nudge, by };
     const first = nudge.kind === "pixel" ? "patchify" : nudge.name.split(".")[0];
-    let x = this.inputs[first], restore = () => {};
+    let x = this.inputs[first],
+      restore = () => {};
     if (nudge.kind === "pixel") {
       x = x.slice();
       x[nudge.index] = this.rounded(x[nudge.index] + by);
     } else if (nudge.kind === "weight") {
-      const values = leaf_of(this.params, `${nudge.name}.${nudge.leaf}`), { index } = nudge;
+      const values = this.walked.steps[nudge.name].params[nudge.leaf],
+        { index } = nudge;
       const before = values[index];
       values[index] = this.rounded(before + by);
-      restore = () => { values[index] = before; };
+      restore = () => {
+        values[index] = before;
+      };
     }
     try {
       const [logits] = this.model.forward(this.params, x, first);
@@ -129,13 +147,15 @@ function leaf_of(tree, dotted) {
 // [dotted name, array] for every leaf.
 function leaves(tree, prefix = "") {
   return Object.entries(tree).flatMap(([name, value]) =>
-    value.length === undefined ? leaves(value, `${prefix}${name}.`) : [[prefix + name, value]]);
+    value.length === undefined ? leaves(value, `${prefix}${name}.`) : [[prefix + name, value]],
+  );
 }
 
 function tree_from(pairs) {
   const tree = {};
   for (const [dotted, leaf] of pairs) {
-    const path = dotted.split("."), last = path.pop();
+    const path = dotted.split("."),
+      last = path.pop();
     path.reduce((branch, name) => (branch[name] ??= {}), tree)[last] = leaf;
   }
   return tree;

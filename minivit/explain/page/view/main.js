@@ -5,15 +5,30 @@ const LANGUAGES = ["en", "zh"];
 function speak(name) {
   language = Math.max(0, LANGUAGES.indexOf(name));
   document.documentElement.lang = name === "zh" ? "zh-CN" : "en";
-  const values = { grid: GRID, size: CONFIG.patch_size };
-  for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t, values);
+  const values = { rows: ROWS, columns: COLUMNS, height: PATCH[0], width: PATCH[1] };
+  for (const element of document.querySelectorAll("[data-t]"))
+    element.textContent = t(element.dataset.t, values);
   const count = Object.values(DATA.shapes).reduce((sum, s) => sum + s.reduce((a, b) => a * b, 1), 0);
-  by_id("about").textContent = t("about", { source: DATA.source, count: count.toLocaleString("en"), depth: CONFIG.depth, heads: CONFIG.heads });
+  by_id("about").textContent = t("about", {
+    source: DATA.source,
+    count: count.toLocaleString("en"),
+    depth: CONFIG.depth,
+    heads: CONFIG.heads,
+  });
+  document.title = `${DATA.pictures[0].name} · minivit`;
   by_id("footer").textContent = t("footer", { version: DATA.version });
   const help = Object.keys(TEXT).filter((key_) => key_.startsWith("key_"));
   by_id("help-words").replaceChildren(make("ul", {}, ...help.map((key_) => make("li", {}, t(key_)))));
   if (state.walked) change({ language: name });
-  segments("languages", [["en", "English"], ["zh", "中文"]], () => LANGUAGES[language], speak);
+  segments(
+    "languages",
+    [
+      ["en", "English"],
+      ["zh", "中文"],
+    ],
+    () => LANGUAGES[language],
+    speak,
+  );
   draw_schemes();
 }
 
@@ -28,7 +43,12 @@ function dress(scheme) {
 }
 
 function draw_schemes() {
-  segments("schemes", ["auto", "light", "dark"].map((name) => [name, t(name)]), () => state.scheme, dress);
+  segments(
+    "schemes",
+    ["auto", "light", "dark"].map((name) => [name, t(name)]),
+    () => state.scheme,
+    dress,
+  );
 }
 
 function turn(list, now, by) {
@@ -52,7 +72,8 @@ const KEYS = {
 
 addEventListener("keydown", (event) => {
   const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || by_id("help").open || !KEYS[event.key]) return;
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || by_id("help").open || !KEYS[event.key])
+    return;
   event.preventDefault();
   KEYS[event.key]();
 });
@@ -65,6 +86,7 @@ dress("auto");
 speak(DATA.language);
 const first = DATA.pictures[0];
 change({
-  ...state, language: DATA.language,
+  ...state,
+  language: DATA.language,
   walked: walk(CONFIG, state.params, normalised(first.pixels), first.label ?? DATA.label),
 });

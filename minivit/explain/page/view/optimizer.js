@@ -1,14 +1,23 @@
 // One optimizer step on this picture: the probabilities before and after.
 
-const RULES = [["sgd", "SGD"], ["adamw", "AdamW"], ["muon", "Muon"]];
+const RULES = [
+  ["sgd", "SGD"],
+  ["adamw", "AdamW"],
+  ["muon", "Muon"],
+];
 let memory = {}; // of the optimizer: {leaf: {m, v}}
 let last_step = null; // {before, after, losses, predicted}
 
 function draw_rules() {
-  segments("rules", RULES, () => state.rule, (rule) => {
-    memory = {};
-    change({ rule });
-  });
+  segments(
+    "rules",
+    RULES,
+    () => state.rule,
+    (rule) => {
+      memory = {};
+      change({ rule });
+    },
+  );
   by_id("rule-words").textContent = t(`${state.rule}_words`);
   by_id("take").textContent = t("take");
   by_id("lr").value = state.log_lr;
@@ -20,26 +29,50 @@ function draw_outcome() {
   const rule = RULES.find(([name]) => name === state.rule)[1];
   const notice = by_id("stepped");
   notice.hidden = !state.steps;
-  notice.replaceChildren(t("stepped", { steps: state.steps, rule }), make("button", { onclick: back_to_trained }, t("reset")));
+  notice.replaceChildren(
+    t("stepped", { steps: state.steps, rule }),
+    make("button", { onclick: back_to_trained }, t("reset")),
+  );
   const shown = last_step || { before: state.walked.probabilities, after: null };
-  const { label } = state.walked, classes = shown_classes(shown.after || shown.before, label);
+  const { label } = state.walked,
+    classes = shown_classes(shown.after || shown.before, label);
   by_id("outcome").textContent = last_step ? t("outcome", last_step.words) : "";
-  by_id("before-after").replaceChildren(...classes.map((c) => {
-    const values = [shown.before[c], ...(shown.after ? [shown.after[c]] : [])];
-    const tracks = values.map((share, i) => make("div", { class: "track" },
-      make("div", { class: i ? "fill warm" : "fill", style: `width:${100 * share}%` })));
-    return make("div", { class: "bar", "data-class": c }, make("span", { class: "name" }, DATA.classes[c]),
-      make("span", { class: "number" }, values.map(percent).join(" → ")), make("span", {}, ...tracks));
-  }));
+  const swatch = (name, kind) => make("span", { class: "legend" }, make("i", { class: kind }), t(name));
+  by_id("which").replaceChildren(
+    ...(last_step ? [swatch("before", "fill"), swatch("after", "fill warm")] : []),
+  );
+  by_id("before-after").replaceChildren(
+    ...classes.map((c) => {
+      const values = [shown.before[c], ...(shown.after ? [shown.after[c]] : [])];
+      const tracks = values.map((share, i) =>
+        make(
+          "div",
+          { class: "track" },
+          make("div", { class: i ? "fill warm" : "fill", style: `width:${100 * share}%` }),
+        ),
+      );
+      return make(
+        "div",
+        { class: "bar", "data-class": c },
+        make("span", { class: "name" }, DATA.classes[c]),
+        make("span", { class: "number" }, values.map(percent).join(" → ")),
+        make("span", {}, ...tracks),
+      );
+    }),
+  );
 }
 
 // A step, a matrix at a time, so that the page answers in between.
 async function take_step() {
-  const button = by_id("take"), { walked, params } = state, grads = {}, changed = [];
+  const button = by_id("take"),
+    { walked, params } = state,
+    grads = {},
+    changed = [];
   for (const name of top_layers()) grads[name] = walked.steps[name].grads;
   const how = { rule: state.rule, lr: 10 ** state.log_lr, decay: 0, step: state.steps + 1 };
   const all = leaves(params);
-  let predicted = 0, pause = performance.now();
+  let predicted = 0,
+    pause = performance.now();
   button.disabled = true;
   for (const [i, [name, old]] of all.entries()) {
     const [[, vector]] = leaves(optimizer_step(tree_from([[name, old]]), grads, memory, DATA.shapes, how));
@@ -57,7 +90,12 @@ async function take_step() {
   if (state.walked !== walked) return; // another picture was chosen meanwhile
   const next = tree_from(changed);
   const after = walk(CONFIG, next, walked.steps.patchify.x, walked.label);
-  const words = { before: short(walked.loss), after: short(after.loss), predicted: short(predicted), actual: short(after.loss - walked.loss) };
+  const words = {
+    before: short(walked.loss),
+    after: short(after.loss),
+    predicted: short(predicted),
+    actual: short(after.loss - walked.loss),
+  };
   last_step = { before: walked.probabilities, after: after.probabilities, words, walked: after };
   change({ params: next, walked: after, steps: state.steps + 1 });
 }
@@ -65,7 +103,8 @@ async function take_step() {
 function back_to_trained() {
   memory = {};
   last_step = null;
-  const { walked } = state, params = trained_params();
+  const { walked } = state,
+    params = trained_params();
   change({ params, steps: 0, walked: walk(CONFIG, params, walked.steps.patchify.x, walked.label) });
 }
 
@@ -73,5 +112,7 @@ by_id("take").addEventListener("click", take_step);
 by_id("reset").addEventListener("click", back_to_trained);
 by_id("lr").addEventListener("input", (event) => change({ log_lr: Number(event.target.value) }));
 draws(["rule", "log_lr", "language"], draw_rules);
-draws(["walked"], () => { if (last_step && last_step.walked !== state.walked) last_step = null; });
+draws(["walked"], () => {
+  if (last_step && last_step.walked !== state.walked) last_step = null;
+});
 draws(["walked", "steps", "language"], draw_outcome);

@@ -1,5 +1,6 @@
-// A picture of the user's own, from a file or dropped on the page, fitted as in Python: the shorter
-// side is resized, the square in the middle is kept. Nothing leaves the page.
+// A picture of the user's own, from a file or dropped on the page, fitted as in Python: the largest
+// part in the middle that has the model's shape, without the margin that the model leaves out, is
+// resized. Nothing leaves the page.
 
 async function open_own(file) {
   let image;
@@ -9,19 +10,23 @@ async function open_own(file) {
     by_id("picture-note").textContent = t("unreadable", { name: file.name });
     return;
   }
-  const size = CONFIG.image_size, { width, height } = image, kept = Math.min(width, height);
-  const canvas = make("canvas", { width: size, height: size }), pen = canvas.getContext("2d");
+  const { width, height } = image,
+    scale = Math.min(width / WIDTH, height / HEIGHT) * DATA.kept;
+  const part = [WIDTH * scale, HEIGHT * scale],
+    canvas = make("canvas", { width: WIDTH, height: HEIGHT });
+  const pen = canvas.getContext("2d");
   pen.imageSmoothingQuality = "high";
-  pen.drawImage(image, (width - kept) / 2, (height - kept) / 2, kept, kept, 0, 0, size, size);
-  const seen = pen.getImageData(0, 0, size, size).data, channels = CONFIG.channels;
-  const pixels = new Uint8Array(size * size * channels);
-  for (let i = 0; i < size * size; i++) {
+  pen.drawImage(image, (width - part[0]) / 2, (height - part[1]) / 2, ...part, 0, 0, WIDTH, HEIGHT);
+  const seen = pen.getImageData(0, 0, WIDTH, HEIGHT).data,
+    channels = CONFIG.channels;
+  const pixels = new Uint8Array(WIDTH * HEIGHT * channels);
+  for (let i = 0; i < WIDTH * HEIGHT; i++) {
     const [red, green, blue] = seen.subarray(4 * i, 4 * i + 3);
     if (channels === 3) pixels.set([red, green, blue], 3 * i);
     else pixels[i] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
   }
-  const fitted = width === size && height === size ? "" : t("fitted", { name: file.name, width, height, size });
-  DATA.pictures.push({ name: file.name, note: fitted, label: null, pixels });
+  const other = width === WIDTH && height === HEIGHT && DATA.kept === 1 ? null : [width, height];
+  DATA.pictures.push({ name: file.name, size: other, here: true, label: null, pixels });
   show_picture(DATA.pictures.length - 1);
 }
 

@@ -1,42 +1,53 @@
-// The picture, what is laid over it, the answer, and the choice of pictures.
+// The picture, what is laid over it, and the token that is pointed at.
 
 const stage = by_id("stage");
 const plain = document.createElement("canvas");
 
-// What lies over the picture: {values, side}, or null.
+stage.height = Math.round((stage.width * HEIGHT) / WIDTH);
+document.documentElement.style.setProperty("--shape", `${WIDTH} / ${HEIGHT}`);
+
+// What lies over the picture: {values, columns}, or null.
 function overlay() {
   const { steps } = state.walked;
-  if (state.overlay === "pixels") return { values: row_norms(steps.patchify.dx, CONFIG.channels), side: CONFIG.image_size };
+  if (state.overlay === "pixels")
+    return { values: row_norms(steps.patchify.dx, CONFIG.channels), columns: WIDTH };
   if (state.overlay === "patches") {
     const norms = row_norms(steps[`block${state.block}`].dy, CONFIG.dim);
-    return { values: norms.subarray(PREFIX), side: GRID };
+    return { values: norms.subarray(PREFIX), columns: COLUMNS };
   }
-  if (state.overlay === "attention") return { values: attention_map(state.block, state.head), side: GRID };
+  if (state.overlay === "attention")
+    return { values: attention_map(state.block, state.head), columns: COLUMNS };
   return null;
 }
 
 function draw_stage() {
-  const pen = stage.getContext("2d"), size = stage.width, laid = overlay();
+  const pen = stage.getContext("2d"),
+    { width, height } = stage,
+    laid = overlay();
   paint_picture(plain, DATA.pictures[state.picture].pixels, laid ? 0.8 : 0);
   pen.imageSmoothingEnabled = false;
   pen.globalAlpha = 1;
-  pen.drawImage(plain, 0, 0, size, size);
+  pen.drawImage(plain, 0, 0, width, height);
   if (laid) {
     pen.fillStyle = "rgb(16 18 26 / 30%)";
-    pen.fillRect(0, 0, size, size);
-    const most = laid.values.reduce((a, b) => Math.max(a, b), 1e-30), colours = scale_of(SIZES, "dark");
-    const side = size / laid.side;
+    pen.fillRect(0, 0, width, height);
+    const most = laid.values.reduce((a, b) => Math.max(a, b), 1e-30),
+      colours = scale_of(SIZES, "dark");
+    const { columns } = laid,
+      cell = [width / columns, (height * columns) / laid.values.length];
     laid.values.forEach((value, i) => {
-      const share = value / most, colour = colours[Math.round(255 * share)] || colours[0];
+      const share = value / most,
+        colour = colours[Math.round(255 * share)] || colours[0];
       pen.globalAlpha = 0.92 * Math.sqrt(share);
       pen.fillStyle = `rgb(${colour})`;
-      pen.fillRect((i % laid.side) * side, Math.floor(i / laid.side) * side, side, side);
+      pen.fillRect((i % columns) * cell[0], Math.floor(i / columns) * cell[1], ...cell);
     });
   }
   pen.globalAlpha = 1;
   if (state.token >= PREFIX) {
-    const patch = state.token - PREFIX, side = size / GRID;
-    const box = [(patch % GRID) * side, Math.floor(patch / GRID) * side, side, side];
+    const patch = state.token - PREFIX,
+      cell = [width / COLUMNS, height / ROWS];
+    const box = [(patch % COLUMNS) * cell[0], Math.floor(patch / COLUMNS) * cell[1], ...cell];
     pen.lineWidth = 7;
     pen.strokeStyle = "#12151a";
     pen.strokeRect(...box);
@@ -48,31 +59,68 @@ function draw_stage() {
 }
 
 function draw_pointed(laid) {
-  const where = where_of(state.token), patch = state.token - PREFIX;
-  const known = laid && laid.side === GRID && patch >= 0;
-  by_id("pointed").textContent = known ? t("pointed_value", { where, value: short(laid.values[patch]) }) : where;
+  const where = where_of(state.token),
+    patch = state.token - PREFIX;
+  const known = laid && state.overlay !== "pixels" && patch >= 0;
+  by_id("pointed").textContent = known
+    ? t("pointed_value", { where, value: short(laid.values[patch]) })
+    : where;
   stage.setAttribute("aria-label", `${DATA.pictures[state.picture].name}: ${where}`);
-  const key_of = { attention: `attention_${state.direction}_words` }[state.overlay] || `${state.overlay}_words`;
+  const key_of =
+    { attention: `attention_${state.direction}_words` }[state.overlay] || `${state.overlay}_words`;
   by_id("overlay-words").textContent = t(key_of, { block: `block${state.block}`, head: state.head });
 }
 
+// The pixel of the boxed patch whose gradient is largest, as a nudge.
+function steepest_pixel() {
+  const patch = Math.max(0, state.token - PREFIX),
+    { channels: C } = CONFIG,
+    [P, Q] = PATCH;
+  const { dx } = state.walked.steps.patchify,
+    first = (Math.floor(patch / COLUMNS) * P * WIDTH + (patch % COLUMNS) * Q) * C;
+  let index = first;
+  for (let row = 0; row < P; row++) {
+    for (let i = first + row * WIDTH * C; i < first + (row * WIDTH + Q) * C; i++) {
+      if (Math.abs(dx[i]) > Math.abs(dx[index])) index = i;
+    }
+  }
+  return { kind: "pixel", name: "patchify", leaf: "x", index };
+}
+
+function draw_buttons() {
+  by_id("class-token").hidden = !PREFIX;
+  by_id("class-token").setAttribute("aria-pressed", String(state.token < PREFIX));
+  by_id("nudge-pixel").disabled = state.token < PREFIX;
+}
+
+by_id("class-token").addEventListener("click", () => change({ token: 0, held: true }));
+by_id("nudge-pixel").addEventListener("click", () => go_nudge(steepest_pixel()));
+
 function draw_overlays() {
   const names = ["none", "pixels", "patches", "attention"];
-  segments("overlays", names.map((name) => [name, t(name)]), () => state.overlay, (overlay_) => change({ overlay: overlay_ }));
+  segments(
+    "overlays",
+    names.map((name) => [name, t(name)]),
+    () => state.overlay,
+    (overlay_) => change({ overlay: overlay_ }),
+  );
 }
 
 function patch_at(event) {
   const box = stage.getBoundingClientRect();
-  const cell = (at, start, length) => Math.max(0, Math.min(GRID - 1, Math.floor(((at - start) / length) * GRID)));
-  return PREFIX + cell(event.clientY, box.top, box.height) * GRID + cell(event.clientX, box.left, box.width);
+  const cell = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+  const row = cell((event.clientY - box.top) / box.height, ROWS);
+  return PREFIX + row * COLUMNS + cell((event.clientX - box.left) / box.width, COLUMNS);
 }
 
 function move_token(down, right) {
   if (state.token < PREFIX) return change({ token: PREFIX, held: true });
-  const patch = state.token - PREFIX, row = Math.floor(patch / GRID) + down, column = (patch % GRID) + right;
+  const patch = state.token - PREFIX,
+    row = Math.floor(patch / COLUMNS) + down,
+    column = (patch % COLUMNS) + right;
   if (PREFIX && row < 0) return change({ token: 0, held: true });
-  if (row < 0 || column < 0 || row >= GRID || column >= GRID) return null;
-  return change({ token: PREFIX + row * GRID + column, held: true });
+  if (row < 0 || column < 0 || row >= ROWS || column >= COLUMNS) return null;
+  return change({ token: PREFIX + row * COLUMNS + column, held: true });
 }
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -92,48 +140,6 @@ stage.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-function bar(name, share, warm = false) {
-  const track = make("span", { class: "track" }, make("div", { class: warm ? "fill warm" : "fill", style: `width:${100 * share}%` }));
-  return [make("span", { class: "name", title: name }, name), make("span", { class: "number" }, percent(share)), track];
-}
-
-// The classes that are shown: the most probable, and the label.
-function shown_classes(probabilities, label, most = 10) {
-  const order = Array.from(probabilities.keys()).sort((a, b) => probabilities[b] - probabilities[a]);
-  const shown = DATA.classes.length <= most ? Array.from(probabilities.keys()) : order.slice(0, most);
-  return shown.includes(label) ? shown : [...shown.slice(0, -1), label];
-}
-
-function draw_answer() {
-  const { probabilities, label, loss } = state.walked, focused = by_id("bars").contains(document.activeElement);
-  by_id("bars").setAttribute("aria-label", t("answer"));
-  by_id("bars").replaceChildren(...shown_classes(probabilities, label).map((c) => make("button", {
-    class: "bar", role: "radio", "aria-checked": String(c === label), tabindex: c === label ? 0 : -1, "data-class": c,
-    onclick: () => follow_label(c),
-  }, ...bar(DATA.classes[c], probabilities[c], c === label))));
-  if (focused) by_id("bars").querySelector('[aria-checked="true"]').focus();
-  by_id("loss").textContent = t("loss", { label: DATA.classes[label], loss: short(loss) });
-}
-
-by_id("bars").addEventListener("keydown", (event) => {
-  const way = { ArrowDown: 1, ArrowUp: -1 }[event.key], all = [...by_id("bars").children];
-  if (!way) return;
-  event.preventDefault();
-  const at = all.findIndex((each) => each.getAttribute("aria-checked") === "true");
-  follow_label(Number(all[(at + way + all.length) % all.length].dataset.class));
-});
-
-function draw_pictures() {
-  by_id("thumbs").replaceChildren(...DATA.pictures.map((picture, i) => {
-    const canvas = make("canvas"), title = picture.label === null ? picture.name : DATA.classes[picture.label];
-    paint_picture(canvas, picture.pixels);
-    const chosen = String(i === state.picture);
-    return make("button", { title, "aria-label": title, "aria-pressed": chosen, onclick: () => show_picture(i) }, canvas);
-  }));
-  by_id("picture-note").textContent = DATA.pictures[state.picture].note;
-}
-
 draws(["walked", "token", "overlay", "direction", "block", "head", "scheme", "language"], draw_stage);
 draws(["overlay", "language"], draw_overlays);
-draws(["walked", "language"], draw_answer);
-draws(["picture", "language"], draw_pictures);
+draws(["token"], draw_buttons);

@@ -2,9 +2,11 @@
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const CONFIG = DATA.config;
-const GRID = CONFIG.image_size / CONFIG.patch_size;
+const [HEIGHT, WIDTH] = pair(CONFIG.image_size); // of a picture, in pixels
+const PATCH = pair(CONFIG.patch_size); // height and width
+const [ROWS, COLUMNS] = [HEIGHT / PATCH[0], WIDTH / PATCH[1]]; // of patches
 const PREFIX = CONFIG.pool === "class" ? 1 : 0;
-const TOKENS = GRID * GRID + PREFIX;
+const TOKENS = ROWS * COLUMNS + PREFIX;
 const BLOCKS = Array.from({ length: CONFIG.depth }, (_, i) => i);
 const HEADS = Array.from({ length: CONFIG.heads }, (_, i) => i);
 
@@ -12,20 +14,20 @@ const state = {
   picture: 0, // number among DATA.pictures
   params: null, // a tree of Float64Array
   walked: null, // see `walk`
-  token: PREFIX + Math.floor(GRID / 2) * GRID + Math.floor(GRID / 2),
+  token: PREFIX + Math.floor(ROWS / 2) * COLUMNS + Math.floor(COLUMNS / 2),
   held: false,
   overlay: "attention", // "none" | "pixels" | "patches" | "attention"
   direction: "to", // attention: "to" | "by"
-  block: CONFIG.depth - 1,
+  block: Math.floor(CONFIG.depth / 2),
   head: 0,
   open: new Set(), // names of layers
   chosen: {}, // {name of a layer: the pair of arrays that its detail shows}
-  cursor: null, // {name, pair, index}: the number pointed at
   nudge: null, // see `Nudged`
   log_size: -0.5, // of the nudge
   rule: "adamw",
   log_lr: -3,
   steps: 0, // optimizer steps taken
+  sources: new Set(), // source texts that are open: "block0.attn forward"
   scheme: "auto",
 };
 
@@ -64,10 +66,12 @@ function bytes_of(base64) {
 function trained_params() {
   const flat = new Float32Array(bytes_of(DATA.weights).buffer);
   let at = 0;
-  return tree_from(Object.entries(DATA.shapes).map(([name, shape]) => {
-    const size = shape.reduce((a, b) => a * b, 1);
-    return [name, Float64Array.from(flat.subarray(at, (at += size)))];
-  }));
+  return tree_from(
+    Object.entries(DATA.shapes).map(([name, shape]) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      return [name, Float64Array.from(flat.subarray(at, (at += size)))];
+    }),
+  );
 }
 
 // Pixels (0..255) as the model takes them, rounded to float32 as NumPy does.
@@ -85,7 +89,7 @@ function show_picture(number) {
 }
 
 function follow_label(label) {
-  change({ walked: walk(CONFIG, state.params, state.walked.steps.patchify.x, label) });
+  change({ walked: walk_back(state.walked.forward, label) });
 }
 
 // The weights of a head's attention on the patches, from or to the token.
@@ -131,7 +135,7 @@ function percent(share) {
 function where_of(token) {
   if (token < PREFIX) return t("pointed_class");
   const patch = token - PREFIX;
-  return t("pointed", { row: Math.floor(patch / GRID), column: patch % GRID, token });
+  return t("pointed", { row: Math.floor(patch / COLUMNS), column: patch % COLUMNS, token });
 }
 
 // An element: make("button", {class: "x", onclick}, "text" or children).
@@ -149,9 +153,16 @@ function by_id(id) {
   return document.getElementById(id);
 }
 
-// A row of buttons, one of which is pressed.
+// A row of buttons, one of which is pressed. They stay the same elements, so the focus stays.
 function segments(id, options, current, choose) {
-  by_id(id).replaceChildren(...options.map(([value, text]) => make("button", {
-    "aria-pressed": String(value === current()), "data-value": value, onclick: () => choose(value),
-  }, text)));
+  const box = by_id(id);
+  if (!box.children.length) {
+    box.append(
+      ...options.map(([value]) => make("button", { "data-value": value, onclick: () => choose(value) })),
+    );
+  }
+  options.forEach(([value, text], i) => {
+    box.children[i].textContent = text;
+    box.children[i].setAttribute("aria-pressed", String(value === current()));
+  });
 }
