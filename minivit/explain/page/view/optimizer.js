@@ -6,6 +6,7 @@ const RULES = [
   ["muon", "Muon"],
 ];
 let memory = {}; // of the optimizer: {leaf: {m, v}}
+let taken = 0; // steps with this memory
 let last_step = null; // {before, after, losses, predicted}
 
 function draw_rules() {
@@ -14,7 +15,7 @@ function draw_rules() {
     RULES,
     () => state.rule,
     (rule) => {
-      memory = {};
+      forget();
       change({ rule });
     },
   );
@@ -69,7 +70,7 @@ async function take_step() {
     grads = {},
     changed = [];
   for (const name of top_layers()) grads[name] = walked.steps[name].grads;
-  const how = { rule: state.rule, lr: 10 ** state.log_lr, decay: 0, step: state.steps + 1 };
+  const how = { rule: state.rule, lr: 10 ** state.log_lr, decay: 0, step: taken + 1 };
   const all = leaves(params);
   let predicted = 0,
     pause = performance.now();
@@ -87,7 +88,7 @@ async function take_step() {
   }
   button.disabled = false;
   button.textContent = t("take");
-  if (state.walked !== walked) return; // another picture was chosen meanwhile
+  if (state.walked !== walked || state.rule !== how.rule) return forget(); // chosen meanwhile
   const next = tree_from(changed);
   const after = walk(CONFIG, next, walked.steps.patchify.x, walked.label);
   const words = {
@@ -97,11 +98,17 @@ async function take_step() {
     actual: short(after.loss - walked.loss),
   };
   last_step = { before: walked.probabilities, after: after.probabilities, words, walked: after };
+  taken++;
   change({ params: next, walked: after, steps: state.steps + 1 });
 }
 
-function back_to_trained() {
+function forget() {
   memory = {};
+  taken = 0;
+}
+
+function back_to_trained() {
+  forget();
   last_step = null;
   const { walked } = state,
     params = trained_params();
