@@ -61,8 +61,9 @@ class Config(Settings):
         "class", "what the head reads: class token, mean, or weighted mean", choices=POOLS
     )
     position: str = setting(
-        "learned", "what says where a patch is: a vector each, nothing, a vector each in every "
-        "block, one for row and column, fixed waves, or a bias in the attention", choices=POSITIONS,
+        "learned", "what says where a patch is: learned, a vector each; none; every-block, such "
+        "vectors in every block; learned-2d, one for row and column; sincos-2d, fixed waves; "
+        "relative, a bias in the attention", choices=POSITIONS, metavar="KIND",
     )  # fmt: skip
     gelu: str = setting(
         "tanh", "GELU in its tanh form, the exact one, or ReLU instead", choices=GELUS

@@ -4,7 +4,7 @@
     x = patchify(x)                                     (B, N, P*Q*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
-    x = position(x)           unless it is none or relative
+    x = position(x)           unless it is none, or the blocks' own
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
     x = block(x)              depth times, each after its own position(x) if it is every-block

@@ -25,6 +25,7 @@ MODEL = {
 DATA = {*WORDS, "arrays", "data"}
 KINDS = {"objective", "masked", "residual", "models"}  # of models and what they learn
 TRAINING = {*MODEL, *DATA, *KINDS, "optim", "cuda", "costs", "parallel", "ranks", "storage"}
+TRAINING |= {"resolution"}
 GRADCHECK = {"gradcheck", "gradcheck_cases"}
 MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides itself
     "errors": set(),
@@ -40,6 +41,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "variants": {*WORDS, "convolution"},
     "config": {*WORDS, "settings", "start", "convolution", "variants"},
     "vit": {*WORDS, "arrays", "layers", "start", "config", "convolution"},
+    "resolution": {*WORDS, "arrays", "config"},
     "gradcheck": {"arrays"},
     "gradcheck_cases": {*MODEL, "objective", "masked", "residual", "gradcheck", "checking"},
     "costs": {*MODEL, "models"},

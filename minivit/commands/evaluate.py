@@ -4,17 +4,19 @@ import json
 import sys
 from pathlib import Path
 
+from ..config import Config
 from ..errors import ConfigError, RunError
 from ..evaluation import figures
 from ..evaluation.as_json import as_json
 from ..evaluation.images import PARTS, load_part, recipe_of
 from ..evaluation.judge import evaluate
 from ..evaluation.report import report
+from ..resolution import WAY, of_trained
 from ..storage import atomic, own_files
-from .arguments import add_model, choice, load_model, path
+from .arguments import add_model, add_settings, choice, load_model, path
 from .progress import Progress
 from .target_options import add_targets
-from .train_options import data_name
+from .train_options import add_interpolation, data_name
 
 JSON_FILE = "evaluation.json"
 EPILOG = """\
@@ -26,6 +28,7 @@ examples:
   {prog} runs/shapes-smoke-1
   {prog} runs/shapes-smoke-1/best.npz --split val --json
   {prog} runs/cifar10-tiny-1 --tta --out figures
+  {prog} runs/cifar10-tiny-1 --image-size 48
   {prog} runs/photos-tiny-1 --dataset other-photos
   {prog} runs/photos-tiny-1 --dataset new --targets new.csv
 """
@@ -52,6 +55,9 @@ def add_arguments(parser):
         metavar="{" + ",".join(PARTS) + "}",
         help="which images of the data set",
     )
+    size = {"image_size": "the model's"}
+    add_settings(parser, Config, ("image_size",), size)
+    add_interpolation(parser)
     parser.add_argument(
         "--tta",
         action="store_true",
@@ -78,6 +84,11 @@ def main(args):
         for name in figures.FILES:
             own_files.refuse_others(Path(args.out) / name, mark=own_files.MARK.encode())
     trained = load_model(args)
+    if args.image_size:
+        trained, words = of_trained(trained, args.image_size, args.interpolation or WAY)
+        say(f"note: {words}") if words else None
+    elif args.interpolation:
+        raise ConfigError("--interpolation is for another size: give it with --image-size")
     recipe = recipe_of(trained)
     part = load_part(trained, args.split, args.dataset, args.data_dir, say, vars(args))
     with Progress(len(part.images) * (2 if args.tta else 1), " images") as progress:
@@ -90,7 +101,8 @@ def main(args):
             done=progress.update,
         )
     which = {"model": args.model, **weights_of(trained.about, recipe)}
-    values = {**which, **as_json(found, part)}
+    size = {"image_size": trained.config.image_size} if args.image_size else {}
+    values = {**which, **size, **as_json(found, part)}
     if args.json:
         print(json.dumps(values, indent=2, allow_nan=False))
     else:

@@ -8,7 +8,9 @@ import numpy as np
 
 from .. import data
 from ..data import image_files
+from ..data.resize import at_size
 from ..errors import ConfigError, MinivitError
+from ..evaluation.at_size import other_size
 from ..evaluation.images import recipe_of, targets_of
 from ..figures import KINDS
 from ..figures.attention import query
@@ -120,7 +122,10 @@ class Sources:
             how = {"say": lambda text: None, "image_size": size, "crop": crop, "channels": channels}
             if self.trained:
                 how["targets"] = targets_of(self.trained, name, {})
-            return data.load(name, data_dir, **how), None
+            loaded = data.load(name, data_dir, **how)
+            if self.trained and (size := other_size(self.trained, loaded)):
+                loaded = at_size(loaded, size)
+            return loaded, None
         except MinivitError as error:
             return None, error
 

@@ -12,9 +12,11 @@ from ..objective import remade
 from ..parallel.workers import Workers
 from ..ranks.launch import checked, launched
 from ..ranks.ranks import ALONE
+from ..resolution import WAY
 from ..text import counted
 from ..trained import load
 from ..training.fine_tuning import Start
+from ..training.fitting import fitted_images
 from ..training.plan import Plan
 from ..training.run import Run
 from .progress import require_tqdm
@@ -40,7 +42,10 @@ def train(args, ranks=ALONE):
     options = {name: value for name, value in vars(args).items() if value is not None}
     if args.resume and args.start:
         raise ConfigError("--from is for a new run; one that goes on has its weights already")
-    start = Start.of(load(args.start), args.start) if args.start else None
+    if args.interpolation and not args.start:
+        raise ConfigError("--interpolation is for a model of another image size: --from MODEL")
+    way = args.interpolation or WAY
+    start = Start.of(load(args.start), args.start, way) if args.start else None
     plan = Plan.resumed(args.resume, options) if args.resume else Plan.fresh(options, start)
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
@@ -64,6 +69,7 @@ def train(args, ranks=ALONE):
         size, channels = plan.config.image_size, plan.config.channels
         how = {"image_size": size, "channels": channels, "targets": plan.targets}
         dataset = data.load(plan.dataset, plan.data_dir, **how)
+        dataset = fitted_images(plan, dataset, options)
         plan = plan.for_data(dataset, options)
         if not plan.directory.claim:
             held.enter_context(plan.directory.claimed())

@@ -6,11 +6,13 @@ None stands for an option that was not given: then the preset's value holds, or 
 from textwrap import fill
 
 from .. import data
+from ..arrays.interpolation import WAYS
 from ..config import Config
 from ..masked import MaskedConfig
 from ..parallel.workers import MOST_WORKERS
 from ..ranks.launch import MPI
 from ..residual import ResidualConfig
+from ..resolution import WAY
 from ..training.presets import PRESETS
 from ..training.recipe import Recipe
 from .arguments import add_settings, choice, path, whole, words
@@ -97,7 +99,18 @@ def _add_training(group):
         help="begin with the weights of a trained model: a run, a checkpoint or a model file; "
         "for other classes its head is replaced",
     )
+    add_interpolation(group)
     _add_recipe(group, "")
+
+
+def add_interpolation(group):
+    """Add the option that says how positions are interpolated."""
+    group.add_argument(
+        "--interpolation",
+        type=choice("interpolation", WAYS),
+        metavar="{" + ",".join(WAYS) + "}",
+        help=f"how positions of a trained model are taken to another image size (default: {WAY})",
+    )
 
 
 def _add_recipe(group, heading):

@@ -6,6 +6,7 @@ image_files.py from an image file to an array; for training and for prediction
 dataset.py     what every source returns
 augment/       random changes of the training images
 batches.py     which images make a batch, and preparing batches in advance
+resize.py      images in memory at another size
 normalise.py   from bytes to floats of mean 0 and standard deviation 1
 
 `load` is the door to all of it. A new data set is a file in sources/ and a line of SOURCES.

@@ -7,12 +7,13 @@ import numpy as np
 
 from .. import data
 from ..data import TargetFile, batches
+from ..data.resize import resized
 from ..errors import ConfigError, DataError
 from ..objective import Classification
 from ..text import printable
 from ..training.recipe import Recipe
-from ..training.record import fingerprint
 from ..training.run_meta import TARGETS
+from .at_size import is_own, other_size
 
 PARTS = ("test", "val", "train")
 
@@ -66,8 +67,7 @@ def load_parts(
     Raises ConfigError where it is not known which data set or which part is meant, or where the
     data set does not fit the model; DataError for data that is missing or damaged.
     """
-    recipe = recipe_of(trained)
-    source = _source_of(trained)
+    recipe, source = recipe_of(trained), _source_of(trained)
     if dataset is None and source is None:
         raise ConfigError(
             "the model file does not say where the images it was trained on are: name a data set "
@@ -80,11 +80,16 @@ def load_parts(
         )
     dataset, data_dir = (dataset, data_dir) if dataset is not None else _place(source, data_dir)
     c, targets = trained.config, targets_of(trained, dataset, options or {})
-    how = {"image_size": c.image_size, "crop": trained.crop, "channels": c.channels}
-    whole = data.load(dataset, data_dir, say, **how, targets=targets)
-    _refuse_misfits(trained, whole, any_classes)
-    own = trained.about.get("dataset_sha256") == fingerprint(whole)
-    notes = tuple(_notes(trained, whole, own))
+
+    def load(size):
+        how = {"image_size": size, "crop": trained.crop, "channels": c.channels}
+        return data.load(dataset, data_dir, say, **how, targets=targets)
+
+    whole = load(c.image_size)
+    size = other_size(trained, whole)
+    _refuse_misfits(trained, whole, any_classes, size)
+    own = is_own(trained, whole, load)
+    notes = tuple(_notes(trained, whole, own, size))
     parts = []
     for name in names:
         indices = _indices(whole, recipe, name, own)
@@ -92,6 +97,7 @@ def load_parts(
         images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
         if len(indices) < len(images):
             images, targets = images[indices], targets[indices]
+        images = resized(images, size) if size else images
         parts.append(Part(whole.name, name, whole.classes, images, targets, indices, notes))
     return parts
 
@@ -119,12 +125,13 @@ def _place(source, data_dir):
     return name, data_dir or (own_dir if own_dir and Path(own_dir).exists() else None)
 
 
-def _refuse_misfits(trained, dataset, any_classes):
-    """Raise ConfigError if the images or the classes are not such as the model knows."""
-    config = trained.config
-    takes = config.image_shape
-    has = dataset.train_images.shape[1:]
-    if has != takes:
+def _refuse_misfits(trained, dataset, any_classes, size):
+    """Raise ConfigError if the images or the classes are not such as the model knows.
+
+    size: to which the images will be resized, or None.
+    """
+    takes, has = trained.config.image_shape, dataset.train_images.shape[1:]
+    if has != takes and not size:
         raise ConfigError(
             f"the model takes images of {_times(takes)} (height x width x channels), and those of "
             f"{dataset.name} are {_times(has)}."
@@ -170,8 +177,10 @@ def _indices(dataset, recipe, name, own):
     return validation if name == "val" else training
 
 
-def _notes(trained, dataset, own):
+def _notes(trained, dataset, own, size):
     """What the user should know of the data set beside the model."""
+    if size:
+        yield f"images resized from {_times(dataset.train_images.shape[1:3])} to {_times(size)}"
     yield from dataset.note.replace(" (--image-size)", "").splitlines()  # no option of this command
     was = trained.about.get("dataset")
     if was and was != dataset.name and not own:

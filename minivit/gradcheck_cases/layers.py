@@ -21,6 +21,7 @@ from ..layers import (
     PreLogits,
     RelativeAttention,
     RelativeBlock,
+    ResampledPositions,
     SequencePool,
     SincosPositions,
     TransformerBlock,
@@ -38,6 +39,10 @@ LAYERS = {
     "PositionEmbedding": (PositionEmbedding(T, D), (B, T, D)),
     "GridPositions": (GridPositions(2, 3, D, 1), (B, 7, D)),
     "SincosPositions": (SincosPositions(2, 3, D, 1), (B, 7, D)),
+    "ResampledPositions": (
+        ResampledPositions(7, D, (2, 3), (4, 2), 1, "bicubic-antialiased"),
+        (B, 9, D),
+    ),
     "LayerNorm": (LayerNorm(D), (B, T, D)),
     "Attention": (Attention(D, HEADS), (B, T, D)),
     "Gelu": (Gelu(), (B, T, M)),

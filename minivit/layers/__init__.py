@@ -4,6 +4,7 @@
     attention.py, gelu.py, mlp.py, block.py              a transformer block and its parts
     patchify.py, overlapping.py, tokens.py, pool.py      from image to tokens, from tokens to vector
     grid_positions.py, relative.py                       other ways to say where a patch is
+    resampled_positions.py                               positions of another image size
     pre_logits.py, head_hidden.py                        a hidden layer in the head
     cross_entropy.py                                     the loss of a classifier
     squared_error.py, sigmoid_cross_entropy.py           losses for numbers, and for yes or no
@@ -29,6 +30,7 @@ from .patchify import Patchify
 from .pool import ClassPool, MeanPool, SequencePool
 from .pre_logits import PreLogits
 from .relative import RelativeAttention, RelativeBlock
+from .resampled_positions import ResampledPositions
 from .sigmoid_cross_entropy import SigmoidCrossEntropy
 from .squared_error import SquaredError
 from .tokens import ClassToken, PositionEmbedding
@@ -55,6 +57,7 @@ __all__ = [
     "PreLogits",
     "RelativeAttention",
     "RelativeBlock",
+    "ResampledPositions",
     "SequencePool",
     "SigmoidCrossEntropy",
     "SincosPositions",

@@ -8,9 +8,9 @@ import math
 import re
 from typing import NamedTuple
 
+from ..arrays.interpolation import bicubic, bicubic_antialiased, bilinear_corners
 from ..text import printable
 from .layouts import AUTHORS, HUGGING_FACE, TIMM
-from .positions import bicubic, bicubic_antialiased, bilinear_corners
 
 MOST_BLOCKS = 1000
 

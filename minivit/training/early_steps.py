@@ -9,11 +9,11 @@ Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 (positions interpolated t
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from ..arrays.backend import array_module, to_device
+from ..arrays.interpolation import bilinear
 from ..costs import flops
 from ..errors import ConfigError
+from ..layers import ResampledPositions
 from ..vit import ViT
 
 
@@ -21,13 +21,12 @@ class SmallerViT:
     """The model of `config` on images shrunk to `size` pixels; its parameters are the full model's.
 
         small   = A x A^T           every channel of every image: (H, H) -> (S, S)
-        few     = R pos             R = A_grid kron A_grid; a class token keeps its own row
-        logits  = vit(small, params with few for pos)
+        logits  = vit(small)        with `ResampledPositions`
 
-        dpos    = R^T dfew          dx = A^T dsmall A
+        dx      = A^T dsmall A
 
-    A is `resampling`; pos are the position embeddings, the only parameters that depend on the size.
-    build: makes the model of a config; where its positions are frozen there is no dpos and no dx.
+    A is `bilinear`; the positions are the only parameters that depend on the size. build: makes the
+    model of a config; where its positions are frozen there is no dx.
     Raises ConfigError unless `size` is a multiple of patch_size and at most image_size.
     """
 
@@ -49,28 +48,21 @@ class SmallerViT:
             )
         self.model = build(replace(config, image_size=size))
         self.config = self.model.config
-        self.pixels = resampling(config.image_size, size)  # A
-        grid = resampling(config.image_size // config.patch_size, size // config.patch_size)
-        prefix = self.config.prefix_tokens
-        self.positions = np.eye(self.config.tokens, config.tokens)  # R
-        self.positions[prefix:, prefix:] = np.kron(grid, grid)
+        self.pixels = bilinear(config.image_size, size)  # A
+        sizes = config.tokens, config.dim, config.grid, self.config.grid
+        self.model.parts["position"] = ResampledPositions(*sizes, config.prefix_tokens)
 
     def forward(self, params, images, key=None):
         """images (B, H, H, C), floats -> logits (B, classes), cache."""
-        positions = like(self.positions, images)
-        position = {"pos": positions @ params["position"]["pos"]}
         small = resized(images, like(self.pixels, images))
-        logits, cache = self.model.forward({**params, "position": position}, small, key)
-        return logits, (positions, cache)
+        return self.model.forward(params, small, key)
 
     def backward(self, dlogits, cache):
         """dlogits (B, classes) -> dimages (B, H, H, C), grads, both of the full size."""
-        positions, cache = cache
         dsmall, grads = self.model.backward(dlogits, cache)
         if dsmall is None:  # the positions are frozen
             return None, grads
-        position = {"pos": positions.T @ grads["position"]["pos"]}
-        return resized(dsmall, like(self.pixels, dsmall).T), {**grads, "position": position}
+        return resized(dsmall, like(self.pixels, dsmall).T), grads
 
 
 def early_model(model, drop=0.0, size=0, build=ViT):
@@ -84,18 +76,6 @@ def early_model(model, drop=0.0, size=0, build=ViT):
     if size:
         return SmallerViT(config, size, build)
     return build(config) if drop else model
-
-
-def resampling(old, new):
-    """The matrix A (new, old) that resamples x (old,) to A x (new,), linearly between neighbours.
-
-    When x becomes smaller, a new sample is the mean under a triangle as wide as two new samples, so
-    no pixel is skipped; this is Pillow's BILINEAR. Each row sums to 1.
-    """
-    step = old / new
-    centres = (np.arange(new)[:, None] + 0.5) * step - 0.5  # in samples of x
-    weights = (1 - abs(np.arange(old) - centres) / max(step, 1)).clip(0)
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def resized(images, a):

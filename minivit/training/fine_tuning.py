@@ -17,11 +17,13 @@ from ..config import Config
 from ..errors import ConfigError
 from ..models import MASKED, classifier_config
 from ..objective import Classification
+from ..resolution import WAY, at_size, refuse_misfit
 from ..text import counted
 from ..vit import HEAD, ViT
 from .presets import FINE_TUNING
 
-RATES = ("dropout", "drop_path", "patch_dropout")  # fields of Config that a run may change
+# fields of Config that a run may change
+RATES = ("image_size", "dropout", "drop_path", "patch_dropout")
 HIDDEN = ("pre_logits", "head_hidden")  # fields too: the widths of the hidden layers
 
 
@@ -31,7 +33,8 @@ class Start:
 
     path: its file; config, params: sizes and weights; classes: the names of its outputs, () where
     they are not known; mean, std: (C,), of its normalisation; note: what was kept of it; objective:
-    what it was trained for; keeps_head: whether its head is that of the run.
+    what it was trained for; keeps_head: whether its head is that of the run; way: how positions
+    become those of another image size.
     """
 
     path: str
@@ -43,15 +46,16 @@ class Start:
     note: str = ""
     objective: object = None
     keeps_head: bool = False
+    way: str = WAY
 
     @classmethod
-    def of(cls, trained, path):
+    def of(cls, trained, path, way=WAY):
         """Of a `Trained`, opened from `path`."""
         known = trained.objective.name == Classification.name
         classes = tuple(trained.classes) if known else ()
         config = classifier_config(trained.config, path)
         own = config, trained.params, classes, trained.mean, trained.std
-        return cls(str(path), *own, objective=trained.objective)
+        return cls(str(path), *own, objective=trained.objective, way=way)
 
     def with_options(self, asked):
         """The config with the options that were given. Raises ConfigError where sizes differ."""
@@ -67,6 +71,8 @@ class Start:
         changed = {n: asked[n] for n in RATES if n in asked}
         if any(asked.get(n, own[n]) != own[n] for n in HIDDEN):
             changed |= {n: asked.get(n, 0) for n in HIDDEN}
+        if "image_size" in changed:
+            refuse_misfit(self.config, changed["image_size"])
         return replace(self.config, **changed)
 
     def for_data(self, dataset, config, seed, objective=Classification.name):
@@ -82,25 +88,28 @@ class Start:
                 f"{dataset.name} has images of {height} x {width} pixels and "
                 f"{counted(channels, 'channel')}, and {self.path} takes {own_height} x {own_width} "
                 f"and {counted(own_channels, 'channel')}: begin with a model of such images, or "
-                "give the images as files in a directory, which are resized to the model"
+                "give the images as files in a directory, which are resized to the model, or "
+                f"give --image-size {height}x{width}, to which the model is taken"
             )
+        _, params, words = at_size(self.config, self.params, c.image_size, self.way)
+        start, words = replace(self, params=params), f"; from {words}" if words else ""
         same_hidden = all(getattr(c, name) == getattr(self.config, name) for name in HIDDEN)
         if same_hidden and self._says(dataset, objective):
             what = "classes" if dataset.classes else "targets"
             note = f"from {self.path}: all weights, and the head for the same {what}"
-            return replace(self, config=config, note=note, keeps_head=True)
+            return replace(start, config=config, note=note + words, keeps_head=True)
         hidden = dict.fromkeys(HIDDEN, 0) if same_hidden else {}
         config = replace(config, classes=max(1, dataset.outputs), **hidden)
-        params, parts = {}, ViT(config).parts
+        made, parts = {}, ViT(config).parts
         for name, part in parts.items():
             new = name in HEAD or name not in self.params
             rng = generator(seed, name)
-            params[name] = part.init(rng) if new else self.params.get(name, {})
+            made[name] = part.init(rng) if new else params.get(name, {})
         note = f"from {self.path}: all weights but the head, which is new and starts at zero, as "
         note += self._difference(dataset) if same_hidden else "its hidden layer is another"
         if same_hidden and (width := c.pre_logits or c.head_hidden):
             note += f"; its hidden layer of {width} numbers is dropped"
-        return replace(self, config=config, params=params, note=note)
+        return replace(start, config=config, params=made, note=note + words)
 
     def _says(self, dataset, objective):
         """Whether its outputs are what a run with this objective wants."""

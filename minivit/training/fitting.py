@@ -4,12 +4,23 @@ import json
 from dataclasses import replace
 
 from ..config import Config
+from ..data.resize import at_size
 from ..errors import CheckpointError, ConfigError, DataError
 from ..models import MASKED, objective_of
 from ..objective import OBJECTIVES, Classification, MultiLabel, Regression, remade
 from ..storage.checkpoint import MAX_META_BYTES
 
 MOST_NAMES = MAX_META_BYTES - (1 << 16)  # bytes of the classes' names; the rest is for all else
+
+
+def fitted_images(plan, dataset, asked):
+    """The data set with its images resized, where a run with --from asks for that, or asked before.
+
+    asked: the options that were given. Raises ConfigError where the targets tell of pixels.
+    """
+    size, has = plan.config.image_shape[:2], dataset.train_images.shape[1:3]
+    wanted = plan.saved if plan.begun_with and not plan.start else "image_size" in asked
+    return at_size(dataset, size) if plan.begun_with and wanted and has != size else dataset
 
 
 def fitted(config, dataset, asked):

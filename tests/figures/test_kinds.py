@@ -62,7 +62,7 @@ def test_all_figures_of_every_kind_of_model(config, says):
         assert "There is no class token: the head reads" in captions["rollout"]
 
 
-@pytest.mark.parametrize("position", ["learned-2d", "sincos-2d", "none", "relative"])
+@pytest.mark.parametrize("position", ["learned-2d", "sincos-2d", "none", "relative", "every-block"])
 def test_positions_are_drawn_where_they_are_added_to_the_patches(position):
     subject = Subject(trained=trained(position=position), shown=pictures())
     if position in ("learned-2d", "sincos-2d"):

@@ -39,8 +39,8 @@ from mutations import MUTATIONS, NAMED  # noqa: E402
 
 SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout test_protocol
     test_keys test_convolution test_residual test_resnet test_masked test_kinks test_drop_path
-    test_patch_dropout test_sequence_pool test_target_losses test_start test_gradients test_model
-    test_smaller_vit test_optim""".split()  # the quickest first
+    test_patch_dropout test_sequence_pool test_interpolation test_target_losses test_start
+    test_gradients test_model test_smaller_vit test_optim""".split()  # the quickest first
 
 # {a file or a room of the package: its tests}, where these have another name
 OWN = {"vit": ("model",), "adamw": ("optim",), "checking": ("kinks",), "masked": ("masked",)}
@@ -51,6 +51,7 @@ OWN |= {"early_steps": ("smaller_vit",), "block": ("dropout", "model")}
 OWN |= {"cross_entropy": ("cross_entropy", "model")}
 OWN |= dict.fromkeys(("mimetic", "normal", "whitening"), ("start",))
 OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), ("target_losses",))
+OWN |= {"resampled_positions": ("interpolation",)}
 
 # {a file of the package: the test of test_gradients that checks all of it}
 GRADIENTS = {"minivit/vit.py": "test_whole_model"}

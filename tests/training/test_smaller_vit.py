@@ -7,8 +7,9 @@ from cases import KEY, B, close, draw, redrawn, tiny
 from minivit import ConfigError, CrossEntropy, gradcheck
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
+from minivit.arrays.interpolation import bilinear
 from minivit.config import POOLS
-from minivit.training.early_steps import SmallerViT, resampling, resized
+from minivit.training.early_steps import SmallerViT, resized
 
 
 def smaller(size=4, **changes):
@@ -28,25 +29,25 @@ def expected(x, new):
 @pytest.mark.parametrize("old, new", [(32, 24), (32, 16), (8, 6), (3, 2), (7, 1), (5, 5)])
 def test_samples_are_means_under_triangles(old, new):
     x = draw((old,))
-    close(resampling(old, new) @ x, expected(x, new))
+    close(bilinear(old, new) @ x, expected(x, new))
 
 
 def test_what_lies_between_is_interpolated_and_a_slope_stays_a_slope():
-    close(resampling(4, 8) @ [0, 1, 2, 3], [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
-    close(np.diff(resampling(32, 16) @ np.arange(32.0))[1:-1], 2)
+    close(bilinear(4, 8) @ [0, 1, 2, 3], [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
+    close(np.diff(bilinear(32, 16) @ np.arange(32.0))[1:-1], 2)
 
 
 def test_images_are_what_pillow_makes_of_them():
     pillow = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install pillow")
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     small = pillow.fromarray(image).resize((24, 24), pillow.Resampling.BILINEAR)
-    got = resized(image[None].astype(float), resampling(32, 24))[0]
+    got = resized(image[None].astype(float), bilinear(32, 24))[0]
     assert abs(got - np.asarray(small)).max() <= 1.01  # Pillow rounds rows, then columns
 
 
 def test_rows_and_columns_are_kept_apart(xp):
     """Each axis by itself, each channel for itself."""
-    x, a = draw((B, 6, 6, 3)), resampling(6, 4)
+    x, a = draw((B, 6, 6, 3)), bilinear(6, 4)
     want = np.einsum("sh,bhwc,tw->bstc", a, x, a)
     close(to_host(resized(to_device(x, xp), to_device(a, xp))), want)
 
@@ -79,9 +80,9 @@ def test_at_the_full_size_it_is_the_model_itself(pool):
 def test_it_is_the_small_model_on_small_images_with_positions_between(pool):
     model = tiny(pool=pool)
     params, images = redrawn(model), draw((B, 6, 6, 3))
-    a, pos = resampling(6, 4), params["position"]["pos"]
+    a, pos = bilinear(6, 4), params["position"]["pos"]
     spare = int(pool == "class")
-    grid = np.einsum("ij,kl,jld->ikd", *[resampling(3, 2)] * 2, pos[spare:].reshape(3, 3, 8))
+    grid = np.einsum("ij,kl,jld->ikd", *[bilinear(3, 2)] * 2, pos[spare:].reshape(3, 3, 8))
     between = np.concatenate([pos[:spare], grid.reshape(4, 8)])
     small = np.einsum("sh,bhwc,tw->bstc", a, images, a)
     params_there = {**params, "position": {"pos": between}}
