@@ -142,6 +142,9 @@ const TEXT = {
   outcome: [
     "Loss {before} → {after} nats. The gradient predicted a change of {predicted}, it is {actual}.",
     "损失 {before} → {after} nat。梯度预言的变化是 {predicted}，实际是 {actual}。"],
+  diverged: [
+    "With this learning rate the loss would no longer be finite: the step was not taken. Try a smaller one.",
+    "用这个学习率，损失将不再有限：没有走这一步。请用更小的学习率。"],
   before: ["before", "之前"],
   after: ["after", "之后"],
   stepped: ["The weights are no longer the trained ones: {steps} taken ({rule}).", "权重已不是训练所得：已走 {steps} 步（{rule}）。"],
