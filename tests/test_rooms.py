@@ -155,3 +155,9 @@ def test_each_room_has_a_map_of_all_its_files():
 def test_no_file_is_too_long_to_be_read_at_once():
     lengths = {str(f.relative_to(PACKAGE)): len(f.read_text().splitlines()) for f in FILES}
     assert {name: length for name, length in lengths.items() if length > 200} == {}
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by it, and would leave out the second."""
+    names = [file.name for file in Path(__file__).parent.rglob("test_*.py")]
+    assert len(names) == len(set(names)), sorted(n for n in set(names) if names.count(n) > 1)

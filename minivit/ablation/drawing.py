@@ -1,6 +1,6 @@
 """The results of a comparison as a figure."""
 
-from ..figures.drawing import COLOURS, MARKERS, WIDTH, Drawing, canvas
+from ..figures.drawing import COLOURS, MARKERS, Drawing, canvas
 
 
 def draw(comparison, rows):
@@ -39,7 +39,7 @@ def _dots(rows):
 
 def _over_images(rows):
     """A curve for each group of rows, over the number of training images."""
-    figure = canvas(3.6)
+    figure = canvas(4.0)
     panel = figure.subplots()
     for i, group in enumerate(dict.fromkeys(row.group for row in rows)):
         own = [row for row in rows if row.group == group]
@@ -53,13 +53,13 @@ def _over_images(rows):
     panel.set_xlabel("training images")
     panel.set_ylabel("test accuracy (%)")
     panel.grid()
-    panel.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
 def _shifts(rows):
     """A curve for each row, over the shift."""
-    figure = canvas(3.6, WIDTH)
+    figure = canvas(4.0)
     panel = figure.subplots()
     for i, row in enumerate(rows):
         panel.plot(list(row.shift), [100 * value for value in row.shift.values()], label=row.name,
@@ -67,5 +67,5 @@ def _shifts(rows):
     panel.set_xlabel("cyclic shift to the right (pixels)")
     panel.set_ylabel("test accuracy (%)")
     panel.grid()
-    panel.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     return figure

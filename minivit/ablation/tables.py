@@ -69,7 +69,7 @@ TABLES = {
     ),
     "stem": Table(
         "How should an image become tokens?",
-        "section 3.1 (hybrid)",
+        "section 3.1, hybrid",
         (
             Row("patches", {"patch_overlap": 0}),
             Row("overlapping patches", {"patch_overlap": 2}),
@@ -91,7 +91,7 @@ TABLES = {
     ),
     "start": Table(
         "How should the parameters begin?",
-        "(not in the paper)",
+        "not in the paper",
         (
             Row("normal, 0.02", {"init": "normal", "whiten": False}),
             Row("Xavier", {"init": "xavier", "whiten": False}),
@@ -126,7 +126,7 @@ TABLES = {
     ),
     "shift": Table(
         "What does a model make of a shifted image?",
-        "section 3.1 (inductive bias)",
+        "section 3.1, inductive bias",
         (
             Row("no positions", {"position": "none", **PATCHES}),
             Row("positions", {"position": "learned", **PATCHES}),

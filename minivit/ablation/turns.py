@@ -26,7 +26,7 @@ class Comparison:
 
     preset, dataset, data_dir: as `train.py` takes them; budget: minutes that all runs may take;
     threads: number of workers; say: called with lines of progress. passes and seconds (of a pass,
-    by row) are found out by `prepare`.
+    by row) are found out by `prepare`; timed: the same by options.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Comparison:
     say: object
     passes: int = 0
     seconds: dict = field(default_factory=dict)
+    timed: dict = field(default_factory=dict)
 
     def prepare(self, dataset):
         """Take up what was decided before, or time each row and decide on the passes.
@@ -82,14 +83,16 @@ class Comparison:
             )
 
     def _time(self, name, options, dataset, workers):
-        """Measure the seconds of a pass, once for each name."""
-        if name not in self.seconds:
-            self.seconds[name] = seconds_of_a_pass(
+        """Measure the seconds of a pass, once for equal options: rows may differ in images only."""
+        same = json.dumps(options, sort_keys=True)
+        if same not in self.timed:
+            self.timed[same] = seconds_of_a_pass(
                 lambda out: self.plan({**options, "epochs": 1, "out": str(out)}, dataset),
                 dataset,
                 workers,
             )
-            self.say(f"  {name:<28} {self.seconds[name]:7.1f} s a pass")
+            self.say(f"  {name:<28} {self.timed[same]:7.1f} s a pass")
+        self.seconds[name] = self.timed[same]
 
     def training(self, dataset):
         """How many images a run on all of them learns from."""

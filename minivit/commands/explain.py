@@ -26,7 +26,7 @@ test images travel in it, if the data set of the model's run is found.
 examples:
   {prog} runs/shapes-smoke-1 tee.png
   {prog} runs/shapes-smoke-1 tee.png --layer block2.attn
-  {prog} runs/cifar10-tiny-1 horse.png --label dog --html horse.html
+  {prog} runs/tiny horse.png --label dog --html horse.html
 """
 
 

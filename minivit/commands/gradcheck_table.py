@@ -4,7 +4,7 @@ from ..gradcheck import LAYER_TOLERANCE, MODEL_TOLERANCE
 from ..gradcheck_cases import NAMES
 
 WIDTH = max(map(len, NAMES)) + 1  # of the column of layers
-LINE = f"{{:<{WIDTH}}}" + "{:<19}{:>13}{:>9}  {:<13}{}"
+LINE = f"{{:<{WIDTH}}}" + "{:<18}{:>13}{:>9}  {:<13}{}"
 
 
 def print_head():

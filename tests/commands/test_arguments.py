@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def parser():
-    made = Parser(prog="python train.py")
+    made = Parser(prog="python train.py", usage="python train.py [options]")
     made.add_argument("--epochs", type=whole(), default=3, help="passes over the data")
     made.add_argument("--lr", type=number(low_open=True), help="peak learning rate")
     made.add_argument("--seed", type=whole(0), default=0, help="of everything")

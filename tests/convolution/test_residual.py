@@ -128,7 +128,7 @@ def test_a_new_unit_passes_its_shortcut_only():
 
 
 @pytest.mark.parametrize("c_in, stride", [(16, 1), (16, 2), (D, 1)])
-def test_every_unit_has_its_gradient(c_in, stride):
+def test_units_of_every_width_have_their_gradients(c_in, stride):
     layer = ResidualUnit(c_in, 4, stride, groups=2)
     params = tree.map(lambda p: 0.5 * p, redrawn(layer))
     checks = gradcheck.check_layer(layer, draw((2, 2, 4, c_in)), params)

@@ -44,7 +44,9 @@ SUITES = """test_forward_oracles test_pieces test_cross_entropy test_dropout tes
 
 # {a file or a room of the package: its tests}, where these have another name
 OWN = {"vit": ("model",), "adamw": ("optim",), "checking": ("kinks",), "masked": ("masked",)}
-OWN |= {"convolution": ("convolution", "residual"), "residual": ("resnet",)}
+OWN |= dict.fromkeys(("windows", "standardised", "convolution"), ("convolution",))
+OWN |= dict.fromkeys(("groupnorm", "maxpool", "relu", "chain"), ("residual",))
+OWN |= dict.fromkeys(("subsample", "unit", "network"), ("resnet",))
 OWN |= {"early_steps": ("smaller_vit",)}
 OWN |= dict.fromkeys(("squared_error", "sigmoid_cross_entropy"), ("target_losses",))
 
@@ -114,7 +116,7 @@ def first_failure(suites, file=""):
 def rank(mutation, suite):
     """The order of suites for a mutation: the file's own, then that which most likely notices."""
     file = Path(mutation[0])
-    own = OWN.get(file.parent.name) or OWN.get(file.stem, (file.stem,))
+    own = OWN.get(file.stem) or OWN.get(file.parent.name, (file.stem,))
     return not suite.endswith(own), mutation in NAMED and suite != "test_gradients"
 
 
