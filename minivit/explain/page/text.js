@@ -171,6 +171,7 @@ const ABOUT_ZH = {
   Mlp: "把 token 从宽度 D 映射到 M，经过 GELU，再映射回 D。",
   Gelu: "x 乘以一个 0 到 1 之间的门 s：GELU 的 tanh 近似。",
   GeluErf: "GELU 的精确形式：x 乘以标准正态变量小于 x 的概率。",
+  Relu: "保留正数，其余置 0。",
   ClassPool: "只取分类 token，丢掉其余。",
   SequencePool: "对所有 token 做加权平均，权重由 token 自己决定。",
   PreLogits: "池化后的 token 乘以矩阵、加偏置，再取 tanh。",
