@@ -17,6 +17,7 @@ import numpy as np
 
 from ..arrays import tree
 from ..errors import ConfigError
+from ..models import refuse_without_blocks
 from ..text import counted, decimal
 from ..version import VERSION
 from .lesson import lesson
@@ -32,9 +33,11 @@ SCRIPTS = ("text", *(f"model/{n}" for n in MODEL), *(f"view/{n}" for n in VIEWS)
 LANGUAGES = ("en", "zh")
 
 MOST_PARAMETERS, MOST_MACS = 3_000_000, 250_000_000
-PARTS = {  # that a page knows, beside the blocks
-    *("patchify", "patch", "class_token", "position", "patch_dropout", "dropout"),
-    *("norm", "pool", "pre_logits", "head_hidden", "head", "loss"),
+SHOWN = {  # of these settings of a model, what page/model/vit.js knows
+    "stem": ("none",),
+    "pool": ("class", "mean", "sequence"),
+    "position": ("learned", "none", "every-block", "learned-2d", "sincos-2d", "relative"),
+    "gelu": ("tanh", "erf", "relu"),
 }
 FITS = "a page holds models like the presets smoke, tiny, small and base"
 MARK = '<meta name="generator" content="minivit">'
@@ -42,10 +45,11 @@ MARK = '<meta name="generator" content="minivit">'
 
 def refuse(walk):
     """Raise ConfigError for a model that a page cannot show: it says what can."""
+    refuse_without_blocks(walk.config, "a page")
     too = ""
-    for name in walk.steps:
-        if "." not in name and not name.startswith("block") and name not in PARTS:
-            too = f"this model has the part {name}, which a page cannot show"
+    for name, known in SHOWN.items():
+        if (value := getattr(walk.config, name)) not in known:
+            too = f"this model has {name} {value}, and a page shows {', '.join(known)}"
     if walk.parameters > MOST_PARAMETERS or walk.macs > MOST_MACS:
         too = (
             f"this model has {counted(walk.parameters, 'parameter')} and {decimal(walk.macs)} MACs,"

@@ -42,7 +42,8 @@ def place(index, array, config):
     """Where an element is, in words: "token 9 (patch 1, 1), 4" is its number 4."""
     if array.shape == config.image_shape:
         return f"pixel {index[0]}, {index[1]}, channel {index[2]}"
-    if len(index) == 2 and array.shape[0] in (config.tokens, config.patches):
+    tokens = getattr(config, "tokens", None), getattr(config, "patches", None)  # not of a ResNet
+    if len(index) == 2 and array.shape[0] in tokens:
         return f"{token(index[0], array.shape[0], config)}, {index[1]}"
     return ", ".join(map(str, index))
 

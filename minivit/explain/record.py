@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import shape_only, tree
 from ..errors import CheckpointError
 from ..layers import CrossEntropy
-from ..vit import ViT
+from ..models import model_of
 
 
 @dataclass(eq=False)
@@ -82,8 +82,8 @@ def walk(trained, image, label=None):
 
 
 def watched_model(config, steps):
-    """A ViT that notes its steps in the dict `steps`."""
-    model = ViT(config)
+    """A model that notes its steps in the dict `steps`."""
+    model = model_of(config)
     model.parts = {name: watched(part, name, steps) for name, part in model.parts.items()}
     return model
 

@@ -18,8 +18,8 @@ LAYERS = "Valid: {}; and what is inside a block, as in block0.attn.qkv."
 
 
 def shown_names(steps):
-    """The layers of a whole walk: the model's parts; of a block or a stem the parts of that."""
-    opened = ("block", "stem")
+    """The layers of a whole walk: the model's parts; of a block, a stem, a stage its parts."""
+    opened = ("block", "stem", "root", "stage")
     inner = {name for name in steps if name.startswith(opened) and name.count(".") == 1}
     whole = {name.partition(".")[0] for name in inner}
     return [name for name in steps if name in inner or ("." not in name and name not in whole)]
@@ -78,6 +78,8 @@ def _head(step, told, count, direction):
     method = told.source[direction]
     right = f"{told.name}, {method.file}:{method.line}"
     left = f"{direction} {count}: {step.name}"
+    if len(left) + len(right) + 2 > COLUMNS:
+        right = told.name
     gap = max(2, COLUMNS - len(left) - len(right))
     return [RULE, f"{left}{' ' * gap}{right}", RULE]
 

@@ -309,6 +309,10 @@ def test_an_optimizer_step_is_minivits(page, overlapping, rule):
     assert page.locator("#before-after .number").first.inner_text().count("→") == 1
     page.click("#reset")
     assert same(page.evaluate("state.walked.loss"), losses[0])
+    page.evaluate("change({ log_lr: 200 })")
+    page.click("#take")
+    page.locator("#outcome", has_text="would no longer be finite").wait_for()
+    assert page.evaluate("[state.steps, Number.isFinite(state.walked.loss)]") == [0, True]
 
 
 def test_a_picture_of_ones_own(page, overlapping, tmp_path):

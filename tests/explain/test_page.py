@@ -109,7 +109,7 @@ def test_every_file_of_the_page_is_used():
 @pytest.mark.parametrize(
     ("sizes", "words"),
     [
-        ({"stem": "small"}, "this model has the part stem, which a page cannot show"),
+        ({"stem": "small"}, "this model has stem small, and a page shows none"),
         ({"dim": 480, "mlp_dim": 1920}, "parameters and .* MACs, a page at most 3,000,000"),
     ],
 )

@@ -16,10 +16,11 @@ from minivit import ConfigError, CrossEntropy, costs, tree
 from minivit.__main__ import main
 from minivit.commands import exits
 from minivit.commands import explain as command
-from minivit.explain import both_ends, picture, screens
+from minivit.explain import assemble, both_ends, picture, screens
 from minivit.explain.lesson import lesson
 from minivit.explain.record import walk
 from minivit.gradcheck_cases import LAYERS
+from minivit.residual import ResidualConfig
 from minivit.text import columns_of
 
 Image = pytest.importorskip("PIL.Image")
@@ -95,6 +96,17 @@ def test_every_screen_has_equations_and_fits_a_terminal(trained):
     assert lesson(step.layer).backward.splitlines()[-1][:60] in back and "qkv.w" in back
     norm = np.linalg.norm(step.dx)
     assert f"norm {norm:.3g}" in back or f"norm {norm:.2e}" in back
+
+
+def test_a_residual_network_is_followed_too_but_not_on_a_page():
+    trained = trained_model(ResidualConfig(image_size=8, width=8, units=1, classes=7))
+    found = walk(trained, image_for(trained))
+    names = screens.shown_names(found.steps)
+    assert {"root.conv", "stage3.unit1", "pool", "head"} <= set(names)
+    for page in [*screens.screens(found, list(found.steps)), both_ends.closing(found)]:
+        assert max(map(columns_of, page.splitlines())) <= 80
+    with pytest.raises(ConfigError, match="a page needs transformer blocks, and this is a resid"):
+        assemble.refuse(found)
 
 
 @pytest.mark.parametrize("name", [*LAYERS, "CrossEntropy"])

@@ -142,6 +142,9 @@ const TEXT = {
   outcome: [
     "Loss {before} → {after} nats. The gradient predicted a change of {predicted}, it is {actual}.",
     "损失 {before} → {after} nat。梯度预言的变化是 {predicted}，实际是 {actual}。"],
+  diverged: [
+    "With this learning rate the loss would no longer be finite: the step was not taken. Try a smaller one.",
+    "用这个学习率，损失将不再有限：没有走这一步。请用更小的学习率。"],
   before: ["before", "之前"],
   after: ["after", "之后"],
   stepped: ["The weights are no longer the trained ones: {steps} taken ({rule}).", "权重已不是训练所得：已走 {steps} 步（{rule}）。"],
@@ -168,6 +171,7 @@ const ABOUT_ZH = {
   Mlp: "把 token 从宽度 D 映射到 M，经过 GELU，再映射回 D。",
   Gelu: "x 乘以一个 0 到 1 之间的门 s：GELU 的 tanh 近似。",
   GeluErf: "GELU 的精确形式：x 乘以标准正态变量小于 x 的概率。",
+  Relu: "保留正数，其余置 0。",
   ClassPool: "只取分类 token，丢掉其余。",
   SequencePool: "对所有 token 做加权平均，权重由 token 自己决定。",
   PreLogits: "池化后的 token 乘以矩阵、加偏置，再取 tanh。",

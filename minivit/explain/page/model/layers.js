@@ -122,6 +122,16 @@ class GeluErf {
   }
 }
 
+class Relu {
+  forward(params, x) {
+    return [x.map((value) => Math.max(value, 0)), x.map((value) => (value > 0 ? 1 : 0))];
+  }
+
+  backward(dy, cache) {
+    return [multiply(dy, cache), {}];
+  }
+}
+
 class Mlp {
   constructor(dim, hidden, gelu) {
     Object.assign(this, { fc1: new Linear(dim, hidden), gelu, fc2: new Linear(hidden, dim) });

@@ -3,7 +3,7 @@
 class ViT {
   constructor(config) {
     const c = config,
-      gelu = c.gelu === "tanh" ? new Gelu() : new GeluErf();
+      gelu = new { tanh: Gelu, erf: GeluErf, relu: Relu }[c.gelu]();
     const parts = {};
     const shape = [...pair(c.image_size), c.channels],
       patch = pair(c.patch_size);
@@ -16,11 +16,13 @@ class ViT {
     const [rows, columns] = patch.map((side, i) => shape[i] / side);
     const prefix = c.pool === "class" ? 1 : 0,
       place = [rows, columns, c.dim, prefix];
-    if (c.position === "learned") parts.position = new PositionEmbedding();
+    const every_block = c.position === "every-block";
+    if (c.position === "learned" || every_block) parts.position = new PositionEmbedding();
     if (c.position === "learned-2d") parts.position = new GridPositions(...place);
     if (c.position === "sincos-2d") parts.position = new SincosPositions(...place);
     const sizes = [c.dim, c.heads, c.mlp_dim, gelu, c.norm_eps];
     for (let i = 0; i < c.depth; i++) {
+      if (every_block && i) parts[`position${i}`] = new PositionEmbedding();
       parts[`block${i}`] =
         c.position === "relative"
           ? new RelativeBlock(...sizes, rows, columns, prefix)

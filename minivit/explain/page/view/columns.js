@@ -91,8 +91,8 @@ function layer_row(name) {
 // Only this row is drawn anew: what is open elsewhere stays as it is.
 function toggle(name) {
   if (!state.open.delete(name)) state.open.add(name);
-  document.querySelector(`[data-row="${name}"]`).replaceWith(layer_row(name));
-  document.querySelector(`[data-layer="${name}"]`).focus();
+  document.querySelector(`[data-row="${name}"]`)?.replaceWith(layer_row(name));
+  document.querySelector(`[data-layer="${name}"]`)?.focus();
   draw_unfold();
 }
 

@@ -88,9 +88,14 @@ async function take_step() {
   }
   button.disabled = false;
   button.textContent = t("take");
-  if (state.walked !== walked || state.rule !== how.rule) return forget(); // chosen meanwhile
+  if (state.walked !== walked || state.rule !== how.rule) return forget(); // another was chosen
   const next = tree_from(changed);
   const after = walk(CONFIG, next, walked.steps.patchify.x, walked.label);
+  if (!Number.isFinite(after.loss)) {
+    forget();
+    by_id("outcome").textContent = t("diverged");
+    return;
+  }
   const words = {
     before: short(walked.loss),
     after: short(after.loss),
