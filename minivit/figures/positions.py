@@ -82,6 +82,8 @@ def draw(subject):
         caption += f" There is one for every {ordinal(step)} patch."
     if len(panels) > 1:
         caption += " Left the start (init mimetic: sines and cosines), right after training."
+    if c.position == "every-block":
+        caption += " Those before the first block; the other blocks have their own."
     return [Drawing("positions", figure, caption)]
 
 

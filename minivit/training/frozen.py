@@ -33,11 +33,13 @@ class PartlyFrozen(ViT):
     @cached_property
     def frozen(self):
         """The names of the parts that stay as they are."""
-        names = list(self.parts)
-        if self.freeze == ALL:
+        names, number = list(self.parts), self.freeze
+        if number == ALL:
             end = next(name for name in names if name in HEAD)
+        elif number < self.config.depth:  # a block's own positions are learned with it
+            end = next(n for n in names if n in (f"position{number}", f"block{number}"))
         else:
-            end = f"block{self.freeze}" if self.freeze < self.config.depth else "norm"
+            end = "norm"
         return names[: names.index(end)]
 
     def forward(self, params, images, key=None):
@@ -86,8 +88,9 @@ def rate_share(name, depth, decay):
     2022, arXiv:2106.08254 (BEiT), section 3.1, and its code.
     """
     part = name.partition(".")[0]
-    if part.startswith("block"):
-        layer = int(part.removeprefix("block")) + 1
+    number = part.removeprefix("block").removeprefix("position")  # a block's, or of positions of it
+    if number.isdigit():
+        layer = int(number) + 1
     else:
         layer = depth + 1 if part in ("norm", "pool", *HEAD) else 0
     return decay ** (depth + 1 - layer)

@@ -173,3 +173,10 @@ def test_the_loss_reaches_what_learns(workers):
 
     check = gradcheck.check_leaf("w", loss, w, grads["block1"]["mlp"]["fc2"]["w"])
     assert check.error < 1e-6
+
+
+def test_positions_of_a_block_learn_with_it():
+    model = PartlyFrozen(replace(MODEL, position="every-block", patch_dropout=0.0), 1)
+    assert "block0" in model.frozen and not {"position1", "block1"} & set(model.frozen)
+    assert rate_share("position1.pos", 3, 0.5) == rate_share("block1.mlp.fc1.w", 3, 0.5) == 0.25
+    assert rate_share("position.pos", 3, 0.5) == 0.0625
