@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(0.3)
             if kind == "silent" and len(self.server.asked) > 2:
                 self.wfile.write(body[: len(body) * 2 // 5])
-                time.sleep(1)
+                time.sleep(3)
                 return
             if kind == "drops" or (kind in ("once", "rangeless") and not self.server.dropped):
                 self.server.dropped += self.server.asked[-1][1] > 0 or len(self.server.asked) > 1

@@ -4,6 +4,7 @@ Prints a JSON list with the name of the first test that fails, or null: one entr
 and a last one for the unchanged source.
 """
 
+import compileall
 import contextlib
 import importlib
 import inspect
@@ -14,6 +15,7 @@ import sys
 import warnings
 from functools import partial
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import numpy as np
 import pytest
@@ -133,6 +135,13 @@ def rank(mutation, suite):
 
 
 def main():
+    for folder in (
+        "minivit",
+        "tests",
+    ):  # known by its hash, so that only what is patched is compiled
+        compileall.compile_dir(
+            ROOT / folder, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH
+        )
     verdicts = []
     for mutation in MUTATIONS:
         file, code, broken = mutation

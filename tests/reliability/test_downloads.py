@@ -92,7 +92,7 @@ def test_another_part_than_was_asked_for_is_refused(fetch, tmp_path):
 
 
 def test_D04_a_mirror_that_falls_silent_is_left_for_the_next(fetch, monkeypatch):
-    monkeypatch.setattr(transfer, "READ_TIMEOUT", 2.0)
+    monkeypatch.setattr(transfer, "READ_TIMEOUT", 1.0)
     said, asked = fetch("silent", "late")
     assert " bytes); trying the next mirror" in said[1]
     assert asked[-1] > 0.3 * len(ARCHIVE)  # which goes on where the first one ended
