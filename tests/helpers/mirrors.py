@@ -32,10 +32,10 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         try:
             if kind == "late" and not first:
-                time.sleep(0.3)
+                self.wait_for_another()
             if kind == "silent" and len(self.server.asked) > 2:
                 self.wfile.write(body[: len(body) * 2 // 5])
-                time.sleep(3)
+                time.sleep(2)
                 return
             if kind == "drops" or (kind in ("once", "rangeless") and not self.server.dropped):
                 self.server.dropped += self.server.asked[-1][1] > 0 or len(self.server.asked) > 1
@@ -46,6 +46,15 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body[start : start + 2000])
         except OSError:  # the client went away
             pass
+
+    def wait_for_another(self):
+        """Answer after another mirror was chosen, which is then asked a second time."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            kinds = [kind for kind, _ in self.server.asked if kind != "late"]
+            if len(kinds) >= 2:
+                return
+            time.sleep(0.01)
 
     def log_message(self, *_):
         """Say nothing."""
