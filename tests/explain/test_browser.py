@@ -284,7 +284,7 @@ def test_an_optimizer_step_is_minivits(page, overlapping, rule):
     memory = {n: {"m": np.zeros_like(x), "v": np.zeros_like(x)} for n, x in tree.walk(params)}
     losses = [overlapping.loss()]
     for step in (1, 2):
-        page.click("#take")
+        page.locator("#take").press("Enter")  # a click may miss while the page moves
         page.locator("#stepped", has_text=f"{step} taken").wait_for()
         found = dict(page.evaluate("leaves(state.params).map(([n, x]) => [n, Array.from(x)])"))
         logits, cache = model.forward(params, image)
