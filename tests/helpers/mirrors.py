@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if kind == "late" and not first:
                 self.wait_for_another()
-            if kind == "silent" and len(self.server.asked) > 2:
+            if kind == "silent" and [k for k, _ in self.server.asked].count(kind) > 1:
                 self.wfile.write(body[: len(body) * 2 // 5])
                 time.sleep(2)
                 return
