@@ -88,3 +88,8 @@ def _scaled(number, base, units):
         power += 1
     text = f"{number / base**power:.1f}" if power else str(number)
     return f"{text} {units[power]}".strip()
+
+
+def class_names(names, count):
+    """A name for each of `count` classes: `names`, or "class 0", ... where there are none."""
+    return tuple(names) or tuple(f"class {i}" for i in range(count))

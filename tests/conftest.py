@@ -1,6 +1,6 @@
 """Fixtures for every test: `xp`, the array modules in turn; `syncs`, the waits they made.
 
-And `workers`, where one worker will do.
+And `workers`, where one worker will do; `no_curves`, for tests that train.
 """
 
 import os
@@ -16,6 +16,7 @@ import strict_cupy
 from minivit.arrays.backend import select
 from minivit.errors import BackendError
 from minivit.parallel.workers import Workers
+from minivit.training import curves
 
 # Tests press Ctrl-C and close terminals, which a shell or nohup has its background jobs ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,6 +43,12 @@ def workers():
     """One worker, at work."""
     with Workers(1) as entered:
         yield entered
+
+
+@pytest.fixture
+def no_curves(monkeypatch):
+    """Runs draw no curves, which takes longer than a small training."""
+    monkeypatch.setattr(curves, "draw", lambda *drawn: "")
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """The network between two ranks: how long a short message takes, and how many bytes a second go."""
 
 import json
-import os
-import subprocess
-import sys
+from dataclasses import asdict
 from time import perf_counter
 
 import numpy as np
 
-from ..errors import BackendError
 from ..ranks.launch import launched
 from ..ranks.world import World
 from .plan import Network
-from .scaling import ENVIRONMENT, ROOT, mpiexec
+from .scaling import started
 
 LONG = 1 << 22  # bytes
 TURNS = 50
@@ -20,16 +17,7 @@ TURNS = 50
 
 def measured():
     """The Network between two ranks on this machine. Raises BackendError without MPI."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    done = subprocess.run(
-        [mpiexec(), "-n", "2", sys.executable, "-m", "minivit.bench.links"],
-        env={**ENVIRONMENT, **os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
-    )  # fmt: skip
-    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
-    if done.returncode or not lines:
-        reason = next(iter(done.stderr.strip().splitlines()), f"exit status {done.returncode}")
-        raise BackendError(f"two ranks could not be measured: {reason}")
-    return Network(*json.loads(lines[-1]))
+    return Network(**started("minivit.bench.links", 2))
 
 
 def here(world):
@@ -52,4 +40,4 @@ if __name__ == "__main__":
     network = here(ranks)
     ranks.finish()
     if ranks.rank == 0:
-        print(json.dumps([network.bandwidth, network.latency]), flush=True)
+        print(json.dumps(asdict(network)), flush=True)

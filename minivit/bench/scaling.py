@@ -38,6 +38,24 @@ def mpiexec():
     return found
 
 
+def started(module, ranks, *request):
+    """Start `python -m module request...` on so many ranks -> the dict that rank 0 prints as JSON.
+
+    Raises BackendError if that fails.
+    """
+    words = [sys.executable, "-m", module, *request]
+    if ranks > 1:
+        words = [mpiexec(), "-n", str(ranks), *words]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    environment = {**ENVIRONMENT, **os.environ, "PYTHONPATH": path}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        reason = next(iter(done.stderr.strip().splitlines()), f"exit status {done.returncode}")
+        raise BackendError(f"{ranks} ranks could not be measured: {reason}")
+    return json.loads(lines[-1])
+
+
 def measure(name, ranks, factor=1, seconds=SECONDS):
     """Time steps of the size `name` on so many ranks, on `factor` times its batch -> a dict.
 
@@ -47,18 +65,8 @@ def measure(name, ranks, factor=1, seconds=SECONDS):
     """
     workers = max(1, available_cores() // ranks)
     request = json.dumps([name, factor, workers, seconds])
-    words = [sys.executable, "-m", "minivit.bench.scaling", request]
-    if ranks > 1:
-        words = [mpiexec(), "-n", str(ranks), *words]
-    folders = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    path = os.pathsep.join(filter(None, folders))
-    environment = {**ENVIRONMENT, **os.environ, "PYTHONPATH": path}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
-        reason = next(iter(done.stderr.strip().splitlines()), f"exit status {done.returncode}")
-        raise BackendError(f"{ranks} ranks could not be measured: {reason}")
-    return {**json.loads(lines[-1]), "ranks": ranks, "workers": workers, "batch": factor}
+    found = started("minivit.bench.scaling", ranks, request)
+    return {**found, "ranks": ranks, "workers": workers, "batch": factor}
 
 
 def scaling(name, ranks, turns=3, seconds=SECONDS):

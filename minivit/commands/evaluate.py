@@ -16,7 +16,7 @@ from ..storage import atomic, own_files
 from .arguments import add_model, add_settings, choice, load_model, path
 from .progress import Progress
 from .target_options import add_targets
-from .train_options import add_interpolation, data_name
+from .train_options import add_images, add_interpolation
 
 JSON_FILE = "evaluation.json"
 EPILOG = """\
@@ -38,15 +38,7 @@ def add_arguments(parser):
     """Add the command's options."""
     parser.usage = "%(prog)s MODEL [options]"
     add_model(parser)
-    parser.add_argument(
-        "--dataset",
-        type=data_name,
-        metavar="NAME|DIR",
-        help="other images: a data set's name, or a directory (default: the run's own)",
-    )
-    parser.add_argument(
-        "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
-    )
+    add_images(parser, "other images: a data set's name, or a directory (default: the run's own)")
     add_targets(parser)
     parser.add_argument(
         "--split",

@@ -12,7 +12,7 @@ from ..explain.record import walk
 from ..storage import atomic, own_files
 from ..text import binary, counted, printable
 from .arguments import add_model, choice, flag, load_model, path, words
-from .train_options import data_name
+from .train_options import add_images
 
 EPILOG = """\
 The walk is a screen a layer: the equations, shapes, numbers, and the share of
@@ -51,15 +51,7 @@ def add_arguments(parser):
         metavar="{en,zh}",
         help="language of the page (default: en); a button in it changes it",
     )
-    parser.add_argument(
-        "--dataset",
-        type=data_name,
-        metavar="NAME|DIR",
-        help="test images for the page (default: of the model's own run)",
-    )
-    parser.add_argument(
-        "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
-    )
+    add_images(parser, "test images for the page (default: of the model's own run)")
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
     parser.epilog = EPILOG.format(prog=parser.prog)
 

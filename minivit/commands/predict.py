@@ -14,7 +14,7 @@ from ..objective import OBJECTIVES
 from ..objective.numbers import Numbers
 from ..parallel.workers import available_cores
 from ..storage import own_files
-from ..text import counted, printable
+from ..text import class_names, counted, printable
 from .arguments import add_model, load_model, path, whole
 from .predict_reports import reports_of
 from .progress import Progress
@@ -74,7 +74,7 @@ def main(args):
         endings = ", ".join(image_files.ENDINGS)
         print(f"note: left out {counted(left_out, 'file')} not named {endings}", file=sys.stderr)
     names = trained.classes or getattr(trained.objective, "targets", ())
-    names = names or [f"class {i}" for i in range(trained.config.classes)]
+    names = class_names(names, trained.config.classes)
     failed, top = 0, None if numbers else args.top
     with ExitStack() as opened:
         opened.enter_context(image_files.reading("images", trained.config.channels))

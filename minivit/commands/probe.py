@@ -17,7 +17,7 @@ from ..text import counted
 from .arguments import add_model, load_model, path, whole
 from .evaluate import say
 from .progress import Progress
-from .train_options import data_name
+from .train_options import add_images
 
 EPILOG = """\
 The model stays as it is. Of every block its class token (if it has one), the
@@ -41,14 +41,8 @@ def add_arguments(parser):
     """Add the command's options."""
     parser.usage = "%(prog)s MODEL [options]"
     add_model(parser)
-    parser.add_argument(
-        "--dataset", type=data_name, metavar="NAME|DIR",
-        help="other images, of any classes: a data set's name, or a directory (default: the run's "
-        "own)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
-    )
+    add_images(parser, "other images, of any classes: a data set's name, or a directory (default: "
+               "the run's own)")  # fmt: skip
     parser.add_argument(
         "--images", type=whole(2), metavar="N", default=10_000,
         help="training images that the probes learn from, at most",

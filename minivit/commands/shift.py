@@ -15,7 +15,7 @@ from ..text import shell
 from ..trained import load
 from .arguments import choice, path, whole
 from .progress import Progress
-from .train_options import data_name
+from .train_options import add_images
 
 IMAGES = 1000
 EPILOG = """\
@@ -36,11 +36,7 @@ def add_arguments(parser):
     parser.add_argument("models", metavar="MODEL", nargs="+", type=path,
                         help="a run's directory, a checkpoint, or a file that import or export "
                         "made; several are compared")  # fmt: skip
-    parser.add_argument("--dataset", type=data_name, metavar="NAME|DIR",
-                        help="other test images than those of each model's run")  # fmt: skip
-    parser.add_argument(
-        "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
-    )
+    add_images(parser, "other test images than those of each model's run")
     parser.add_argument(
         "--images", type=whole(), default=IMAGES, metavar="N", help="test images, at most"
     )

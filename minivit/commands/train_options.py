@@ -179,6 +179,14 @@ def ranks(text):
     return MPI if text.casefold() == MPI else whole(1)(text)
 
 
+def add_images(parser, other):
+    """Add the options for images of another data set than a model's run had. other: the help."""
+    parser.add_argument("--dataset", type=data_name, metavar="NAME|DIR", help=other)
+    parser.add_argument(
+        "--data-dir", type=path, metavar="DIR", help="where the files of a named data set are"
+    )
+
+
 def data_name(text):
     """A value type: a data set's name in upper or lower case, or a directory."""
     small = words(text).casefold()

@@ -3,6 +3,7 @@
 import inspect
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
@@ -37,7 +38,12 @@ class Lesson:
 
 def lesson(layer):
     """What the source of a layer's class says of it -> Lesson."""
-    kind = type(layer)
+    return _lesson(type(layer))
+
+
+@cache
+def _lesson(kind):
+    """The same; a model has many layers of a class, and each has two screens."""
     forward, backward = _equations(kind)
     return Lesson(
         kind.__name__,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import text
 from ..data import image_files
 from ..data.normalise import normalise
 from ..errors import ConfigError
 from ..models import refuse_without_blocks
 from ..objective import Classification
-from ..text import unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def normalised(trained, pixels):
 
 def class_names(trained):
     """A name for each of the model's outputs."""
-    return trained.classes or tuple(f"class {i}" for i in range(trained.config.classes))
+    return text.class_names(trained.classes, trained.config.classes)
 
 
 def label_number(trained, name):
@@ -74,4 +74,4 @@ def label_number(trained, name):
         return folded.index(name.casefold())
     if name.isdecimal() and int(name) < len(names):
         return int(name)
-    raise ConfigError(unknown("label", name, names))
+    raise ConfigError(text.unknown("label", name, names))

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..arrays.backend import array_module
-from ..layers import CrossEntropy
-from ..objective import OBJECTIVES, Metric, correct
+from ..layers import CrossEntropy, SquaredError
+from ..objective import OBJECTIVES, Metric, correct, softmax
 from .colours import BITS, colours, pixels
 
 
@@ -88,9 +88,7 @@ class MaskedColours:
 
     def predict(self, values):
         """values (B, n, outputs) -> probabilities (B, n, cells^2, colours)."""
-        logits = values.reshape(*values.shape[:2], -1, self.colours)
-        exponentials = array_module(logits).exp(logits - logits.max(axis=-1, keepdims=True))
-        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+        return softmax(values.reshape(*values.shape[:2], -1, self.colours))
 
     def _rows(self, prediction, targets):
         """A row of logits for each colour to be named, and the labels."""
@@ -105,9 +103,7 @@ class MaskedColours:
 class MaskedPixels:
     """Give the pixels of the corrupted patches, in 0..1: squared error.
 
-    loss    = the mean over images, corrupted patches and their numbers of (value - pixel)^2
-
-    dvalues = dloss * 2 * (value - pixel) / their number
+    loss = the mean over images, corrupted patches and their numbers of (value - pixel)^2
     """
 
     height: int
@@ -141,12 +137,14 @@ class MaskedPixels:
 
     def train(self, prediction, targets, share):
         """`Prediction`, targets (B, N, P*Q*C) -> dvalues (B, n, P*Q*C), sums."""
-        away = self._away(prediction, targets)
-        return away * (2 * share / away.size), self._sums(away)
+        loss, cache = SquaredError().forward(*self._rows(prediction, targets))
+        dvalues = SquaredError().backward(share, cache)
+        return dvalues.reshape(prediction.values.shape), {"squares": loss * len(targets)}
 
     def evaluate(self, prediction, targets):
         """The sums of `train`."""
-        return self._sums(self._away(prediction, targets))
+        loss, _ = SquaredError().forward(*self._rows(prediction, targets))
+        return {"squares": loss * len(targets)}
 
     def values(self, sums, count):
         """The mean squared error over `count` images."""
@@ -156,11 +154,10 @@ class MaskedPixels:
         """The pixels as they are."""
         return values
 
-    def _away(self, prediction, targets):
-        return prediction.values - at_patches(targets, prediction).astype(prediction.values.dtype)
-
-    def _sums(self, away):
-        return {"squares": (away * away).sum() * (len(away) / away.size)}
+    def _rows(self, prediction, targets):
+        """A row of numbers for each predicted patch, and its pixels."""
+        pixels = at_patches(targets, prediction)
+        return [each.reshape(-1, self.outputs) for each in (prediction.values, pixels)]
 
 
 OBJECTIVES.update({kind.name: kind for kind in (MaskedColours, MaskedPixels)})

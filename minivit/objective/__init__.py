@@ -13,7 +13,7 @@ fields.py           what the last two are made from: the names of the targets, a
 
 import dataclasses
 
-from .classification import Classification, correct
+from .classification import Classification, correct, softmax
 from .labels import MultiLabel
 from .metric import Metric
 from .regression import BoundedRegression, Regression
@@ -28,6 +28,7 @@ __all__ = [
     "deciding_metric",
     "plain_fields",
     "remade",
+    "softmax",
     "targets_for",
 ]
 

@@ -55,8 +55,13 @@ class Classification:
 
     def predict(self, logits):
         """logits (B, classes) -> probabilities (B, classes)."""
-        exponentials = array_module(logits).exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        return softmax(logits)
+
+
+def softmax(logits):
+    """logits (..., classes) -> probabilities of the same shape."""
+    exponentials = array_module(logits).exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def correct(logits, targets):

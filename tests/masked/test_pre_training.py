@@ -16,9 +16,7 @@ from minivit.commands import exits
 from minivit.commands.probe import own_head
 from minivit.masked import MaskedConfig
 from minivit.masked.config import TARGETS
-from minivit.parallel.workers import Workers
 from minivit.storage.directory import RunDirectory
-from minivit.training import run as run_module
 from minivit.training.fine_tuning import Start
 from minivit.training.plan import Plan
 from minivit.training.run import Run
@@ -29,12 +27,7 @@ MASKED = {t: MaskedConfig(**CONFIG.to_dict(), mask_target=t) for t in TARGETS}
 UNSMOOTHED = replace(RECIPE, smoothing=0.0)
 
 
-@pytest.fixture(autouse=True)
-def workers(monkeypatch):
-    """One worker; and no curves, which take longer than the training."""
-    monkeypatch.setattr(run_module.curves, "draw", lambda *drawn: "")
-    with Workers(1) as entered:
-        yield entered
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -14,10 +14,8 @@ import minivit
 from minivit import ConfigError, tree
 from minivit.commands import exits
 from minivit.data import Dataset
-from minivit.parallel.workers import Workers
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
-from minivit.training import run as run_module
 from minivit.training.fine_tuning import Start
 from minivit.training.frozen import ALL
 from minivit.training.plan import Plan
@@ -31,12 +29,7 @@ TUNING = replace(RECIPE, freeze=1, layer_decay=0.8, optimizer="sgd", epochs=3)
 OTHER = pictures(seed=4, name="others", classes=("a", "b", "z"))
 
 
-@pytest.fixture(autouse=True)
-def workers(monkeypatch):
-    """One worker; and no curves, which take longer than the training."""
-    monkeypatch.setattr(run_module.curves, "draw", lambda *drawn: "")
-    with Workers(1) as entered:
-        yield entered
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 @pytest.fixture

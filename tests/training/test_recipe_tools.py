@@ -42,12 +42,7 @@ WITH_ALL = replace(
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def workers(monkeypatch):
-    """One worker; and no curves, which take longer than the training."""
-    monkeypatch.setattr(run.curves, "draw", lambda *drawn: "")
-    with Workers(1) as entered:
-        yield entered
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 def trainer(workers, xp=np, sizes=CHANCE, **recipe):

@@ -16,7 +16,6 @@ from minivit import Config
 from minivit.data import Dataset
 from minivit.errors import CheckpointError, ConfigError, DivergedError, RunError
 from minivit.objective import Classification
-from minivit.parallel.workers import Workers
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 from minivit.training import run
@@ -47,12 +46,7 @@ DATA, DRAW = pictures(), run.curves.draw
 left_behind = partial(runs.left_behind, description=False)
 
 
-@pytest.fixture(autouse=True)
-def workers(monkeypatch):
-    """One worker; and no curves, which take longer than the training."""
-    monkeypatch.setattr(run.curves, "draw", lambda *drawn: "")
-    with Workers(1) as entered:
-        yield entered
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 
 @pytest.fixture
