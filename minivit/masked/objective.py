@@ -139,12 +139,12 @@ class MaskedPixels:
         """`Prediction`, targets (B, N, P*Q*C) -> dvalues (B, n, P*Q*C), sums."""
         loss, cache = SquaredError().forward(*self._rows(prediction, targets))
         dvalues = SquaredError().backward(share, cache)
-        return dvalues.reshape(prediction.values.shape), {"squares": loss * len(targets)}
+        return dvalues.reshape(prediction.values.shape), self._sums(loss, targets)
 
     def evaluate(self, prediction, targets):
         """The sums of `train`."""
         loss, _ = SquaredError().forward(*self._rows(prediction, targets))
-        return {"squares": loss * len(targets)}
+        return self._sums(loss, targets)
 
     def values(self, sums, count):
         """The mean squared error over `count` images."""
@@ -156,8 +156,11 @@ class MaskedPixels:
 
     def _rows(self, prediction, targets):
         """A row of numbers for each predicted patch, and its pixels."""
-        pixels = at_patches(targets, prediction)
-        return [each.reshape(-1, self.outputs) for each in (prediction.values, pixels)]
+        wanted = at_patches(targets, prediction)
+        return [each.reshape(-1, self.outputs) for each in (prediction.values, wanted)]
+
+    def _sums(self, loss, targets):
+        return {"squares": loss * len(targets)}
 
 
 OBJECTIVES.update({kind.name: kind for kind in (MaskedColours, MaskedPixels)})

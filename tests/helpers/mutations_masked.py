@@ -43,9 +43,9 @@ TABLE = {
             "return targets[rows, prediction.patches]",
             "return targets[:, : rows[0, 0] + prediction.patches.shape[1]]",
         ),
-        ("away * (2 * share / away.size)", "away * (share / away.size)"),
-        ("away * (2 * share / away.size)", "away * (2 * share / len(away))"),
-        ("loss * len(targets)", "loss"),
+        ("SquaredError().backward(share, cache)", "SquaredError().backward(1.0, cache)"),
+        ('"squares": loss * len(targets)', '"squares": loss'),
+        ('"loss": loss * len(targets)', '"loss": loss'),
         ("count * self.patches * self.cells**2", "count * self.patches"),
     ],
 }
