@@ -51,9 +51,9 @@ def is_decayed(dotted):
     return dotted.rpartition(".")[2] == "w"
 
 
-def is_block_matrix(dotted):
-    """A matrix of a block: an optimizer may have a rule of its own for these."""
-    return is_decayed(dotted) and dotted.startswith("block")
+def is_hidden_matrix(dotted):
+    """A matrix of a block or of a stem: an optimizer may have a rule of its own for these."""
+    return is_decayed(dotted) and dotted.startswith(("block", "stem"))
 
 
 def layout(tree):

@@ -148,7 +148,7 @@ def regions(places, matrix_rule, rule):
     found = []
     for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
         decayed = tree.is_decayed(name)
-        own = matrix_rule if tree.is_block_matrix(name) else rule
+        own = matrix_rule if tree.is_hidden_matrix(name) else rule
         if found and found[-1][:2] == (own, decayed):
             found[-1][2].append((name, start, stop, shape))
         else:

@@ -13,7 +13,7 @@ from ..ranks.regions import divide, region
 
 SLICE_SIZE = 1 << 16  # numbers that a task updates at once: its arrays then stay in the cache
 
-# name: (rule for the matrices of the blocks, rule for all other parameters)
+# name: (rule for the matrices of blocks and stem, rule for all other parameters)
 OPTIMIZERS = {"adamw": (AdamW(), AdamW()), "sgd": (SGD(), SGD()), "muon": (Muon(), AdamW())}
 
 
@@ -68,7 +68,7 @@ class Update:
         whole = []  # tasks before they are cut into slices
         for name, (start, stop, shape) in sorted(places.items(), key=lambda place: place[1]):
             decayed = tree.is_decayed(name)
-            rule = self.matrix_rule if tree.is_block_matrix(name) else self.rule
+            rule = self.matrix_rule if tree.is_hidden_matrix(name) else self.rule
             last = whole[-1] if whole else None
             how = rule, decayed, self.rates.get(name, 1.0)
             if rule.whole_matrices:

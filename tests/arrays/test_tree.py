@@ -5,6 +5,8 @@ import pytest
 from cases import tiny
 
 from minivit.arrays import tree
+from minivit.config import Config
+from minivit.models import model_of
 
 
 def sample():
@@ -56,6 +58,15 @@ def test_decay_is_for_matrices():
     assert decayed[0] == "patch.w" and decayed[-1] == "head.w" and len(decayed) == 2 + 2 * 4
     assert all(name.endswith(".w") for name in decayed)
     assert tree.is_decayed("w") and not tree.is_decayed("pow") and not tree.is_decayed("w.b")
+
+
+def test_hidden_matrices_are_those_of_blocks_and_stems():
+    params = model_of(Config(image_size=8, depth=1, dim=8, heads=1, stem="small")).init(None)
+    found = [name for name, _ in tree.walk(params) if tree.is_hidden_matrix(name)]
+    assert found == [
+        *("stem.conv1.w", "stem.conv2.w"),
+        *("block0.attn.qkv.w", "block0.attn.proj.w", "block0.mlp.fc1.w", "block0.mlp.fc2.w"),
+    ]
 
 
 def test_layout_puts_decayed_leaves_first_and_leaves_no_gap():

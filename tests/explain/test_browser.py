@@ -292,7 +292,7 @@ def test_an_optimizer_step_is_minivits(page, overlapping, rule):
         grads = dict(tree.walk(model.backward(loss.backward(1.0, loss_cache), cache)[1]))
         predicted = 0.0
         for name, leaf in tree.walk(params):
-            old, optimizer = leaf.copy(), RULES[rule][not tree.is_block_matrix(name)]
+            old, optimizer = leaf.copy(), RULES[rule][not tree.is_hidden_matrix(name)]
             optimizer.update(leaf, grads[name], memory[name], 0.01, step, 0.0)
             predicted += float((grads[name] * (leaf - old)).sum())
             # g / (|g| + eps) is about the sign of g, which is left to rounding where g is about 0
