@@ -29,6 +29,14 @@ def test_the_early_steps_count_too():
     assert feeds(config, recipe) == 4 < feeds(*chosen("tiny", batch_size=128, early_drop=0.0))
 
 
+def test_eight_workers_have_work_where_micro_batches_stay_large():
+    for preset in ("smoke", "small", "hybrid-small", "resnet-20", "resnet-29", "base"):
+        assert feeds(*chosen(preset)) >= 8, preset
+    assert feeds(*chosen("tiny")) == 4  # of half of the patches eighths are too small
+    assert feeds(*chosen("tiny", early_drop=0.0)) == 8
+    assert feeds(*chosen("small", batch_size=32)) == 4
+
+
 def test_the_words():
     made = chosen("smoke", micro_batch=32)
     assert idle_note(*made, 8) == (

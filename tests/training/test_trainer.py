@@ -60,6 +60,7 @@ def test_micro_batched_steps_equal_the_plain_ones(workers, monkeypatch, clip):
         "minivit.training.micro_batches.CACHE", 4 * 17 * 24 * 3
     )  # three images each
     monkeypatch.setattr("minivit.training.micro_batches.TOKENS", 1)
+    monkeypatch.setattr("minivit.training.micro_batches.WORKERS", 1)
     recipe = Recipe(warmup=0, clip=clip, lr=0.01, weight_decay=0.3)
     trained = trainer(workers, clip=clip, lr=0.01, weight_decay=0.3)
     shake(trained)
