@@ -31,9 +31,10 @@ function watched_model(config, see) {
   return model;
 }
 
-// Forward and backward of a picture, normalised: {steps, loss, probabilities, label}.
+// Forward and backward of a picture, normalised: {forward, steps, loss, probabilities, label}.
 // label: the class whose loss is differentiated; null: the one that the model answers.
-// steps: {name: {layer, params, x, y, cache, dy, dx, grads}}, then "loss".
+// steps: {name: {layer, params, x, y, cache, dy, dx, grads}}, then "loss". The backward waits until
+// they are asked for: so the answer is on the screen before. forward.steps have what the forward gave.
 function walk(config, params, image, label = null) {
   const see = {
     steps: {},
@@ -50,20 +51,32 @@ function walk(config, params, image, label = null) {
   };
   const model = watched_model(config, see),
     [logits, cache] = model.forward(params, image);
-  return walk_back({ model, see, logits, cache }, label ?? largest_index(logits));
+  return walk_back({ model, see, logits, cache, steps: see.steps }, label ?? largest_index(logits));
 }
 
-// The way back from another label: a forward, {model, see, logits, cache}, serves them all.
+// The way back from another label: a forward, {model, see, logits, cache, steps}, serves them all.
 function walk_back(forward, label) {
-  const { model, see, logits, cache } = forward,
-    loss = new CrossEntropy();
-  const [nats, loss_cache] = loss.forward(logits, label),
-    dlogits = loss.backward(1, loss_cache);
+  const loss = new CrossEntropy(),
+    [nats, cache] = loss.forward(forward.logits, label);
+  let steps = null;
+  return {
+    forward,
+    label,
+    loss: nats[0],
+    probabilities: cache[0],
+    get steps() {
+      return (steps ??= steps_back(forward, loss, nats, cache));
+    },
+  };
+}
+
+function steps_back({ model, see, logits, cache, steps }, loss, nats, loss_cache) {
+  const dlogits = loss.backward(1, loss_cache);
   const ends = { params: {}, x: logits, y: nats, dy: new Float64Array([1]), dx: dlogits, grads: {} };
-  const steps = Object.fromEntries(Object.entries(see.steps).map(([name, step]) => [name, { ...step }]));
-  see.steps = { ...steps, loss: { name: "loss", layer: loss, cache: loss_cache, ...ends } };
+  see.steps = Object.fromEntries(Object.entries(steps).map(([name, step]) => [name, { ...step }]));
+  see.steps.loss = { name: "loss", layer: loss, cache: loss_cache, ...ends };
   model.backward(dlogits, cache);
-  return { steps: see.steps, loss: nats[0], probabilities: loss_cache[0], label, forward };
+  return see.steps;
 }
 
 function largest_index(values) {
@@ -93,7 +106,7 @@ class Nudged {
     this.model = watched_model(config, see);
     this.params = params;
     this.inputs = {};
-    for (const [name, step] of Object.entries(walked.steps)) this.inputs[name] = step.x;
+    for (const [name, step] of Object.entries(walked.forward.steps)) this.inputs[name] = step.x;
     if (single) this.single_inputs();
   }
 

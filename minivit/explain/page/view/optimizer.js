@@ -90,7 +90,7 @@ async function take_step() {
   button.textContent = t("take");
   if (state.walked !== walked || state.rule !== how.rule) return forget(); // another was chosen
   const next = tree_from(changed);
-  const after = walk(CONFIG, next, walked.steps.patchify.x, walked.label);
+  const after = walk(CONFIG, next, walked.forward.steps.patchify.x, walked.label);
   if (!Number.isFinite(after.loss)) {
     forget();
     by_id("outcome").textContent = t("diverged");
@@ -117,7 +117,7 @@ function back_to_trained() {
   last_step = null;
   const { walked } = state,
     params = trained_params();
-  change({ params, steps: 0, walked: walk(CONFIG, params, walked.steps.patchify.x, walked.label) });
+  change({ params, steps: 0, walked: walk(CONFIG, params, walked.forward.steps.patchify.x, walked.label) });
 }
 
 by_id("take").addEventListener("click", take_step);

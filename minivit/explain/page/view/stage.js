@@ -8,11 +8,11 @@ document.documentElement.style.setProperty("--shape", `${WIDTH} / ${HEIGHT}`);
 
 // What lies over the picture: {values, columns}, or null.
 function overlay() {
-  const { steps } = state.walked;
+  const { walked } = state;
   if (state.overlay === "pixels")
-    return { values: row_norms(steps.patchify.dx, CONFIG.channels), columns: WIDTH };
+    return { values: row_norms(walked.steps.patchify.dx, CONFIG.channels), columns: WIDTH };
   if (state.overlay === "patches") {
-    const norms = row_norms(steps[`block${state.block}`].dy, CONFIG.dim);
+    const norms = row_norms(walked.steps[`block${state.block}`].dy, CONFIG.dim);
     return { values: norms.subarray(PREFIX), columns: COLUMNS };
   }
   if (state.overlay === "attention")

@@ -47,7 +47,10 @@ function change(values) {
     if (drawer.later) waiting.add(drawer);
     else drawer.draw();
   }
-  if (waiting.size && !waiting_timer) waiting_timer = setTimeout(draw_waiting);
+  if (waiting.size && !waiting_timer) {
+    waiting_timer = 1;
+    requestAnimationFrame(() => setTimeout(draw_waiting)); // after the next picture on the screen
+  }
 }
 
 // One at a time, so that the page answers in between.
@@ -94,7 +97,7 @@ function follow_label(label) {
 
 // The weights of a head's attention on the patches, from or to the token.
 function attention_map(block, head) {
-  const p = state.walked.steps[`block${block}.attn`].cache.heads[3]; // (T keys, heads, T queries)
+  const p = state.walked.forward.steps[`block${block}.attn`].cache.heads[3]; // (T keys, heads, T queries)
   const map = new Float64Array(TOKENS - PREFIX);
   for (let i = 0; i < map.length; i++) {
     const [key, query] = state.direction === "to" ? [i + PREFIX, state.token] : [state.token, i + PREFIX];

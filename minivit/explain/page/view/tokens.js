@@ -136,6 +136,7 @@ function draw_pin() {
 }
 
 by_id("pin").addEventListener("click", () => change({ held: !state.held }));
-draws(["walked", "token", "direction", "overlay", "block", "head", "scheme", "language"], draw_blocks);
+draws(["token", "direction", "overlay", "block", "head", "scheme"], draw_blocks);
+draws(["walked", "language"], draw_blocks, true);
 draws(["direction", "language"], draw_directions);
 draws(["held", "language"], draw_pin);
