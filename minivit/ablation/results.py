@@ -57,7 +57,9 @@ def row_result(row, runs, measure, dataset):
     own = [directory for (change, _), directory in sorted(runs.items()) if change == chosen]
     accuracies = tuple(directory.result()["test_accuracy"] for directory in own)
     saved = SavedRun.read(own[0].path)
-    config = replace(saved.config, patch_dropout=0.0)
+    config = saved.config
+    if config.patch_dropout:  # in evaluation there is none
+        config = replace(config, patch_dropout=0.0)
     return RowResult(
         name=row.name,
         group=row.group,

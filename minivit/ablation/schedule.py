@@ -56,8 +56,8 @@ def passes_for(minutes, seconds):
     if passes < 1:
         raise ConfigError(
             f"--budget {minutes:g} is too short: one pass of every run takes about "
-            f"{seconds / 60:.1f} minutes here; give at least that, or fewer --seeds, or the "
-            "smaller --preset smoke"
+            f"{seconds / 60:.1f} minutes here; give at least that, or fewer --seeds, or a smaller "
+            "--preset"
         )
     return passes
 

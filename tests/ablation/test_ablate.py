@@ -140,6 +140,17 @@ def test_a_comparison_from_timing_to_figure(ablate, tmp_path):
     assert status == 2 and "holds the comparison with budget_minutes 0.1" in err
 
 
+def test_accuracy_against_shift_with_a_residual_network(ablate, monkeypatch):
+    network = {"preset": "resnet-20", "units": 1, "width": 8, "batch_size": 10}
+    rows = (Row("ViT", SMALL), Row("ResNet", network))
+    monkeypatch.setitem(tables.TABLES, "gelu", Table("How far?", "section 0", rows, measure="shift"))
+    status, out, err = ablate("gelu", "--budget", "0.1", "--json")
+    assert status == 0, err
+    for row in json.loads(out)["rows"]:
+        assert list(row["shift"]) == [str(pixels) for pixels in range(17)]
+        assert row["parameters"] > 0 and row["macs"] > 0
+
+
 def test_after_a_break_the_same_command_goes_on(ablate, monkeypatch, tmp_path):
     train, count = Run.train, []
 
