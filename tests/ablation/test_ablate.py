@@ -143,7 +143,9 @@ def test_a_comparison_from_timing_to_figure(ablate, tmp_path):
 def test_accuracy_against_shift_with_a_residual_network(ablate, monkeypatch):
     network = {"preset": "resnet-20", "units": 1, "width": 8, "batch_size": 10}
     rows = (Row("ViT", SMALL), Row("ResNet", network))
-    monkeypatch.setitem(tables.TABLES, "gelu", Table("How far?", "section 0", rows, measure="shift"))
+    monkeypatch.setitem(
+        tables.TABLES, "gelu", Table("How far?", "section 0", rows, measure="shift")
+    )
     status, out, err = ablate("gelu", "--budget", "0.1", "--json")
     assert status == 0, err
     for row in json.loads(out)["rows"]:
