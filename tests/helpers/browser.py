@@ -49,7 +49,7 @@ def _outside(url):
 
 def settled(page, curves=False):
     """Wait until all that was put off is drawn; curves: also those of the nudge."""
-    ready = "!waiting.size && !waiting_timer && !painting"
+    ready = "!waiting.size && !scheduled && !painting"
     ready += " && !(sweep && sweep.left)" if curves else ""
     for _ in range(1000):
         if page.evaluate(ready):

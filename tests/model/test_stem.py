@@ -1,5 +1,6 @@
 """Hybrids: the whole model with a stem; its sizes, its gradients, and what is refused."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -136,10 +137,7 @@ def test_hybrid_presets_are_of_nearly_the_same_cost(name):
     ours, theirs = (Config(**PRESETS[n].model) for n in (name, f"hybrid-{name}"))
     assert theirs.stem == "small" and theirs.tokens == ours.tokens
     assert 1 < macs(theirs) / macs(ours) < 1.1
-    one, other = (PRESETS[n].recipe for n in (name, f"hybrid-{name}"))
-    passes = [  # over all patches: early_drop leaves some out in half of the steps
-        recipe["epochs"] * (1 - recipe.get("early_drop", 0) / 2) for recipe in (one, other)
-    ]
-    assert 1 <= passes[1] / passes[0] < 1.05
-    free = {"epochs": 0, "early_drop": 0}
-    assert {**one, **free} == {**other, **free}
+    recipe = dict(PRESETS[name].recipe)
+    if early_drop := recipe.pop("early_drop", 0):  # then all patches, in fewer passes
+        recipe["epochs"] = math.ceil(recipe["epochs"] * (1 - early_drop / 2))
+    assert PRESETS[f"hybrid-{name}"].recipe == recipe

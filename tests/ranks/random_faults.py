@@ -67,7 +67,7 @@ def main(rounds, seed=0):
                 name = "nothing"
             while job.poll() is None or processes(out):
                 slowest = time.monotonic() - begun
-                if name == "SIGSTOP" and slowest > LIMIT and ended(place / "said"):
+                if name == "SIGSTOP" and slowest > LIMIT and exiting(target, out, place / "said"):
                     os.kill(target, signal.SIGKILL)  # nobody is left to notice: mpiexec waits
                     name, begun = "too late", time.monotonic()
                     continue
@@ -91,9 +91,10 @@ def main(rounds, seed=0):
     print(f"{rounds} rounds, {finished} runs came to their end with the bits of one rank alone")
 
 
-def ended(said):
-    """Whether a run has said all that it has to say, so its ranks are about to exit."""
-    return "weights, metrics and curves are in" in said.read_text(errors="replace")
+def exiting(rank, out, said):
+    """Whether this rank alone is left of a run that has said all that it has to say."""
+    alone = all(rank in (pid, parent(pid)) for pid in processes(out))
+    return alone and "weights, metrics and curves are in" in said.read_text(errors="replace")
 
 
 def resumable(out):

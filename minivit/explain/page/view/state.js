@@ -32,8 +32,8 @@ const state = {
 };
 
 const drawers = [];
-const waiting = new Set(); // drawers that are drawn after the answer to the user is on the screen
-let waiting_timer = 0;
+const waiting = new Set(); // what is drawn after the answer to the user is on the screen
+let scheduled = false;
 
 // draw() is called when one of these values of the state changes; later: not at once.
 function draws(keys, draw, later = false) {
@@ -42,23 +42,26 @@ function draws(keys, draw, later = false) {
 
 function change(values) {
   Object.assign(state, values);
-  for (const drawer of drawers) {
-    if (!drawer.keys.some((key) => key in values)) continue;
-    if (drawer.later) waiting.add(drawer);
-    else drawer.draw();
+  const due = drawers.filter(({ keys }) => keys.some((key) => key in values));
+  for (const { draw, later } of due) if (later) waiting.add(draw);
+  for (const { draw, later } of due) {
+    if (later) continue;
+    waiting.delete(draw); // it need not be drawn twice
+    draw();
   }
-  if (waiting.size && !waiting_timer) {
-    waiting_timer = 1;
+  if (waiting.size && !scheduled) {
+    scheduled = true;
     requestAnimationFrame(() => setTimeout(draw_waiting)); // after the next picture on the screen
   }
 }
 
 // One at a time, so that the page answers in between.
 function draw_waiting() {
-  const [drawer] = waiting;
-  waiting.delete(drawer);
-  drawer.draw();
-  waiting_timer = waiting.size ? setTimeout(draw_waiting) : 0;
+  const [draw] = waiting;
+  waiting.delete(draw);
+  draw?.();
+  scheduled = waiting.size > 0;
+  if (scheduled) setTimeout(draw_waiting);
 }
 
 function bytes_of(base64) {
