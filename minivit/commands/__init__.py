@@ -5,6 +5,7 @@
     predict.py     use a trained model on image files; predict_reports.py, bars.py: as lines
     evaluate.py    how good a trained model is, and where it is wrong
     probe.py       what the blocks of a trained model know
+    folds.py       a training and a test for each fold of a directory's images
     ablate.py      a comparison of several models on equal terms
     shift.py       a trained model on shifted images
     figures.py     draw a trained model; figures_subject.py: what its figures are drawn of
@@ -26,6 +27,7 @@ COMMANDS. Its `main` raises the project's own errors; only `exits` prints them.
 
 COMMANDS = {  # name of the module here: what it does
     "train": "train a Vision Transformer on images",
+    "folds": "train and test once for each fold of images with targets",
     "predict": "say what a trained model sees in image files: classes or numbers",
     "evaluate": "judge a trained model: accuracy, calibration, mistakes",
     "probe": "measure what each block knows: simple classifiers on its features",
