@@ -10,7 +10,10 @@ from .variants import HYBRIDS, VARIANTS, published
 
 POOLS = ("class", "mean", "sequence")
 GELUS = ("tanh", "erf", "relu")
-POSITIONS = ("learned", "none", "every-block", "learned-2d", "sincos-2d", "relative")
+POSITIONS = (
+    "learned", "none", "every-block", "every-block-shared", "learned-2d", "sincos-2d", "relative",
+)  # fmt: skip
+EVERY_BLOCK = ("every-block", "every-block-shared")
 INITS = ("xavier", "normal", "mimetic")
 LARGEST = 1_000_000  # of any size
 
@@ -62,7 +65,8 @@ class Config(Settings):
     )
     position: str = setting(
         "learned", "what says where a patch is: learned, a vector each; none; every-block, such "
-        "vectors in every block; learned-2d, one for row and column; sincos-2d, fixed waves; "
+        "vectors in every block, its own or shared; learned-2d, one for row and column; sincos-2d, "
+        "fixed waves; "
         "relative, a bias in the attention", choices=POSITIONS, metavar="KIND",
     )  # fmt: skip
     gelu: str = setting(
@@ -99,7 +103,7 @@ class Config(Settings):
                 f"patch_size must be a multiple of {self.stem_stride}, because stem {self.stem} "
                 f"makes one pixel of {self.stem_stride} x {self.stem_stride}; got {self.patch_size}"
             )
-        if self.position in ("relative", "every-block") and self.patch_dropout:
+        if self.position in ("relative", *EVERY_BLOCK) and self.patch_dropout:
             raise ConfigError(
                 f"{self.position} positions need all patches of an image: set patch_dropout to 0, "
                 "and in a recipe early_drop"

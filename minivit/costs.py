@@ -17,7 +17,7 @@ evaluation, ask about `replace(config, patch_dropout=0.0)`.
 """
 
 import copy
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 
@@ -60,8 +60,11 @@ def layer_costs(config):
     """The parts of the model in order, the blocks as one, and the loss -> tuple of LayerCost."""
     c, key, counted, costs = config, Key(0), {}, []
     x = shape_only.zeros((1, *c.image_shape), np.float32)
-    for name, layer in model_of(c).parts.items():
+    model = model_of(c)
+    for name, layer in model.parts.items():
         cost, x = _measured(name, layer, x, key.at(name), counted)
+        if model.owner(name) != name:  # its parameters are another part's
+            cost = replace(cost, parameters=0)
         costs.append(cost)
         counted = {at: array for at, array in counted.items() if array is _owner(x)}
     rows = x.reshape(-1, x.shape[-1])  # one a image, or one a masked patch

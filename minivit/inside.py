@@ -82,7 +82,7 @@ def _steps(model, params, images):
     model.check(params, images)
     x = images
     for name, part in getattr(model, "encoder_parts", model.parts).items():
-        x, cache = part.forward(params.get(name, {}), x)
+        x, cache = part.forward(params.get(model.owner(name), {}), x)
         yield name, x, cache
 
 

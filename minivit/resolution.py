@@ -6,7 +6,7 @@ patch is depends on their number:
     learned      a vector for each patch             interpolated in two dimensions
     learned-2d   a vector for each row and column    each interpolated in one
     relative     a number for each head and offset   the table of offsets, in two dimensions
-    every-block  the same before every block         as the first
+    every-block  the same before every block         as the first; shared or not
     sincos-2d, none                                  nothing is stored
 
 Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 3.2 ("2D interpolation of the pre-trained
@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from .arrays.interpolation import WAYS, grid_matrix
-from .config import pair
+from .config import EVERY_BLOCK, pair
 from .errors import ConfigError
 from .text import unknown
 
@@ -69,7 +69,7 @@ def of_trained(trained, image_size, way=WAY):
 def _resampled(config, params, new, way):
     """The parameters for the grid `new`."""
     old, prefix, made = config.grid, config.prefix_tokens, dict(params)
-    if config.position in ("learned", "every-block"):
+    if config.position in ("learned", *EVERY_BLOCK):
         matrix = grid_matrix(way, old, new, prefix)
         for name in [name for name in params if name.startswith("position")]:
             made[name] = {"pos": _times(matrix, params[name]["pos"])}

@@ -7,21 +7,24 @@
     x = position(x)           unless it is none, or the blocks' own
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
-    x = block(x)              depth times, each after its own position(x) if it is every-block
+    x = block(x)              depth times; each after a position(x) if that is for every block
     x = pool(norm(x))                                   (B, D)
     x = pre_logits(x)         if its width is above 0   (B, its width); or x = head_hidden(x)
     logits = head(x)                                    (B, classes)
 
-    backward: the same parts in reverse order; the dx of each is the dy of the next
+    backward: the same parts in reverse order; the dx of each is the dy of the next;
+    parameters that several parts use get the sum of their gradients
 
 Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words", arXiv:2010.11929, eq. 1 to 4.
 """
 
 from functools import cached_property
+from operator import add
 
+from .arrays import tree
 from .arrays.doors import described, explained, is_array
 from .arrays.keys import at
-from .config import Config
+from .config import EVERY_BLOCK, Config
 from .convolution import Relu, stem
 from .errors import ConfigError
 from .layers import (
@@ -75,7 +78,7 @@ class ViT:
         parts["patch"] = Linear(c.patch_dim, c.dim)
         if c.pool == "class":
             parts["class_token"] = ClassToken(c.dim)
-        if c.position in ("learned", "every-block"):
+        if c.position in ("learned", *EVERY_BLOCK):
             parts["position"] = PositionEmbedding(c.tokens, c.dim)
         elif c.position == "learned-2d":
             parts["position"] = GridPositions(*c.grid, c.dim, c.prefix_tokens)
@@ -87,7 +90,7 @@ class ViT:
         for i in range(c.depth):
             drop_path = c.drop_path * i / max(1, c.depth - 1)  # from 0 up to c.drop_path
             sizes = c.dim, c.heads, c.mlp_dim, c.dropout, gelu, drop_path, c.norm_eps
-            if c.position == "every-block" and i:
+            if c.position in EVERY_BLOCK and i:
                 parts[f"position{i}"] = PositionEmbedding(c.tokens, c.dim)
             if c.position == "relative":
                 parts[f"block{i}"] = RelativeBlock(*sizes, *c.grid, c.prefix_tokens)
@@ -110,7 +113,8 @@ class ViT:
 
     def init(self, rng):
         """Parameters as float64 NumPy arrays. rng: a NumPy Generator, or None for shapes only."""
-        params = {name: part.init(rng) for name, part in self.parts.items()}
+        own = {name: part for name, part in self.parts.items() if self.owner(name) == name}
+        params = {name: part.init(rng) for name, part in own.items()}
         return params if rng is None else apply_start(params, self.config, rng)
 
     def forward(self, params, images, key=None):
@@ -119,7 +123,8 @@ class ViT:
         x, cache = images, {}
         with explained(params, lambda: self.init(None)):
             for name, part in self.parts.items():
-                x, cache[name] = part.forward(params.get(name, {}), x, at(key, name))
+                own = params.get(self.owner(name), {})
+                x, cache[name] = part.forward(own, x, at(key, name))
         return x, cache
 
     def backward(self, dlogits, cache):
@@ -127,7 +132,7 @@ class ViT:
         dx, grads = dlogits, {}
         for name, part in reversed(self.parts.items()):
             dx, grads[name] = part.backward(dx, cache.pop(name))
-        return dx, grads
+        return dx, self.summed(grads)
 
     def predict(self, params, images):
         """images (B, H, W, C) -> logits (B, classes). Drops the cache of each part at once."""
@@ -135,8 +140,20 @@ class ViT:
         x = images
         with explained(params, lambda: self.init(None)):
             for name, part in self.parts.items():
-                x, _ = part.forward(params.get(name, {}), x)
+                x, _ = part.forward(params.get(self.owner(name), {}), x)
         return x
+
+    def owner(self, name):
+        """The name of the part whose parameters the part `name` uses; of most it is itself."""
+        shared = name.startswith("position") and self.config.position == "every-block-shared"
+        return "position" if shared else name
+
+    def summed(self, grads):
+        """The gradients, and of parts that use the same parameters their sum, in the owner's."""
+        for name in [name for name in grads if self.owner(name) != name]:
+            owner = self.owner(name)
+            grads[owner] = tree.map(add, grads[owner], grads.pop(name))
+        return grads
 
     def check(self, params, images):
         """Raise ConfigError unless `images` are floats of this model's size, and at least one.

@@ -38,6 +38,7 @@ TABLES = {
             Row("none", {"position": "none"}),
             Row("a vector each", {"position": "learned"}),
             Row("a vector each, always", {"position": "every-block"}),
+            Row("the same, shared", {"position": "every-block-shared"}),
             Row("row and column", {"position": "learned-2d"}),
             Row("fixed waves", {"position": "sincos-2d"}),
             Row("bias in each block", {"position": "relative", "early_drop": 0.0}),

@@ -51,7 +51,9 @@ class Walk:
     @property
     def parameters(self):
         """How many the model has."""
-        return sum(tree.count(s.params) for name, s in self.steps.items() if "." not in name)
+        tops = [step.params for name, step in self.steps.items() if "." not in name]
+        leaves = {id(leaf): leaf for params in tops for _, leaf in tree.walk(params)}
+        return sum(leaf.size for leaf in leaves.values())  # what parts share counts once
 
     @property
     def macs(self):

@@ -84,6 +84,8 @@ def draw(subject):
         caption += " Left the start (init mimetic: sines and cosines), right after training."
     if c.position == "every-block":
         caption += " Those before the first block; the other blocks have their own."
+    if c.position == "every-block-shared":
+        caption += " They are added before every block."
     return [Drawing("positions", figure, caption)]
 
 

@@ -72,7 +72,7 @@ class MaskedViT(ViT):
         with explained(params, lambda: self.init(None)):
             for name, part in self.parts.items():
                 own = shared if name in ("mask", "pick") else at(key, name)
-                x, cache[name] = part.forward(params.get(name, {}), x, own)
+                x, cache[name] = part.forward(params.get(self.owner(name), {}), x, own)
         return Prediction(x, cache["pick"][0] - self.config.prefix_tokens), cache
 
     def predict(self, params, images):
@@ -81,7 +81,7 @@ class MaskedViT(ViT):
         x = images
         with explained(params, lambda: self.init(None)):
             for name, part in self.parts.items():
-                x, cache = part.forward(params.get(name, {}), x)
+                x, cache = part.forward(params.get(self.owner(name), {}), x)
                 if name == "pick":
                     patches = cache[0] - self.config.prefix_tokens
         return Prediction(x, patches)

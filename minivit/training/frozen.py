@@ -18,12 +18,17 @@ class PartlyFrozen(ViT):
     only patch dropout acts, as it saves time. backward ends where they begin: it returns None for
     the gradient of the images, and gradients of the other parts only.
 
-    Raises ConfigError for more blocks than the model has.
+    Raises ConfigError for more blocks than the model has, and for positions that blocks share.
     """
 
     def __init__(self, config, freeze):
         super().__init__(config)
         self.freeze = freeze
+        if config.position == "every-block-shared":
+            raise ConfigError(
+                "freeze: every-block-shared positions are those of frozen blocks and of the others "
+                "at once; leave freeze out"
+            )
         if freeze > config.depth:
             raise ConfigError(
                 f"freeze {freeze}: the model has {config.depth} blocks; freeze {config.depth} "

@@ -129,6 +129,7 @@ POSITION_PARTS = {  # position: the layers that it brings, of a model with 3 x 3
     "learned": {"position": PositionEmbedding(10, 8)},
     "none": {},
     "every-block": dict.fromkeys(("position", "position1"), PositionEmbedding(10, 8)),
+    "every-block-shared": dict.fromkeys(("position", "position1"), PositionEmbedding(10, 8)),
     "learned-2d": {"position": GridPositions(3, 3, 8, 1)},
     "sincos-2d": {"position": SincosPositions(3, 3, 8, 1)},
     "relative": {"block1": RelativeBlock(8, 4, 7, rows=3, columns=3, prefix_tokens=1)},
@@ -144,6 +145,22 @@ def test_where_a_patch_is_comes_from_the_layers_of_the_position(position):
     assert [name for name in parts if name.startswith("position")] == [
         name for name in expected if name.startswith("position")
     ]
+
+
+def test_shared_positions_are_equal_ones_with_the_sum_of_their_gradients():
+    shared, own = tiny(position="every-block-shared"), tiny(position="every-block")
+    params, images = redrawn(shared), draw((BATCH, 6, 6, 3))
+    same = {name: params["position" if "position" in name else name] for name in own.init(None)}
+    assert "position1" not in params and "position1" in same
+    np.testing.assert_array_equal(shared.predict(params, images), own.predict(same, images))
+    logits, dimages, grads = gradients(shared, params, images, LABELS, None)
+    want_logits, want_dimages, want = gradients(own, same, images, LABELS, None)
+    np.testing.assert_array_equal(logits, want_logits)
+    np.testing.assert_array_equal(dimages, want_dimages)
+    want["position"] = {"pos": want["position"]["pos"] + want.pop("position1")["pos"]}
+    assert dict(tree.walk(grads)).keys() == dict(tree.walk(want)).keys()
+    for name, leaf in tree.walk(grads):
+        np.testing.assert_array_equal(leaf, dict(tree.walk(want))[name], name)
 
 
 @pytest.mark.parametrize("pool", ["class", "mean"])

@@ -33,6 +33,7 @@ def test_the_new_model_fits_its_parameters(position, pool):
         "learned-2d": {"position.row", "position.column"},
         "relative": {"block0.attn.bias", "block1.attn.bias"},
         "every-block": {"position.pos", "position1.pos"},
+        "every-block-shared": {"position.pos"},
     }
     assert changed == wanted.get(position, set())
 

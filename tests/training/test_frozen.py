@@ -180,3 +180,8 @@ def test_positions_of_a_block_learn_with_it():
     assert "block0" in model.frozen and not {"position1", "block1"} & set(model.frozen)
     assert rate_share("position1.pos", 3, 0.5) == rate_share("block1.mlp.fc1.w", 3, 0.5) == 0.25
     assert rate_share("position.pos", 3, 0.5) == 0.0625
+
+
+def test_positions_that_blocks_share_cannot_be_frozen_in_part():
+    with pytest.raises(ConfigError, match="every-block-shared positions are those of frozen"):
+        PartlyFrozen(replace(MODEL, position="every-block-shared", patch_dropout=0.0), 1)
