@@ -4,6 +4,7 @@ A config's class says which kind it is; in a checkpoint, the names of its fields
 """
 
 from .config import Config
+from .convolution.stems import STEMS
 from .errors import ConfigError
 from .masked import MaskedColours, MaskedConfig, MaskedPixels, MaskedViT
 from .masked.objective import objective_of as masked_objective
@@ -101,7 +102,7 @@ def refuse_recipe(config, recipe):
                     f"{name} is for a Vision Transformer, and this is a residual network: leave it "
                     "out"
                 )
-    elif recipe.whiten and config.stem not in ("none", "small"):
+    elif recipe.whiten and config.stem != "none" and STEMS[config.stem].units:
         raise ConfigError(
             f"whiten starts weights that stem {config.stem} would standardise; leave it out, or "
             "say --no-whiten"

@@ -17,16 +17,19 @@ from .standardised import StandardisedConv
 class Stem:
     """What is known of a stem: how many pixels of an image become one of its map, and channels.
 
-    units: of a ResNet, the number of residual units in each stage; () for the small stem.
+    units: of a ResNet, the number of residual units in each stage; convolutions: of a small stem,
+    the channels and the stride of each.
     """
 
     stride: int
     channels: int
     units: tuple[int, ...] = ()
+    convolutions: tuple[tuple[int, int], ...] = ()
 
 
 STEMS = {  # name: Stem; of a ResNet, its depth and its stride, as the paper writes it
-    "small": Stem(4, 96),
+    "small": Stem(4, 96, convolutions=((48, 2), (96, 2))),
+    "small-3": Stem(4, 96, convolutions=((48, 2), (96, 2), (96, 1))),
     "R26/32": Stem(32, 2048, (2, 2, 2, 2)),
     "R50/16": Stem(16, 1024, (3, 4, 9)),
     "R50/32": Stem(32, 2048, (3, 4, 6, 3)),
@@ -36,31 +39,32 @@ ROOT = 64  # channels of a ResNet's first convolution
 
 def stem(name, channels, gelu=Gelu()):
     """The stem called `name` for images of so many channels -> Chain, images to a map."""
-    units = STEMS[name].units
-    return resnet_stem(channels, units) if units else small_stem(channels, gelu)
+    one = STEMS[name]
+    if one.units:
+        return resnet_stem(channels, one.units)
+    return small_stem(channels, one.convolutions, gelu)
 
 
-def small_stem(channels, gelu=Gelu(), widths=(48, 96)):
-    """Two convolutions of 3 x 3 pixels with stride 2, for small images.
+def small_stem(channels, convolutions, gelu=Gelu()):
+    """Convolutions of 3 x 3 pixels, for small images.
 
         x = gelu(norm1(conv1(x)))           (B, H/2, W/2, 48)
         y = norm2(conv2(x))                 (B, H/4, W/4, 96)
 
-    The norms are LayerNorm, over the channels of a pixel.
+    "small-3" goes on with gelu, and a third convolution with stride 1 and its norm. The norms are
+    LayerNorm, over the channels of a pixel. convolutions: the channels and the stride of each.
 
     Source: Xiao et al. 2021, "Early convolutions help transformers see better", arXiv:2106.14881,
     section 4 (there batch norm, ReLU and more of them).
     """
-    first, second = widths
-    return Chain(
-        (
-            ("conv1", Convolution(channels, first, 3, 2)),
-            ("norm1", LayerNorm(first)),
-            ("gelu", gelu),
-            ("conv2", Convolution(first, second, 3, 2)),
-            ("norm2", LayerNorm(second)),
-        )
-    )
+    layers = []
+    for number, (width, stride) in enumerate(convolutions, 1):
+        if number > 1:
+            layers.append((f"gelu{number - 1}", gelu))
+        layers.append((f"conv{number}", Convolution(channels, width, 3, stride)))
+        layers.append((f"norm{number}", LayerNorm(width)))
+        channels = width
+    return Chain(tuple(layers))
 
 
 def resnet_stem(channels, units, root=ROOT, groups=32):

@@ -17,6 +17,6 @@ LAYERS = {
     "Relu": (Relu(), (B, T, M)),
     "MaxPool": (MaxPool(), (B, 6, 4, D)),
     "GroupNorm": (GroupNorm(D, HEADS), (B, 3, 2, D)),
-    "Chain": (small_stem(3, widths=(4, D)), (B, 4, 4, 3)),
+    "Chain": (small_stem(3, ((4, 2), (D, 2), (4, 1))), (B, 8, 4, 3)),
     "ResidualUnit": (ResidualUnit(D, 4, 2, groups=2), (B, 4, 2, D)),
 }

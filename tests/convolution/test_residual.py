@@ -15,7 +15,7 @@ from minivit.convolution import (
     ResidualUnit,
     StandardisedConv,
 )
-from minivit.convolution.stems import resnet_stem, small_stem
+from minivit.convolution.stems import resnet_stem, stem
 from minivit.layers import Dropout, Gelu
 
 
@@ -158,15 +158,19 @@ def test_a_chain_hands_each_layer_its_own_key():
     assert (y == first * second).all() and 0.1 < (y > 0).mean() < 0.4
 
 
-def test_the_small_stem_is_two_convolutions_with_norms(xp):
-    stem, x = small_stem(3), draw((2, 8, 4, 3))
-    params = redrawn(stem)
+@pytest.mark.parametrize("name", ["small", "small-3"])
+def test_a_small_stem_is_two_or_three_convolutions_with_norms(xp, name):
+    made, x = stem(name, 3), draw((2, 8, 4, 3))
+    params = redrawn(made)
     h = Convolution(3, 48, 3, 2).forward(params["conv1"], x)[0]
     h = Gelu().forward({}, plain_layernorm(h, *params["norm1"].values()))[0]
     h = Convolution(48, 96, 3, 2).forward(params["conv2"], h)[0]
     want = plain_layernorm(h, *params["norm2"].values())
+    if name == "small-3":
+        h = Convolution(96, 96, 3).forward(params["conv3"], Gelu().forward({}, want)[0])[0]
+        want = plain_layernorm(h, *params["norm3"].values())
     assert want.shape == (2, 2, 1, 96)
-    close(run(stem, params, x, xp), want, atol=1e-10)
+    close(run(made, params, x, xp), want, atol=1e-10)
 
 
 @pytest.mark.parametrize("units, side, channels", [((1,), 4, 16), ((2, 1), 2, 32), ((), 4, 4)])

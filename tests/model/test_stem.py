@@ -116,7 +116,7 @@ def test_costs_of_the_small_stem():
     products = 16 * 16 * 27 * 48 + 8 * 8 * 9 * 48 * 96
     assert cost.macs == products and cost.shape == (8, 8, 96)
     assert cost.parameters == 27 * 48 + 48 + 9 * 48 * 96 + 96 + 2 * (48 + 96)
-    assert [part.name for part in cost.parts] == ["conv1", "norm1", "gelu", "conv2", "norm2"]
+    assert [part.name for part in cost.parts] == ["conv1", "norm1", "gelu1", "conv2", "norm2"]
     assert sum(part.macs for part in cost.parts) == products
     plain = replace(c, stem="none")
     assert macs(c) - macs(plain) == products + 64 * (96 - 48) * c.dim
