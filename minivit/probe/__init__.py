@@ -2,7 +2,7 @@
 
 probing.py      start here: features of every block, three probes on each -> rows
 ridge.py        linear, by least squares: solved in closed form
-logistic.py     linear, by cross-entropy: found by L-BFGS
+logistic.py     linear, by cross-entropy: found by SciPy's L-BFGS
 neighbours.py   the classes of the most similar training images; nothing is learned
 
 A probe is `Probe(settings).fit(x, labels, classes)`, then `.scores(x)`: x (n, D) standardised

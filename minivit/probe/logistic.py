@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-REMEMBERED = 10  # steps from which L-BFGS guesses the curvature
+from ..errors import BackendError
+
+SOLVED = 1e-5  # the largest element of the gradient at the minimum
 
 
 @dataclass
@@ -14,7 +16,11 @@ class Logistic:
         loss  = mean of -log softmax(x w + b)[label] + strength / 2 |w|^2
         dw    = x^T (softmax(x w + b) - y) / n + strength w
 
-    The loss is convex, so there is one minimum. `minimise` finds it without a learning rate.
+    The loss is convex, so there is one minimum. SciPy's L-BFGS finds it without a learning rate:
+    from the last changes of w and of dw it guesses the second derivatives. Raises BackendError
+    without SciPy.
+
+    Source: Nocedal & Wright 2006, "Numerical optimization", section 7.2.
     """
 
     strengths: tuple = (1e-1, 1e-2, 1e-3, 1e-4)
@@ -57,53 +63,21 @@ class Logistic:
             dw[:-1] += strength * w[:-1]
             return loss + strength / 2 * (w[:-1] ** 2).sum(), dw.ravel()
 
-        return minimise(loss_and_gradient, start.ravel(), self.steps).reshape(start.shape)
+        options = {"maxiter": self.steps, "gtol": SOLVED, "ftol": 0}
+        found = minimiser()(
+            loss_and_gradient, start.ravel(), jac=True, method="L-BFGS-B", options=options
+        )
+        return found.x.reshape(start.shape)
 
 
 def _scores(x, w):
     return x @ w[:-1] + w[-1]
 
 
-def minimise(function, start, steps, tolerance=1e-5):
-    """The minimum of a smooth function by L-BFGS, from `start`, a flat array, on.
-
-    function: x -> its value, its gradient. It ends after so many steps, or once no element of the
-    gradient is larger than `tolerance`.
-
-    A step is x -= t H g, with H an approximation of the inverse of the second derivatives from the
-    last ten changes of x and of g, and t = 1, halved until the value falls enough.
-
-    Source: Nocedal & Wright 2006, "Numerical optimization", algorithms 7.4 and 3.1.
-    """
-    x, (value, gradient) = start, function(start)
-    changes = []  # (change of x, change of g, 1 / their product)
-    for _ in range(steps):
-        if np.abs(gradient).max() <= tolerance:
-            break
-        direction = -_curved(gradient, changes)
-        slope = gradient @ direction
-        t = 1.0 if changes else min(1.0, 1.0 / np.abs(gradient).sum())
-        while True:
-            there, (lower, new) = x + t * direction, function(x + t * direction)
-            if lower <= value + 1e-4 * t * slope or t < 1e-10:
-                break
-            t /= 2
-        moved, turned = there - x, new - gradient
-        if moved @ turned > 1e-12:
-            changes = [*changes, (moved, turned, 1 / (moved @ turned))][-REMEMBERED:]
-        x, value, gradient = there, lower, new
-    return x
-
-
-def _curved(gradient, changes):
-    """H g, from the last changes of x and of the gradient."""
-    q, parts = gradient.copy(), []
-    for moved, turned, rho in reversed(changes):
-        parts.append(rho * (moved @ q))
-        q -= parts[-1] * turned
-    if changes:
-        moved, turned, _ = changes[-1]
-        q *= (moved @ turned) / (turned @ turned)
-    for (moved, turned, rho), part in zip(changes, reversed(parts), strict=True):
-        q += (part - rho * (turned @ q)) * moved
-    return q
+def minimiser():
+    """SciPy's `minimize`. Raises BackendError without SciPy."""
+    try:
+        from scipy.optimize import minimize
+    except ImportError:
+        raise BackendError("logistic regression needs SciPy: pip install scipy") from None
+    return minimize

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays.keys import generator
-from .logistic import Logistic
+from .logistic import Logistic, minimiser
 from .neighbours import Neighbours
 from .ridge import Ridge
 
@@ -29,8 +29,10 @@ def probe(trained, training, test, classes, seed=0, done=None):
 
     training, test: (images (n, H, W, C) uint8, labels (n,)); classes: how many. seed: of the images
     that are held out, to choose how strongly the probes are regularised; the chosen ones then learn
-    from all. done: called with a number of images, or of probes, whenever so many are done.
+    from all. done: called with a number of images, or of probes, whenever so many are done. Raises
+    BackendError without SciPy.
     """
+    minimiser()  # raises without SciPy, before the features are computed
     done = done or (lambda count: None)
     features = [block_features(trained, images, done) for images, _ in (training, test)]
     labels = training[1]

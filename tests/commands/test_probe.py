@@ -1,12 +1,15 @@
 """python -m minivit probe: its table, its JSON, its figure, and what it refuses."""
 
 import json
+import sys
 
 import pytest
 from program import few_shapes, home_with_runs
 
 from minivit.__main__ import main
 from minivit.commands import exits
+
+pytest.importorskip("scipy", reason="the logistic probe needs it: pip install scipy")
 
 SIZES = "--patch-size 16 --dim 8 --depth 2 --heads 2 --mlp-dim 8 --pool class".split()
 WORDS = "--dataset shapes --preset smoke --device cpu --threads 1 --epochs 1 --out run".split()
@@ -28,6 +31,12 @@ def probe(home, monkeypatch, capsys):
         return exits.run(main, ["probe", *map(str, words)]), *capsys.readouterr()
 
     return run
+
+
+def test_without_scipy_it_says_so_before_it_computes(probe, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    status, out, err = probe("run")
+    assert (status, out) == (1, "") and "pip install scipy" in err and len(err.splitlines()) == 1
 
 
 def test_the_table_has_a_row_for_each_block_and_kind_of_features(probe):
