@@ -135,8 +135,8 @@ def test_the_whitening_is_of_the_first_convolution():
 @pytest.mark.parametrize("name", ["tiny", "small"])
 def test_hybrid_presets_are_of_nearly_the_same_cost(name):
     ours, theirs = (Config(**PRESETS[n].model) for n in (name, f"hybrid-{name}"))
-    assert theirs.stem == "small" and theirs.tokens == ours.tokens
-    assert 1 < macs(theirs) / macs(ours) < 1.1
+    assert theirs.stem == "small-3" and theirs.tokens == ours.tokens
+    assert 0.95 < macs(theirs) / macs(ours) < 1.1
     recipe = dict(PRESETS[name].recipe)
     if early_drop := recipe.pop("early_drop", 0):  # then all patches, in fewer passes
         recipe["epochs"] = math.ceil(recipe["epochs"] * (1 - early_drop / 2))
