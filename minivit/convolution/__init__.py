@@ -2,6 +2,7 @@
 
     windows.py        the squares of pixels that a layer looks at, as views
     convolution.py    one Linear layer for every window
+    turned.py         its backward with stride 1, in less time
     relu.py, maxpool.py, groupnorm.py, standardised.py
                       the other parts of a residual network
     chain.py          layers one after another

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from cases import B, D, close, draw, redrawn, run
 
-from minivit import ConfigError, gradcheck
+from minivit import ConfigError, gradcheck, tree
+from minivit.arrays.backend import to_device, to_host
 from minivit.convolution import Convolution, StandardisedConv
+from minivit.convolution.turned import fits
 from minivit.convolution.windows import padded, same_padding, windows
 
 FORMS = [  # size, stride, padding, height, width
@@ -19,6 +21,7 @@ FORMS = [  # size, stride, padding, height, width
     (7, 2, None, 4, 6),
     (3, 2, (1, 1), 5, 6),
     (2, 1, (2, 0), 3, 4),
+    (4, 1, None, 3, 4),
     (2, 3, (0, 0), 5, 8),
 ]
 forms = pytest.mark.parametrize("size, stride, padding, height, width", FORMS)
@@ -59,12 +62,39 @@ def test_convolution_is_a_loop_over_pixels(xp, size, stride, padding, height, wi
         assert want.shape == (2, height // stride, width // stride, D)
 
 
+@pytest.mark.parametrize("c_in, c_out", [(2, 3), (3, 2)])
 @forms
-def test_every_form_has_its_gradient(size, stride, padding, height, width):
-    layer = Convolution(2, 3, size, stride, padding, bias=size != 3)
-    checks = gradcheck.check_layer(layer, draw((2, height, width, 2)))
+def test_every_form_has_its_gradient(size, stride, padding, height, width, c_in, c_out):
+    layer = Convolution(c_in, c_out, size, stride, padding, bias=size != 3)
+    checks = gradcheck.check_layer(layer, draw((2, height, width, c_in)))
     assert [check.leaf for check in checks] == ["x", "w", "b"][: 2 + layer.bias]
     assert all(check.error <= gradcheck.LAYER_TOLERANCE for check in checks)
+
+
+@pytest.mark.parametrize("numbers", [1, 40, 10**6])
+@forms
+def test_windows_of_dy_give_the_same_as_the_plain_backward(
+    xp, size, stride, padding, height, width, numbers
+):
+    layer = Convolution(3, 2, size, stride, padding)
+    params = tree.map(lambda p: to_device(p, xp), redrawn(layer))
+    x = to_device(draw((2, height, width, 3)), xp)
+    y, cache = layer.forward(params, x)
+    dy = to_device(draw(y.shape, seed=5), xp)
+    with piece_of(numbers):
+        dx, grads = layer.backward(dy, cache)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minivit.convolution.convolution.fits", lambda conv: False)
+        plain_dx, plain = layer.backward(dy, cache)
+    close(to_host(dx), to_host(plain_dx))
+    for name in ("w", "b"):
+        close(to_host(grads[name]), to_host(plain[name]))
+
+
+def test_windows_of_dy_are_used_where_they_pay():
+    assert fits(Convolution(3, 3, 3)) and fits(Convolution(4, 2, 2, padding=(1, 0)))
+    assert not fits(Convolution(3, 4, 3)) and not fits(Convolution(3, 3, 3, 2))
+    assert not fits(Convolution(3, 3, 2, padding=(2, 0)))
 
 
 @pytest.mark.parametrize("numbers", [1, 18, 40, 54, 120, 10**6])

@@ -27,6 +27,20 @@ TABLE = {
         ("yield piece, view[piece]", "yield piece, view[piece].swapaxes(-1, -2)"),
         ("return self.padding or same_padding", "return same_padding"),
     ],
+    # windows not turned, or around another pixel; pieces that are not added
+    "minivit/convolution/turned.py": [
+        ("[::-1].transpose(0, 2, 1)", ".transpose(0, 2, 1)"),
+        ("[::-1].transpose(0, 2, 1)", "[::-1]"),
+        ("size - 1 - before, size - 1 - after)", "size - 1 - after, size - 1 - before)"),
+        ("dturned += rows.T", "dturned[...] = rows.T"),
+        (
+            "x = grown[:, before : before + height, before : before + width]",
+            "x = grown[:, :height, :width]",
+        ),
+        ("max(conv.sides) < conv.size", "True"),
+        ("conv.stride == 1", "True"),
+        ('"b": token_sum(dy)} if', '"b": token_sum(dy) / len(dy)} if'),
+    ],
     # variance of n - 1; eps in the root, or nowhere; each of the terms of dw; w standardised twice
     "minivit/convolution/standardised.py": [
         ("centred = w - w.mean(axis=0)", "centred = w"),
