@@ -58,7 +58,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "inside": WORDS,
     "model_file": {*TRAINING, "training"},
     "trained": {*TRAINING, "inside", "model_file"},
-    "probe": {"arrays"},
+    "probe": {"errors", "arrays"},
     "evaluation": {*TRAINING, "training", "trained"},
     "pretrained": {*TRAINING, "trained"},
     "bench": {*TRAINING, "training", "trained"},
