@@ -9,8 +9,8 @@ from ..training.feeding import idle_note
 from ..training.recipe import Recipe
 
 # Fields that the first lines of a run name where they differ from the defaults.
-EXTRAS = """patch_overlap dropout drop_path patch_dropout policy erasing mixup cutmix early_drop
-    early_size ema whiten init freeze layer_decay patience
+EXTRAS = """patch_overlap dropout drop_path patch_dropout crop policy erasing mixup cutmix
+    early_drop early_size ema whiten init freeze layer_decay patience
     train_fraction""".split()
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays.keys import generator
+from ..text import counted
 from .drawing import Drawing, bare, canvas, show
 
 IMAGES, ACROSS, DRAWS, SEED = 12, 6, 2, 0
@@ -54,7 +55,8 @@ def augmented(recipe, training):
 
 def words(recipe):
     """The augmentations of a recipe, in words."""
-    parts = ["random crop and flip"] if recipe.augment else []
+    crop = "" if recipe.crop == 4 else f" by up to {counted(recipe.crop, 'pixel')}"
+    parts = [f"random crop{crop} and flip"] if recipe.augment else []
     parts += ["RandAugment"] if recipe.policy == "rand" else []
     for name, text in (("erasing", "random erasing"), ("mixup", "MixUp"), ("cutmix", "CutMix")):
         if value := getattr(recipe, name):

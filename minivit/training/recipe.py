@@ -21,10 +21,10 @@ class Recipe(Settings):
 
     Every step takes batch_size images and moves the weights by lr times what the optimizer
     computes; matrices also lose lr * weight_decay of themselves. With ema, the running mean of the
-    weights is evaluated instead of the weights. The augmentations (augment, policy, erasing, mixup,
-    cutmix) are explained in `minivit.data.augment.prepare`, whiten in `minivit.start`, freeze and
-    layer_decay in `minivit.training.frozen`. With patience a run may end early, and its result is
-    that of its best epoch.
+    weights is evaluated instead of the weights. The augmentations (augment, crop, policy, erasing,
+    mixup, cutmix) are explained in `minivit.data.augment.prepare`, whiten in `minivit.start`,
+    freeze and layer_decay in `minivit.training.frozen`. With patience a run may end early, and its
+    result is that of its best epoch.
 
     Raises ConfigError for a value that is out of range.
     """
@@ -52,6 +52,8 @@ class Recipe(Settings):
         1.0, "share of the other training images that is used", low_open=True, group="data"
     )
     augment: bool = setting(True, "random crop and flip", group="images")
+    crop: int = setting(4, "pixels by which the random crop shifts an image at most", high=255,
+                        metavar="PIXELS", group="images")  # fmt: skip
     policy: str = setting("none", "none or RandAugment", choices=POLICIES, group="images")
     erasing: float = share(0.0, "share of the images that lose a rectangle", group="images")
     mixup: float = setting(0.0, "MixUp with a share from Beta(RATE, RATE)",
@@ -98,6 +100,6 @@ class Recipe(Settings):
 
     def preparation(self, classes):
         """What is done to each batch of images with so many classes, as a `Preparation`."""
-        names = ("policy", "erasing", "mixup", "cutmix")
+        names = ("crop", "policy", "erasing", "mixup", "cutmix")
         options = {name: getattr(self, name) for name in names}
         return Preparation(crop_and_flip=self.augment, **options, classes=classes)

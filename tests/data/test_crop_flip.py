@@ -50,11 +50,12 @@ def test_flip_equals_the_loop(xp, syncs):
     np.testing.assert_array_equal(to_host(out), flipped(images, np.random.default_rng(4)))
 
 
-def test_crop_and_flip_crops_by_four_then_flips(xp):
+@pytest.mark.parametrize("padding", [(), (0,), (2,), (40,)])
+def test_crop_and_flip_crops_by_four_or_another_number_then_flips(xp, padding):
     images = random_images()
     rng = np.random.default_rng(5)
-    expected = flipped(cropped(images, rng, 4), rng)
-    out = crop_and_flip(to_device(images, xp), np.random.default_rng(5))
+    expected = flipped(cropped(images, rng, *padding or (4,)), rng)
+    out = crop_and_flip(to_device(images, xp), np.random.default_rng(5), *padding)
     assert out.dtype == np.uint8 and out.shape == images.shape
     np.testing.assert_array_equal(to_host(out), expected)
     np.testing.assert_array_equal(images, random_images())  # the input is unchanged

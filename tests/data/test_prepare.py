@@ -56,6 +56,14 @@ def test_all_off_returns_the_batch_itself_and_draws_nothing(xp):
     assert rng.random() == np.random.default_rng(1).random()
 
 
+def test_the_crop_is_as_large_as_it_is_asked_for():
+    images = batch()[0]
+    for pixels in (0, 1, 4):
+        got = prepared({**OFF, "crop_and_flip": True, "crop": pixels})[0]
+        want = crop_and_flip(images, np.random.default_rng(1), pixels)
+        np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("alone", STEPS)
 def test_a_step_alone_is_that_step_and_no_other(alone):
     images, labels = batch()
@@ -133,7 +141,7 @@ def test_an_epoch_from_a_later_step_has_the_same_batches():
 
 def test_a_recipe_passes_on_each_of_its_values():
     assert Recipe().preparation(10) == Preparation()
-    values = {"policy": "rand", "erasing": 0.1, "mixup": 0.2, "cutmix": 0.3}
+    values = {"crop": 2, "policy": "rand", "erasing": 0.1, "mixup": 0.2, "cutmix": 0.3}
     expected = Preparation(crop_and_flip=False, **values, classes=7)
     assert Recipe(augment=False, **values).preparation(7) == expected
 

@@ -35,6 +35,6 @@ def random_flip(images, rng):
     return out
 
 
-def crop_and_flip(images, rng):
-    """Random crop with 4 pixels of padding, then random horizontal flip: (B, H, W, C) uint8."""
-    return random_flip(random_crop(images, rng), rng)
+def crop_and_flip(images, rng, padding=4):
+    """Random crop with this padding, then random horizontal flip: (B, H, W, C) uint8."""
+    return random_flip(random_crop(images, rng, padding), rng)

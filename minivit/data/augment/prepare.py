@@ -20,6 +20,7 @@ class Preparation:
     """Which augmentations are on, in the order in which they are applied.
 
     crop_and_flip   whether images are cropped and flipped at random
+    crop            by how many pixels the crop shifts them at most
     policy          a name of POLICIES
     erasing         the probability that a rectangle of an image is hidden
     mixup, cutmix   the parameters of their Beta distributions, 0 for off (see `mix`)
@@ -27,6 +28,7 @@ class Preparation:
     """
 
     crop_and_flip: bool = True
+    crop: int = 4
     policy: str = "none"
     erasing: float = 0.0
     mixup: float = 0.0
@@ -42,7 +44,7 @@ class Preparation:
         returned as they are, whatever they are. NumPy or CuPy arrays.
         """
         if self.crop_and_flip:
-            images = crop_and_flip(images, rng)
+            images = crop_and_flip(images, rng, self.crop)
         images = POLICIES[self.policy](images, rng)
         if self.erasing:
             images = random_erasing(images, rng, self.erasing)
