@@ -363,7 +363,7 @@ def test_interrupted_after_the_loss_was_lost_saves_nothing(make):
 
 
 def test_an_error_while_preparing_batches_comes_out(make, monkeypatch):
-    def broken(images, rng):
+    def broken(images, rng, padding):
         raise OSError("no such picture")
 
     monkeypatch.setattr("minivit.data.augment.prepare.crop_and_flip", broken)
