@@ -41,9 +41,9 @@ TABLES = {
             Row("the same, shared", {"position": "every-block-shared"}),
             Row("row and column", {"position": "learned-2d"}),
             Row("fixed waves", {"position": "sincos-2d"}),
-            Row("bias in each block", {"position": "relative", "early_drop": 0.0}),
+            Row("bias in each block", {"position": "relative"}),
         ),
-        {"early_drop": 0.0, "init": "xavier"},
+        {"early_drop": 0.0, "early_size": 0, "init": "xavier"},
     ),
     "head": Table(
         "What should the head be: linear, or with a hidden layer?",
@@ -136,7 +136,7 @@ TABLES = {
             Row("two convolutions", {"position": "learned", "stem": "small", **PATCHES}),
             Row("ResNet-20", RESNET),
         ),
-        {"augment": False, "early_drop": 0.0},
+        {"augment": False, "early_drop": 0.0, "early_size": 0},
         measure="shift",
     ),
     "masked": Table(
