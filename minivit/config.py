@@ -65,9 +65,9 @@ class Config(Settings):
     )
     position: str = setting(
         "learned", "what says where a patch is: learned, a vector each; none; every-block, such "
-        "vectors in every block, its own or shared; learned-2d, one for row and column; sincos-2d, "
-        "fixed waves; "
-        "relative, a bias in the attention", choices=POSITIONS, metavar="KIND",
+        "vectors in every block; every-block-shared, the same ones in each; learned-2d, one for "
+        "row and column; sincos-2d, fixed waves; relative, a bias in the attention",
+        choices=POSITIONS, metavar="KIND",
     )  # fmt: skip
     gelu: str = setting(
         "tanh", "GELU in its tanh form, the exact one, or ReLU instead", choices=GELUS

@@ -5,29 +5,44 @@ import json
 import statistics
 import sys
 from contextlib import redirect_stdout
-from dataclasses import replace
-from os.path import abspath, isdir
+from hashlib import sha256
+from os.path import abspath, isdir, isfile
 from pathlib import Path
 
-from ..data import TargetFile
 from ..errors import ConfigError, RunError
 from ..objective import remade
 from ..ranks.launch import launched
 from ..storage import atomic, own_files
 from ..storage.directory import RunDirectory
-from ..text import counted, printable
+from ..storage.text_file import read_text
+from ..text import counted, option, printable
 from ..training.saved_run import SavedRun
 from ..training.signals import Interrupted
 from . import train
 from .arguments import whole
 
+STATE, RESULTS, START = "folds.json", "results.json", b'{\n  "folds": '
+# Options that may change from one call to the next.
+FREE = (
+    "out",
+    "json",
+    "threads",
+    "device",
+    "ranks",
+    "program",
+    "data_dir",
+    "fold",
+    "resume",
+    "exact",
+)
 NUMBERS = "mean", "spread", "lowest", "highest"
 EPILOG = """\
 The images are cut into N parts. Each part is the test set of one training on
 the others, an ordinary run in a directory of its own under --out, and the
 results are put together. The same command goes on after Ctrl-C.
 
-All other options are those of `python train.py`.
+All other options are those of `python train.py`, but for --fold, --resume,
+--exact and --ranks. --out is by default runs/folds-DIR-N.
 
 examples:
   {prog} --dataset photos --targets photos.csv
@@ -50,11 +65,12 @@ def main(args):
     refuse(args)
     name = Path(args.dataset).resolve().name
     out = Path(args.out or Path("runs") / f"folds-{name}-{args.folds}")
+    take_up(args, out)
     with redirect_stdout(sys.stderr):  # what the runs print is not the result
         runs = [one(args, fold, out / f"fold-{fold}") for fold in range(1, args.folds + 1)]
     values = together(runs)
-    write(out / "results.json", values)
     print(json.dumps(values, indent=2) if args.json else as_text(values))
+    write(out / "results.json", values)
     return 0
 
 
@@ -65,7 +81,7 @@ def refuse(args):
             "folds are parts of a directory of images with a CSV file of targets: name them with "
             "--dataset DIR and --targets FILE.csv"
         )
-    for name in ("fold", "resume", "exact"):
+    for name in ("fold", "resume", "exact", "ranks"):
         if getattr(args, name):
             raise ConfigError(
                 f"--{name} is for one run, and this command makes one for each fold: leave it out"
@@ -74,13 +90,43 @@ def refuse(args):
         raise ConfigError("the folds are trained one after another, by one process: no mpiexec")
 
 
+def take_up(args, out):
+    """Note in `out` what its folds are. Raises ConfigError where it holds others, or other files.
+
+    So folds of different options, or of another table, are never put together.
+    """
+    own_files.refuse_others(out / RESULTS, start=START)
+    given = {n: v for n, v in vars(args).items() if v is not None and n not in FREE}
+    given |= {"dataset": abspath(args.dataset)}
+    given["targets"] = (
+        sha256(Path(args.targets).read_bytes()).hexdigest() if isfile(args.targets) else ""
+    )
+    asked = json.loads(json.dumps(given, default=str))
+    if text := read_text(out / STATE):
+        try:
+            saved = dict(json.loads(text))
+        except (ValueError, TypeError):
+            raise ConfigError(f"{out / STATE} is damaged; move {out} away") from None
+        other = sorted(n for n in asked.keys() | saved.keys() if asked.get(n) != saved.get(n))
+        if other:
+            names = ["from" if name == "start" else name.replace("_", "-") for name in other]
+            raise ConfigError(
+                f"{option('--out', out)} holds folds with another {', '.join(names)}: give "
+                "the same, or name another --out"
+            )
+        return
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise ConfigError(f"{option('--out', out)} holds no folds; name another one")
+    with atomic.replacing(out / STATE, RunError) as temporary:
+        Path(temporary).write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+
+
 def one(args, fold, place):
     """The run of one fold, or what is left of it -> its `SavedRun`."""
     args = copy.copy(args)
-    args.fold, args.out = (fold, args.folds), str(place)
+    args.fold, args.out, args.program = (fold, args.folds), str(place), "python train.py"
     if (place / "last.npz").exists():
-        refuse_other(args, place)
-        args.resume, args.out = str(place), None
+        args.resume, args.out, args.start, args.interpolation = str(place), None, None, None
     print(f"fold {fold} of {args.folds}, in {place}", flush=True)
     try:
         train.train(args)
@@ -88,16 +134,6 @@ def one(args, fold, place):
         words = f"stopped in {place}; the same command goes on there"
         raise Interrupted(words, stop.status - 128) from None
     return SavedRun.read(place)
-
-
-def refuse_other(args, place):
-    """Raise ConfigError where the run in `place` has other targets or another test set."""
-    saved = SavedRun.read(place).meta["source"].get("targets")
-    asked = TargetFile.of(vars(args))
-    if saved is None or TargetFile.from_dict(saved) != replace(asked, path=abspath(asked.path)):
-        raise ConfigError(
-            f"{place} holds a run with other targets, or another of the folds: name another --out"
-        )
 
 
 def together(runs):
@@ -120,15 +156,16 @@ def as_text(values):
     lines = [f"test of {counted(values['folds'], 'fold')}".ljust(28)
              + "".join(f"{name:>12}" for name in NUMBERS)]  # fmt: skip
     for metric in values["metrics"]:
-        name = printable(metric["metric"]).replace("baseline_", "always the mean: ")
+        name = printable(metric["metric"]).replace("baseline_", "baseline: ")
         lines.append(f"{name:<28}" + "".join(f"{metric['words'][n]:>12}" for n in NUMBERS))
-    lines += ["", "spread: standard deviation over the folds"]
+    lines += ["", "spread: standard deviation over the folds; baseline: always the mean, or the",
+              "usual label, of the training images"]  # fmt: skip
     return "\n".join(lines)
 
 
 def write(path, values):
     """Write the values as JSON, over older results of this command only."""
-    own_files.refuse_others(path, start=b'{\n  "folds": ')
+    own_files.refuse_others(path, start=START)
     with atomic.replacing(path, RunError) as temporary:
         Path(temporary).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     print(f"written: {path}", file=sys.stderr, flush=True)

@@ -35,6 +35,8 @@ def introduce(run, device):
     print(f"{model_words(c, plan.preset)}, {parameters(run.trainer.weights)}")
     values = {**c.to_dict(), **plan.recipe.to_dict()}
     defaults = {**Config().to_dict(), **Recipe().to_dict()}
+    if not values.get("augment", True):  # then nothing is cropped
+        values["crop"] = defaults["crop"]
     extras = [n for n in EXTRAS if values.get(n, defaults[n]) != defaults[n]]
     if extras:
         shown = {

@@ -44,6 +44,9 @@ class Convolution:
     pieces of some images, or of some rows of one image, and made again in the backward. Windows
     that are S/s apart share no pixel, so the backward adds these at once.
 
+    With stride 1 the backward can do without the sum over windows: see `turned.py`, which it uses
+    where that is faster.
+
     Keeps padded, C_in numbers a pixel.
 
     Source: Dumoulin & Visin 2016, arXiv:1603.07285, sections 2 and 4; the windows as a matrix:

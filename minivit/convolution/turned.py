@@ -8,8 +8,9 @@ from .windows import padded, windows
 def fits(conv):
     """Whether `turned_backward` can be used for a `Convolution`, and pays.
 
-    With another stride not every window of dy is one; where C_out is larger than C_in, windows of
-    dy are larger than those of x.
+    With a larger stride dy would first need zeros between its rows and columns, and with S or more
+    rows of padding S - 1 - before is below 0. Where C_out is larger than C_in, windows of dy are
+    larger than those of x. S is the convolution's size, as in its docstring.
     """
     return conv.stride == 1 and max(conv.sides) < conv.size and conv.c_out <= conv.c_in
 
@@ -25,10 +26,12 @@ def turned_backward(conv, dy, cache):
         dx[i, j]    = window[i, j] @ turned
         dturned     = sum over pixels of window[i, j].T @ x[i, j]
 
-    Pixel (i, j) of x is in S*S windows of x: first in their last place, and last in their first. So
-    its gradient sees dy through w turned around: it is a convolution, too. Windows of dy are
-    gathered once, for both products. In place of that, the plain form gathers windows of x, and
-    adds S*S times as many numbers as dx has to it.
+    A pixel of x is in S*S windows of x: in the first of them it is the last pixel, in the last one
+    the first. So its gradient sees dy through w turned around: dx is a convolution of dy. Windows
+    of dy are gathered once, for both products. In place of that, the plain form gathers windows of
+    x, and adds S*S times as many numbers as dx has to it.
+
+    Source: Dumoulin & Visin 2016, arXiv:1603.07285, section 4.2.
     """
     grown, w, (_, height, width, c_in) = cache
     size, c_out = conv.size, conv.c_out

@@ -157,7 +157,8 @@ EXERCISES = {
             "ViT.backward",
             first="for name, part in reversed",
             ask="Read forward from its last part to its first. Take each part's cache with "
-            "cache.pop(name).\nreturn dx, grads, with a dict of gradients for each part.",
+            "cache.pop(name).\nreturn dx, self.summed(grads), with a dict of gradients for each "
+            "part: summed adds those of parts that use the same parameters.",
             keep=("`init` returns",),
         ),
         Exercise(

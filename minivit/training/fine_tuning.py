@@ -100,8 +100,10 @@ class Start:
             return replace(start, config=config, note=note + words, keeps_head=True)
         hidden = dict.fromkeys(HIDDEN, 0) if same_hidden else {}
         config = replace(config, classes=max(1, dataset.outputs), **hidden)
-        made, parts = {}, ViT(config).parts
-        for name, part in parts.items():
+        made, model = {}, ViT(config)
+        for name, part in model.parts.items():
+            if model.owner(name) != name:  # its parameters are another part's
+                continue
             new = name in HEAD or name not in self.params
             rng = generator(seed, name)
             made[name] = part.init(rng) if new else params.get(name, {})

@@ -24,7 +24,7 @@ class PartlyFrozen(ViT):
     def __init__(self, config, freeze):
         super().__init__(config)
         self.freeze = freeze
-        if config.position == "every-block-shared":
+        if config.position == "every-block-shared" and 0 < freeze < config.depth:
             raise ConfigError(
                 "freeze: every-block-shared positions are those of frozen blocks and of the others "
                 "at once; leave freeze out"
@@ -55,7 +55,8 @@ class PartlyFrozen(ViT):
             for name, part in self.parts.items():
                 frozen = name in self.frozen
                 own_key = None if frozen and name != "patch_dropout" else at(key, name)
-                x, part_cache = part.forward(params.get(name, {}), x, own_key)
+                own = params.get(self.owner(name), {})
+                x, part_cache = part.forward(own, x, own_key)
                 if not frozen:
                     cache[name] = part_cache
         return x, cache

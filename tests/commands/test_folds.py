@@ -75,7 +75,7 @@ def test_the_table_fits_and_json_is_all_of_it(capsys, done, arguments):
     printed = command(capsys, *arguments, "--out", done)
     lines = printed.out.splitlines()
     assert max(map(len, lines)) <= 80 and lines[0].startswith("test of 3 folds")
-    assert [line.split()[0] for line in lines[1:4]] == ["loss", "rmse", "always"]
+    assert [line.split()[0] for line in lines[1:4]] == ["loss", "rmse", "baseline:"]
     assert printed.err.count("is complete") == 3
     said = json.loads(command(capsys, *arguments, "--out", done, "--json").out)
     assert said == json.loads((done / "results.json").read_text())
@@ -86,9 +86,10 @@ def test_the_table_fits_and_json_is_all_of_it(capsys, done, arguments):
     [
         (["--fold", "1/3"], "--fold is for one run"),
         (["--resume", "x"], "--resume is for one run"),
-        (["--folds", "4"], "holds a run with other targets, or another of the folds"),
-        (["--target-column", "Top"], "holds a run with other targets, or another of the folds"),
-        (["--epochs", "3"], "epochs"),
+        (["--ranks", "2"], "--ranks is for one run"),
+        (["--folds", "4"], "holds folds with another folds: give the same"),
+        (["--target-column", "Top"], "holds folds with another target-column"),
+        (["--epochs", "3"], "holds folds with another epochs"),
         (["--folds", "1"], "must be"),
         (["--dataset", "shapes"], "parts of a directory of images"),
     ],
@@ -108,3 +109,30 @@ def test_it_is_for_one_process(capsys, arguments, monkeypatch):
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
     assert "no mpiexec" in command(capsys, *arguments, status=2).err
+
+
+def test_another_table_or_other_files_in_the_way_are_noticed_at_once(
+    capsys, home, arguments, tmp_path
+):
+    table = tmp_path / "t.csv"
+    table.write_text((home / "photos" / "train.csv").read_text())
+    words = [*arguments, "--targets", table, "--folds", "2", "--out", tmp_path / "out"]
+    assert "the mean" in command(capsys, *words).out
+    table.write_text("\n".join(table.read_text().splitlines()[:31]) + "\n")
+    assert "holds folds with another targets" in command(capsys, *words, status=2).err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "results.json").write_text('{"mine": 1}')
+    mine = command(capsys, *arguments, "--out", tmp_path / "mine", status=1)
+    assert "results.json" in mine.err and not (tmp_path / "mine" / "fold-1").exists()
+    (tmp_path / "mine" / "results.json").rename(tmp_path / "mine" / "letter.json")
+    assert "holds no folds" in command(capsys, *arguments, "--out", tmp_path / "mine", status=2).err
+
+
+def test_folds_that_begin_with_a_model_go_on_too(capsys, home, done, tmp_path):
+    photos = home / "photos"
+    again = ["folds", "--dataset", photos, "--targets", photos / "train.csv", "--folds", "2"]
+    again += ["--threads", "1", "--epochs", "1", "--out", tmp_path / "from"]
+    again += ["--from", done / "fold-1"]
+    first = command(capsys, *again).out
+    assert command(capsys, *again).out == first
+    assert "another from" in command(capsys, *again[:-2], status=2).err

@@ -13,6 +13,7 @@ from small_runs import CONFIG, RECIPE, after, make_run, pictures
 import minivit
 from minivit import ConfigError, tree
 from minivit.commands import exits
+from minivit.config import POSITIONS
 from minivit.data import Dataset
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
@@ -323,3 +324,19 @@ def test_a_checkpoint_that_lacks_parts_is_refused(command, trained, tmp_path):
     checkpoint.save(tmp_path / "part.npz", arrays, meta)
     status, _, err = command("--from", "part.npz", *ON_SHAPES)
     assert status == 1 and "missing 1: block1.mlp.fc1.w" in err
+
+
+@pytest.mark.parametrize("freeze", [0, ALL])
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_new_head_behind_every_kind_of_position(tmp_path, workers, position, freeze):
+    """The parameters are those of the model itself; none is made for what blocks share."""
+    config = replace(CONFIG, position=position, patch_dropout=0.0, depth=2)
+    make_run(tmp_path / "base", workers, config=config, recipe=replace(RECIPE, epochs=1)).train()
+    base, recipe = minivit.load(tmp_path / "base"), replace(TUNING, freeze=freeze, epochs=1)
+    run = tuned(base, workers, tmp_path / "new", recipe=recipe)
+    run.train()
+    own = minivit.load(tmp_path / "new").params
+    assert leaves(own).keys() == leaves(base.params).keys()
+    same = all((leaf == leaves(base.params)[n]).all() for n, leaf in leaves(own).items()
+               if not n.startswith("head"))  # fmt: skip
+    assert same == (freeze == ALL)
