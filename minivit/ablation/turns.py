@@ -64,9 +64,8 @@ class Comparison:
                     self._time(begin_name(row), row.begin, dataset, workers)
         whole = whole_passes(self.table, self.seeds, self.seconds, self.training(dataset))
         self.passes = passes_for(self.budget, whole)
-        with atomic.replacing(path, RunError) as temporary:
-            found = {**same, "passes": self.passes, "seconds_of_a_pass": self.seconds}
-            Path(temporary).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        found = {**same, "passes": self.passes, "seconds_of_a_pass": self.seconds}
+        atomic.write_json(path, found)
 
     def _take_up(self, path, text, same):
         """Read passes and times. Raises ConfigError where they are of another comparison."""

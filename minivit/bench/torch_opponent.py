@@ -119,7 +119,7 @@ def rates(lengths, device="cpu", runs=7, least=0.02):
 def build(torch, config):
     """The model as a torch.nn.Module: images (B, H, W, C) -> logits (B, classes).
 
-    Raises ConfigError for what it lacks: dropout of any kind, and the stem of a ResNet.
+    Raises ConfigError for what it lacks: dropout of any kind, and stems but the small one.
     """
     for field in fields(config):
         value = getattr(config, field.name)

@@ -11,7 +11,7 @@ from ..ablation.schedule import described
 from ..ablation.tables import TABLES
 from ..ablation.turns import Comparison
 from ..config import Config
-from ..errors import BackendError, RunError
+from ..errors import BackendError
 from ..figures.drawing import FORMATS, save, style
 from ..parallel.workers import MOST_WORKERS
 from ..storage import atomic, own_files
@@ -97,8 +97,7 @@ def main(args):
 def write(path, values):
     """Write the values as JSON, over older results of this command only."""
     own_files.refuse_others(path, start=b'{\n  "table": ')
-    with atomic.replacing(path, RunError) as temporary:
-        Path(temporary).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    atomic.write_json(path, values)
     say(f"written: {path}")
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from os.path import abspath, isdir, isfile
 from pathlib import Path
 
-from ..errors import ConfigError, RunError
+from ..errors import ConfigError
 from ..objective import remade
 from ..ranks.launch import launched
 from ..storage import atomic, own_files
@@ -23,18 +23,7 @@ from .arguments import whole
 
 STATE, RESULTS, START = "folds.json", "results.json", b'{\n  "folds": '
 # Options that may change from one call to the next.
-FREE = (
-    "out",
-    "json",
-    "threads",
-    "device",
-    "ranks",
-    "program",
-    "data_dir",
-    "fold",
-    "resume",
-    "exact",
-)
+FREE = "out json threads device ranks program data_dir fold resume exact".split()
 NUMBERS = "mean", "spread", "lowest", "highest"
 EPILOG = """\
 The images are cut into N parts. Each part is the test set of one training on
@@ -70,7 +59,7 @@ def main(args):
         runs = [one(args, fold, out / f"fold-{fold}") for fold in range(1, args.folds + 1)]
     values = together(runs)
     print(json.dumps(values, indent=2) if args.json else as_text(values))
-    write(out / "results.json", values)
+    write(out / RESULTS, values)
     return 0
 
 
@@ -117,8 +106,7 @@ def take_up(args, out):
         return
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise ConfigError(f"{option('--out', out)} holds no folds; name another one")
-    with atomic.replacing(out / STATE, RunError) as temporary:
-        Path(temporary).write_text(json.dumps(asked, indent=2) + "\n", encoding="utf-8")
+    atomic.write_json(out / STATE, asked)
 
 
 def one(args, fold, place):
@@ -166,6 +154,5 @@ def as_text(values):
 def write(path, values):
     """Write the values as JSON, over older results of this command only."""
     own_files.refuse_others(path, start=START)
-    with atomic.replacing(path, RunError) as temporary:
-        Path(temporary).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    atomic.write_json(path, values)
     print(f"written: {path}", file=sys.stderr, flush=True)

@@ -55,7 +55,7 @@ def augmented(recipe, training):
 
 def words(recipe):
     """The augmentations of a recipe, in words."""
-    crop = "" if recipe.crop == 4 else f" by up to {counted(recipe.crop, 'pixel')}"
+    crop = "" if recipe.crop == type(recipe).crop else f" by up to {counted(recipe.crop, 'pixel')}"
     parts = [f"random crop{crop} and flip"] if recipe.augment else []
     parts += ["RandAugment"] if recipe.policy == "rand" else []
     for name, text in (("erasing", "random erasing"), ("mixup", "MixUp"), ("cutmix", "CutMix")):

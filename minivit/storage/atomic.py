@@ -2,13 +2,14 @@
 
 import errno
 import glob
+import json
 import os
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, RunError
 
 # The system's errors for a full disk, a quota and a limit of the process on file sizes.
 DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -37,6 +38,12 @@ def replacing(path, error_class=CheckpointError):
         finally:
             with suppress(OSError):  # after the rename there is nothing to remove
                 temporary.unlink()
+
+
+def write_json(path, values):
+    """Write values as JSON, as `replacing` does. Raises RunError if that fails."""
+    with replacing(path, RunError) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager

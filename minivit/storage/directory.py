@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import json
 import os
 from pathlib import Path
 from typing import Self
@@ -144,8 +143,8 @@ class RunDirectory:
 
     def write_config(self, values: dict) -> None:
         """Write config.json atomically. Raises RunError if it cannot be written."""
-        with self.writing(), atomic.replacing(self.config, RunError) as temporary:
-            Path(temporary).write_text(json.dumps(values, indent=2) + "\n")
+        with self.writing():
+            atomic.write_json(self.config, values)
 
     def append(self, entry: dict) -> None:
         """Add one object to metrics.jsonl. Raises RunError if it cannot be written."""
