@@ -10,6 +10,11 @@ import numpy as np
 from .errors import ConfigError
 
 
+def outputs(model, params, images):
+    """The logits, (B, classes)."""
+    return model.predict(params, images)
+
+
 def features(model, params, images, block=None):
     """What the head reads, (B, D); or the tokens after block number `block`, (B, T, D).
 

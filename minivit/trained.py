@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from . import inside, model_file
 from .config import Config
 from .costs import flops
 from .data import image_files
-from .data.normalise import normalise
+from .data.normalise import normalise, on_byte_scale
 from .errors import ConfigError
 from .models import model_of
+from .parallel import crew
 from .parallel.cuts import prediction_cuts
 from .parallel.tree_sum import in_order
 from .parallel.workers import Workers
@@ -72,23 +73,25 @@ class Trained:
         """The model; `trained.model.forward(trained.params, x)` is its forward pass."""
         return model_of(self.config)
 
-    def predict(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
+    def predict(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.
 
         For a regression: numbers (B, K), in the targets' units. For labels that are each yes or no:
         the probability of each. `objective.targets` has the names. Runs on `workers` threads, by
         default one a core; what is too little to divide is then left to the matrix library's own
         threads. Raises ConfigError for images of another size.
-        """
-        outputs = self.outputs(images, workers)
-        return self.objective.predict(outputs)
 
-    def outputs(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
+        For many calls, give a `Workers` inside its `with`. Its workers may be processes, which are
+        faster for a small model; they have the weights as these were at their first call.
+        """
+        return self.objective.predict(self.outputs(images, workers))
+
+    def outputs(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """The same, as the model gives them: logits (B, classes) float32."""
-        return self._map(self.model.predict, images, workers)
+        return self._map(inside.outputs, images, workers)
 
     def features(
-        self, images: np.ndarray, block: int | None = None, workers: int | None = None
+        self, images: np.ndarray, block: int | None = None, workers: int | Workers | None = None
     ) -> np.ndarray:
         """What the head reads, (B, D) float32; or the tokens after a block, (B, T, D).
 
@@ -106,9 +109,9 @@ class Trained:
         >>> tokens.shape == (5, trained.config.tokens, trained.config.dim)
         True
         """
-        return self._map(partial(inside.features, self.model, block=block), images, workers)
+        return self._map(inside.features, images, workers, block)
 
-    def attention(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
+    def attention(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """The weights of all attention, (B, depth, heads, T queries, T keys) float32.
 
         [b, i, h, q, k] is how much token q takes from token k in head h of block i of image b: rows
@@ -124,51 +127,48 @@ class Trained:
         >>> bool(abs(weights.sum(axis=-1) - 1).max() < 1e-5)
         True
         """
-        return self._map(partial(inside.attention, self.model), images, workers)
+        return self._map(inside.attention, images, workers)
 
-    def summaries(self, images: np.ndarray, workers: int | None = None) -> np.ndarray:
+    def summaries(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """Of every block the class token, if there is one, and the mean of the patches.
 
         (B, depth, 1 or 2, D) float32, before the last norm; for probes. Raises ConfigError as
         `predict` does.
         """
-        return self._map(partial(inside.summaries, self.model), images, workers)
+        return self._map(inside.summaries, images, workers)
 
-    def _map(self, function, images, workers):
-        """function(params, normalised images (b, H, W, C)) -> (b, ...), for all images, (B, ...).
+    def _map(self, function, images, workers, *args):
+        """function(model, params, normalised images, *args) -> (b, ...), of all images.
 
         A worker takes a micro-batch of images at once, with one thread of the matrix library. What
         cannot be divided among workers is left to all of the library's threads, if it is work
         enough for them; their number may then change the last bits.
         """
-        if isinstance(images, np.ma.MaskedArray):  # whose mask would be ignored
-            raise ConfigError("the model takes plain arrays; got a masked array")
-        images = np.asarray(images)
-        if images.dtype != np.uint8:
-            if images.dtype.kind != "f":
-                raise ConfigError(
-                    f"images must be uint8 in 0..255 or floats in 0..1; got {images.dtype}"
-                )
-            images = np.asarray(images, np.float32) * np.float32(255)
+        images = on_byte_scale(images)
         shape = self.config.image_shape
         if images.ndim != 4 or images.shape[1:] != shape:
             wanted = ", ".join(map(str, shape))
             raise ConfigError(f"the model takes images (B, {wanted}); got {images.shape}")
         if not len(images):  # as for one image, without that image
-            return self._map(function, np.zeros((1, *shape), np.uint8), 1)[:0]
-        cuts = prediction_cuts(len(images), self.config.tokens)
+            return self._map(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
+        count = len(prediction_cuts(len(images), self.config.tokens))
+        if count == 1:
+            free = workers is None or isinstance(workers, Workers)
+            many = free and len(images) * flops(self.config) > MANY_FLOPS
+            chosen = Workers(1, one_blas_thread=not many)
+        else:
+            chosen = crew.of_library(workers)
+        with chosen as workers:
+            parts = workers.run_tasks(count, self._share, function, images, *args)
+        return np.concatenate(in_order(parts))
 
-        def share(indices):
-            return [(i, self._apply(function, images[slice(*cuts[i])])) for i in indices]
-
-        alone = len(cuts) == 1
-        many = alone and workers is None and len(images) * flops(self.config) > MANY_FLOPS
-        # no processes: a library does not fork its user
-        with Workers(1 if alone else workers, processes=False, one_blas_thread=not many) as threads:
-            return np.concatenate(in_order(threads.run_tasks(len(cuts), share)))
-
-    def _apply(self, function, images):
-        return function(self.params, normalise(images, self.mean, self.std))
+    def _share(self, indices, function, images, *args):
+        """One worker's share of `_map` -> [(index of the micro-batch, function's result), ...]."""
+        cuts, results = prediction_cuts(len(images), self.config.tokens), []
+        for index in indices:
+            x = normalise(images[slice(*cuts[index])], self.mean, self.std)
+            results.append((index, function(self.model, self.params, x, *args)))
+        return results
 
     def read(self, *files: str | os.PathLike) -> np.ndarray:
         """Image files -> (B, H, W, C) uint8, resized as the model was trained, for `predict`.

@@ -24,11 +24,11 @@ INFERENCE_SIZES = SIZES | {
 class Predictor:
     """A model of a `Size` with random weights, and a batch of random images.
 
-    threads: workers, None for one a core.
+    workers: as in `Trained.predict`.
     """
 
-    def __init__(self, size, threads=None):
-        c, rng, self.threads = size.config, np.random.default_rng(0), threads
+    def __init__(self, size, workers=None):
+        c, rng, self.workers = size.config, np.random.default_rng(0), workers
         mean, std = (np.full(c.channels, value, np.float32) for value in (0.5, 0.25))
         objective = Classification(c.classes)
         self.trained = Trained(c, {}, (), mean, std, objective)
@@ -39,11 +39,11 @@ class Predictor:
 
     def batch(self):
         """The logits of the whole batch."""
-        self.trained.outputs(self.images, self.threads)
+        self.trained.outputs(self.images, self.workers)
 
     def one(self):
         """The logits of one image."""
-        self.trained.outputs(self.images[:1], self.threads)
+        self.trained.outputs(self.images[:1], self.workers)
 
     def turn(self, least=SECONDS):
         """Seconds of a batch and of one image -> {"batch", "one": seconds}."""

@@ -31,12 +31,9 @@ class Setup:
     seconds: float = SECONDS
 
 
-def facts(setup, processes=None):
-    """The machine and the libraries, and notes on what makes timings doubtful, as JSON values.
-
-    processes: what the workers are, as in `Workers`.
-    """
-    values = machine.describe(Workers(setup.threads, processes), setup.xp)
+def facts(setup):
+    """The machine and the libraries, and notes on what makes timings doubtful, as JSON values."""
+    values = machine.describe(Workers(setup.threads), setup.xp)
     if setup.torch:
         torch = setup.torch
         values |= {"torch": torch.__version__, "torch_threads": torch.get_num_threads()}
@@ -92,5 +89,6 @@ def speed(setup, size):
         from .torch_opponent import InferenceOpponent
 
         opponent = InferenceOpponent(size)
-    ours = inference.Predictor(size, setup.threads)
-    return inference.Speed(size, step.compare(ours, opponent, setup.runs, setup.seconds))
+    with Workers(setup.threads) as workers:
+        ours = inference.Predictor(size, workers)
+        return inference.Speed(size, step.compare(ours, opponent, setup.runs, setup.seconds))

@@ -125,7 +125,7 @@ def predictions(args, seconds, sizes=INFERENCE_SIZES):
     say, setup = printer(args.json), setup_of(args, step.DATASET_SIZE, seconds)
     if setup.torch and args.threads:
         setup.torch.set_num_threads(args.threads)
-    facts = introduction(setup, say, processes=False)  # as `Trained.outputs` has its workers
+    facts = introduction(setup, say)
     say("\n" + table.speeds_head(setup.torch))
     rows = {}
     for name, size in chosen.items():
@@ -145,9 +145,9 @@ def size_of(name, sizes):
     return sizes[name]
 
 
-def introduction(setup, say, processes=None):
+def introduction(setup, say):
     """Say what computes here, and print notes on what makes timings doubtful -> the facts."""
-    facts = measure.facts(setup, processes)
+    facts = measure.facts(setup)
     for note in facts["notes"]:
         print(f"note: {note}", file=sys.stderr, flush=True)
     say(table.machine_text(facts))

@@ -11,6 +11,7 @@ from ..evaluation.as_json import as_json
 from ..evaluation.images import PARTS, load_part, recipe_of
 from ..evaluation.judge import evaluate
 from ..evaluation.report import report
+from ..parallel import crew
 from ..resolution import WAY, of_trained
 from ..storage import atomic, own_files
 from .arguments import add_model, add_settings, choice, load_model, path
@@ -83,13 +84,15 @@ def main(args):
         raise ConfigError("--interpolation is for another size: give it with --image-size")
     recipe = recipe_of(trained)
     part = load_part(trained, args.split, args.dataset, args.data_dir, say, vars(args))
-    with Progress(len(part.images) * (2 if args.tta else 1), " images") as progress:
+    count = len(part.images)
+    with crew.of_program(count) as workers, Progress(count * (1 + args.tta), " images") as progress:
         found = evaluate(
             trained,
             part.images,
             part.targets,
             flip=args.tta,
             micro_batch=recipe.micro_batch if recipe else 0,
+            workers=workers,
             done=progress.update,
         )
     which = {"model": args.model, **weights_of(trained.about, recipe)}

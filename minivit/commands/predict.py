@@ -12,6 +12,7 @@ from ..data import image_files
 from ..errors import CheckpointError, ConfigError, DataError
 from ..objective import OBJECTIVES
 from ..objective.numbers import Numbers
+from ..parallel import crew
 from ..parallel.workers import available_cores
 from ..storage import own_files
 from ..text import class_names, counted, printable
@@ -111,7 +112,7 @@ def predictions(trained, files, top):
         except DataError as error:
             return " ".join(str(error).splitlines())
 
-    with ThreadPoolExecutor(cores) as pool:
+    with crew.of_program(len(files)) as workers, ThreadPoolExecutor(cores) as pool:
         for start in range(0, len(files), chunk):
             some = files[start : start + chunk]
             try:
@@ -119,7 +120,7 @@ def predictions(trained, files, top):
             except RuntimeError:  # the system has no thread left
                 images = list(map(read, some))
             good = [image for image in images if not isinstance(image, str)]
-            outputs = iter(trained.predict(np.stack(good)) if good else ())
+            outputs = iter(trained.predict(np.stack(good), workers) if good else ())
             for file, image in zip(some, images, strict=True):
                 if isinstance(image, str):
                     yield file, [], image

@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..evaluation.images import load_part
 from ..evaluation.shift import DIRECTIONS, shift_curve
 from ..figures.drawing import FORMATS, require_matplotlib, save, style
+from ..parallel import crew
 from ..text import shell
 from ..trained import load
 from .arguments import choice, path, whole
@@ -69,14 +70,17 @@ def main(args):
         raise ConfigError(f"--pixels must be below the images' {sizes[0]} pixels; got {most}")
     parts = [load_part(trained, "test", args.dataset, args.data_dir, say) for trained in models]
     curves = []
-    with Progress(len(models) * (most + 1), " shifts") as progress:
+    with (
+        crew.of_program(args.images) as workers,
+        Progress(len(models) * (most + 1), " shifts") as progress,
+    ):
         for name, trained, part in zip(names, models, parts, strict=True):
             count = min(args.images, len(part.images))
             some = np.arange(count) * len(part.images) // count  # from all over the set
             images, labels = part.images[some], part.targets[some]
             pixels = range(most + 1)
             curves.append(shift_curve(name, trained, images, labels, pixels, args.direction,
-                                      progress.update))  # fmt: skip
+                                      progress.update, workers))  # fmt: skip
     result = {"direction": args.direction, "models": [asdict(curve) for curve in curves]}
     if args.json:
         print(json.dumps(result, indent=2, allow_nan=False))

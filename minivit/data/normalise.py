@@ -31,6 +31,18 @@ def normalise(images, mean, std):
     return x.reshape(b, h, w, c)
 
 
+def on_byte_scale(images):
+    """Images uint8, or floats in 0..1 -> values in 0..255. Raises ConfigError for others."""
+    if isinstance(images, np.ma.MaskedArray):  # whose mask would be ignored
+        raise ConfigError("the model takes plain arrays; got a masked array")
+    images = np.asarray(images)
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind != "f":
+        raise ConfigError(f"images must be uint8 in 0..255 or floats in 0..1; got {images.dtype}")
+    return np.asarray(images, np.float32) * np.float32(255)
+
+
 def per_channel(mean, std, channels, xp):
     """mean, std, numbers for each channel, as arrays (C,) float32 of `xp`. Raises ConfigError."""
     if np.shape(mean) != (channels,) or np.shape(std) != (channels,):

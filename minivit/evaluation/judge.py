@@ -5,7 +5,6 @@ set of its run a model gets the number that the run printed. For a classificatio
 """
 
 import math
-import threading
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from ..errors import CheckpointError, ConfigError
 from ..objective import Classification
-from ..parallel.workers import Workers
+from ..parallel import crew
 from ..training.evaluator import Evaluator
 from ..training.micro_batches import micro_batches
 from . import metrics
@@ -117,7 +116,8 @@ def evaluate(trained, images, targets, flip=False, micro_batch=0, workers=None, 
 
     flip: also classify by the mean of the probabilities of each image and of its mirror image.
     micro_batch: the run's own `Recipe.micro_batch`; workers: number of threads, by default one a
-    core; done: called with a number of images whenever so many are done, of n, or 2 n with flip.
+    core, or a `Workers`; done: called with a number of images whenever so many are done, of n, or
+    2 n with flip.
 
     Raises ConfigError for images of another size, and for flip with an objective that does not
     classify; CheckpointError if a metric is not finite.
@@ -132,10 +132,10 @@ def evaluate(trained, images, targets, flip=False, micro_batch=0, workers=None, 
     classifies = isinstance(objective, Classification)
     if flip and not classifies:
         raise ConfigError(f"test-time flip needs a classification; this is {objective.name}.")
-    with Workers(workers, processes=False) as threads:
+    with crew.of_library(workers) as entered:
 
         def judge(images):
-            return _judge(trained, images, targets, threads, micro_batch, classifies, done)
+            return _judge(trained, images, targets, entered, micro_batch, classifies, done)
 
         values, outputs = judge(images)
         if not classifies:
@@ -150,16 +150,15 @@ def evaluate(trained, images, targets, flip=False, micro_batch=0, workers=None, 
     return Evaluation(objective.metrics, values, len(images), details, flipped)
 
 
-def _judge(trained, images, targets, threads, micro_batch, keep, done):
+def _judge(trained, images, targets, workers, micro_batch, keep, done):
     """-> the objective's metrics, and if `keep`, all that the model returned (n, outputs)."""
-    lock, kept = threading.Lock(), {}
+    kept = []
 
-    def see(start, output):
-        with lock:
-            if keep:
-                kept[start] = output
-            if done:
-                done(len(output))
+    def see(output):
+        if keep:
+            kept.append(output)
+        if done:
+            done(len(output))
 
     values = Evaluator(
         trained.model,
@@ -167,7 +166,7 @@ def _judge(trained, images, targets, threads, micro_batch, keep, done):
         trained.mean,
         trained.std,
         trained.objective,
-        threads,
+        workers,
         lambda count: micro_batches(trained.config, count, micro_batch),
         see,
     ).evaluate(images, targets)
@@ -177,4 +176,4 @@ def _judge(trained, images, targets, threads, micro_batch, keep, done):
                 f"the model's {name} on these images is {value}: its weights are damaged, or too "
                 "large to compute with."
             )
-    return values, np.concatenate([kept[start] for start in sorted(kept)]) if keep else None
+    return values, np.concatenate(kept) if keep else None

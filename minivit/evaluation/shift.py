@@ -44,17 +44,19 @@ def shifted(images, pixels, direction="right"):
     return np.roll(images, (rows * pixels, columns * pixels), axis=(1, 2))
 
 
-def shift_curve(name, trained, images, labels, pixels, direction="right", done=None):
+def shift_curve(name, trained, images, labels, pixels, direction="right", done=None,
+                workers=None):  # fmt: skip
     """A `Trained` on images (B, H, W, C) uint8, shifted by each of `pixels` -> ShiftCurve.
 
-    done: called after each shift. Raises ConfigError for another objective than classification.
+    done: called after each shift; workers: as in `Trained.predict`. Raises ConfigError for another
+    objective than classification.
     """
     if not isinstance(trained.objective, Classification):
         raise ConfigError(f"{name} does not classify; it was trained for {trained.objective.name}")
-    still = trained.outputs(images).argmax(axis=1)
+    still = trained.outputs(images, workers).argmax(axis=1)
     accuracy, same = [], []
     for shift in pixels:
-        found = trained.outputs(shifted(images, shift, direction)).argmax(axis=1)
+        found = trained.outputs(shifted(images, shift, direction), workers).argmax(axis=1)
         accuracy.append(float((found == labels).mean()))
         same.append(float((found == still).mean()))
         if done:

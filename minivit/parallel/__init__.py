@@ -1,6 +1,7 @@
 """A step on all cores, with the same bits for any number of workers.
 
 workers.py       start here: numbered tasks for a few workers, which are processes or threads
+crew.py          the workers of a library, which are threads, and those of a program
 cuts.py          where a batch is cut into micro-batches
 tree_sum.py      the order in which gradients are added, whoever computes them
 gradient_sums.py gradients of micro-batches, added in that order

@@ -37,7 +37,7 @@ CHECK_SECONDS = 2.0  # a process that waits at a pipe checks this often whether 
 BLOCKED_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1
 PROCESS_GONE = (
     "a worker process is gone, perhaps killed because memory ran out; a smaller --batch-size or "
-    "--threads 1 needs less"
+    "fewer workers (--threads 1, or taskset -c 0) need less"
 )
 
 

@@ -7,6 +7,7 @@ cut the images alike and add in the same order, and find the same numbers, to th
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 
@@ -26,10 +27,9 @@ class Evaluator:
     """A model with its parameters, and the objective that judges it.
 
     mean, std: (C,) by which images are normalised; workers: a `Workers` inside its `with`; cuts: a
-    function, number of images -> micro-batches [(start, stop), ...]; see: called with (index of
-    the first image, what the model returned) for every micro-batch, by the worker that has it:
-    where workers are processes, the caller sees nothing of that. ranks: who else judges the same
-    images, each rank a share of every batch.
+    function, number of images -> micro-batches [(start, stop), ...]; see: called with what the
+    model returned for every micro-batch (of this rank), in their order, by the caller; ranks: who
+    else judges the same images, each rank a share of every batch.
     """
 
     model: ViT
@@ -55,21 +55,24 @@ class Evaluator:
             (first, stop), mine = self.ranks.own(cuts)
             if first < stop:
                 mine = slice(start + mine.start, start + mine.stop)
-                args = first, count, start, images[mine], targets[mine]
+                args = first, count, images[mine], targets[mine]
                 results = self.workers.run_tasks(stop - first, self.share, *args)
-                own += [(start, index, sums) for index, sums in chain.from_iterable(results)]
+                for index, sums, output in sorted(chain.from_iterable(results), key=itemgetter(0)):
+                    own.append((start, index, sums))
+                    if self.see:
+                        self.see(output)
         (every,) = self.ranks.concatenate(own)
         for _, _, sums in sorted(every, key=lambda part: part[:2]):
             for name, kind in self.objective.sums.items():
                 totals[name] += kind(sums[name])
         return self.objective.values(totals, len(images))
 
-    def share(self, indices, first, count, begin, images, targets):
-        """One worker's share of a batch -> [(index of the micro-batch, its sums), ...].
+    def share(self, indices, first, count, images, targets):
+        """One worker's share of a batch -> [(index of the micro-batch, its sums, outputs), ...].
 
         indices: from 0, of the micro-batches of this rank, of which the batch's number `first` is
-        the first one; count: the number of images of the batch; begin: the index of its first
-        image; images, targets: those of this rank.
+        the first one; count: the number of images of the batch; images, targets: those of this
+        rank. Outputs are None where nobody sees them.
         """
         cuts, results = self.cuts(count)[first:], []
         for index in indices:
@@ -78,9 +81,8 @@ class Evaluator:
             x = normalise(images[here], self.mean, self.std)
             output = self.model.predict(self.params, x)
             own = targets_for(self.objective, images[here], targets[here])
-            results.append((first + index, self.objective.evaluate(output, own)))
-            if self.see:
-                self.see(begin + start, output)
+            sums = self.objective.evaluate(output, own)
+            results.append((first + index, sums, output if self.see else None))
         return results
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from minivit import Config, ConfigError
 from minivit.__main__ import main as minivit
-from minivit.bench import inference, table
+from minivit.bench import inference, machine, table
 from minivit.bench.inference import INFERENCE_SIZES, Predictor, Speed
 from minivit.bench.sizes import SIZES, Size
 from minivit.commands import bench as command
 from minivit.commands.exits import run
 from minivit.costs import parameters
+from minivit.parallel.workers import Workers
 
 TINY = Size(Config(image_size=8, dim=32, depth=2, heads=2, mlp_dim=64), 8)
 ROW = [
@@ -40,7 +41,7 @@ def test_sizes_are_those_of_training_and_the_published_ones():
 
 
 def test_it_times_what_users_call_on_a_batch_and_on_one_image(monkeypatch):
-    predictor, seen = Predictor(TINY, threads=1), []
+    predictor, seen = Predictor(TINY, workers=1), []
 
     def outputs(self, images, workers):
         seen.append((images.shape, images.dtype, workers))
@@ -67,7 +68,8 @@ def test_table_fits_the_page(capsys):
     assert bench() == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80 and not any("PyTorch" in line for line in lines)
-    assert any(line.startswith("workers      threads: ") for line in lines)
+    kind = machine.describe(Workers(), np)["worker_kind"]
+    assert any(line.startswith(f"workers      {kind}: ") for line in lines)
     (line,) = [line for line in lines if line.startswith("T ")]
     assert len(line.split()) == 5
     most = Speed(TINY, {side: {"batch": 8e-5, "one": 9.9999} for side in ("ours", "torch")})
@@ -81,7 +83,7 @@ def test_json_is_one_object(capsys):
     row = result["inference"]["T"]
     assert list(row) == ROW and row["ratio"] is row["torch_latency_ms"] is None
     assert row["images_per_second"] > 0 and row["latency_ms"] > 0
-    assert result["machine"]["worker_kind"] == "threads"
+    assert result["machine"]["worker_kind"] == machine.describe(Workers(), np)["worker_kind"]
 
 
 def test_against_torch(capsys):

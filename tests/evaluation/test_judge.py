@@ -42,17 +42,19 @@ def test_the_numbers_are_the_trainers_to_the_last_bit(trained, count, micro_batc
         trainer = Trainer(CONFIG, Recipe(micro_batch=micro_batch), 1, MEAN, STD, two)
         tree.map(np.copyto, trainer.evaluated, trained.params)
         assert trainer.evaluate(images, labels) == want
-    for threads in (1, 3):
-        found = evaluate(trained, images, labels, micro_batch=micro_batch, workers=threads)
-        assert found.values == want and found.count == count
-        assert found.details.accuracy == want["accuracy"]
-        assert found.details.loss == pytest.approx(want["loss"], rel=1e-5)
+        for given in (1, 3, two):
+            found = evaluate(trained, images, labels, micro_batch=micro_batch, workers=given)
+            assert found.values == want and found.count == count
+            assert found.details.accuracy == want["accuracy"]
+            assert found.details.loss == pytest.approx(want["loss"], rel=1e-5)
 
 
-def test_all_images_are_seen_in_their_order(trained):
+@pytest.mark.parametrize("processes", [False, None])
+def test_all_images_are_seen_in_their_order(trained, processes):
     images, labels = data(600)
     done = []
-    found = evaluate(trained, images, labels, flip=True, workers=3, done=done.append)
+    with Workers(3, processes) as workers:
+        found = evaluate(trained, images, labels, flip=True, workers=workers, done=done.append)
     x = (images / np.float32(255) - MEAN) / STD
     logits = trained.model.predict(trained.params, x.astype(np.float32))
     np.testing.assert_allclose(found.details.scores, logits, atol=2e-4)

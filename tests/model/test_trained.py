@@ -10,10 +10,12 @@ import pytest
 from program import home_with_runs, train
 
 import minivit
-from minivit import CheckpointError, Config, ConfigError, RunError, trained
+from minivit import CheckpointError, Config, ConfigError, RunError, WorkerError, trained
 from minivit.commands import exits
 from minivit.data.sources import shapes
+from minivit.parallel import crew
 from minivit.parallel.cuts import prediction_cuts
+from minivit.parallel.workers import Workers
 from minivit.storage import checkpoint
 
 OPTIONS = """--dataset shapes --preset smoke --epochs 2 --dim 16 --depth 1 --heads 2 --mlp-dim 16
@@ -72,6 +74,29 @@ def test_any_number_of_images_on_any_number_of_workers(home, workers):
     assert loaded.predict(images[:0]).shape == (0, 10)
     np.testing.assert_allclose(loaded.predict(images[:1]), want[:1], atol=1e-6)
     np.testing.assert_allclose(loaded.predict(images / 255), want, atol=1e-5)
+
+
+@pytest.mark.parametrize("processes", [False, None])
+def test_many_calls_on_the_same_workers(home, processes):
+    """Of two models in turns: worker processes are told which, and are started for each once."""
+    runs = [minivit.load(home / f"runs/shapes-smoke-{i}") for i in (1, 2)]
+    images = np.random.default_rng(0).integers(0, 256, (70, 32, 32, 3), np.uint8)
+    want = [run.outputs(images, workers=1) for run in runs]
+    with Workers(2, processes) as workers:
+        for _ in range(2):
+            for run, outputs in zip(runs, want, strict=True):
+                assert (run.outputs(images, workers) == outputs).all()
+                assert run.predict(images[:0], workers).shape == (0, 10)
+                np.testing.assert_allclose(run.outputs(images[:1], workers), outputs[:1], atol=1e-5)
+        for name in ("features", "attention", "summaries"):
+            here = getattr(runs[0], name)
+            assert (here(images, workers=workers) == here(images, workers=1)).all()
+        started = workers.processes and workers.processes.pids
+        tokens = runs[0].features(images, 0, workers)
+        assert (tokens == runs[0].features(images, 0, 1)).all()
+        assert (workers.processes and workers.processes.pids) == started
+    with pytest.raises(WorkerError, match="inside their `with` only"):
+        runs[0].outputs(images, workers)
 
 
 @pytest.mark.parametrize(
@@ -278,10 +303,11 @@ def test_the_matrix_library_has_its_threads_for_one_large_image_alone(monkeypatc
 
     class Watched(trained.Workers):
         def __init__(self, count, **options):
-            made.append((count, options["one_blas_thread"]))
+            made.append((count, options.get("one_blas_thread", True)))
             super().__init__(1, **options)
 
     monkeypatch.setattr(trained, "Workers", Watched)
+    monkeypatch.setattr(crew, "Workers", Watched)
     for images, workers, depth in ((1, None, 2), (1, 1, 2), (1, None, 1), (8, None, 2)):
         config = Config(dim=192, heads=3, mlp_dim=768, depth=depth)  # 61 MFLOP a block
         params = minivit.tree.map(
