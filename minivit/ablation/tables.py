@@ -75,6 +75,7 @@ TABLES = {
             Row("patches", {"patch_overlap": 0}),
             Row("overlapping patches", {"patch_overlap": 2}),
             Row("two convolutions", {"patch_overlap": 0, "stem": "small"}),
+            Row("three convolutions", {"patch_overlap": 0, "stem": "small-3"}),
             Row("ResNet-20", RESNET),
         ),
     ),
