@@ -39,6 +39,7 @@ def epoch(
     seed: int,
     first_step: int = 0,
     prepare: Callable = CROP_AND_FLIP,
+    own: Callable | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the batches of epoch `number`: (images (B, H, W, C) uint8, labels or targets (B, ...)).
 
@@ -47,6 +48,8 @@ def epoch(
                     if `batch_size` does not divide their number
     first_step      skip so many batches
     prepare         a Preparation or another function (images, labels, rng) -> (images, labels)
+    own             (step, number of images) -> a slice: of that batch nobody will look at any other
+                    images, and a Preparation leaves them out where it can
 
     (seed, number, step) decide every random choice, so the batches after `first_step` are the same
     as in an epoch from the beginning.
@@ -55,7 +58,11 @@ def epoch(
     xp = array_module(images)
     for step in range(first_step, -(-len(order) // batch_size)):
         chosen = to_device(order[step * batch_size : (step + 1) * batch_size], xp)
-        yield prepare(images[chosen], labels[chosen], generator(seed, "augment", number, step))
+        rng = generator(seed, "augment", number, step)
+        if own and prepare.part_by_part:
+            yield prepare.part(images, labels, chosen, rng, own(step, len(chosen)))
+        else:
+            yield prepare(images[chosen], labels[chosen], rng)
 
 
 def on_device(batches: Iterable, xp) -> Iterator:

