@@ -44,8 +44,15 @@ PRESETS = {
     ),
     "hybrid-small": Preset(
         {"dim": 128, "depth": 5, "heads": 4, "mlp_dim": 256, "stem": "small-3", **MIMETIC},
-        {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04},
-        "small behind convolutions: 0.81 M weights; not measured yet",
+        {
+            **ON_CPU,
+            "epochs": 28,
+            "weight_decay": 0.1,
+            "policy": "rand",
+            "val_fraction": 0.04,
+            "early_size": 24,
+        },
+        "small behind convolutions: 0.81 M weights; 88% on CIFAR-10 in 65 to 80 minutes",
     ),
     "resnet-20": Preset(
         {"unit": "basic", "units": 3, "width": 16},

@@ -30,12 +30,13 @@ def test_the_early_steps_count_too():
 
 
 def test_eight_workers_have_work_where_micro_batches_stay_large():
-    for preset in PRESETS.keys() - {"tiny", "hybrid-tiny", "finetune"}:
+    for preset in PRESETS.keys() - {"tiny", "hybrid-tiny", "hybrid-small", "finetune"}:
         assert feeds(*chosen(preset)) >= 8, preset
     assert feeds(*chosen("tiny")) == 4  # of half of the patches eighths are too small
     assert feeds(*chosen("tiny", early_drop=0.0)) == 8
-    assert feeds(*chosen("hybrid-tiny")) == 4  # of small images too
-    assert feeds(*chosen("hybrid-tiny", early_size=0)) == 8
+    for preset in ("hybrid-tiny", "hybrid-small"):
+        assert feeds(*chosen(preset)) == 4  # of small images too
+        assert feeds(*chosen(preset, early_size=0)) == 8
     assert feeds(*chosen("small", batch_size=32)) == 4
 
 
