@@ -6,8 +6,6 @@ cut the images alike and add in the same order, and find the same numbers, to th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from ..arrays.doors import described, is_array
 from ..data.normalise import normalise
 from ..errors import ConfigError
 from ..objective import targets_for
+from ..parallel.tree_sum import in_order
 from ..parallel.workers import Workers
 from ..ranks.ranks import ALONE, Ranks
 from ..vit import ViT
@@ -57,7 +56,7 @@ class Evaluator:
                 mine = slice(start + mine.start, start + mine.stop)
                 args = first, count, images[mine], targets[mine]
                 results = self.workers.run_tasks(stop - first, self.share, *args)
-                for index, sums, output in sorted(chain.from_iterable(results), key=itemgetter(0)):
+                for index, (sums, output) in enumerate(in_order(results), first):
                     own.append((start, index, sums))
                     if self.see:
                         self.see(output)
@@ -68,7 +67,7 @@ class Evaluator:
         return self.objective.values(totals, len(images))
 
     def share(self, indices, first, count, images, targets):
-        """One worker's share of a batch -> [(index of the micro-batch, its sums, outputs), ...].
+        """One worker's share of a batch -> [(index of the micro-batch, (its sums, outputs))].
 
         indices: from 0, of the micro-batches of this rank, of which the batch's number `first` is
         the first one; count: the number of images of the batch; images, targets: those of this
@@ -82,7 +81,7 @@ class Evaluator:
             output = self.model.predict(self.params, x)
             own = targets_for(self.objective, images[here], targets[here])
             sums = self.objective.evaluate(output, own)
-            results.append((first + index, sums, output if self.see else None))
+            results.append((first + index, (sums, output if self.see else None)))
         return results
 
 
