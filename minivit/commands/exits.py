@@ -14,7 +14,7 @@ import threading
 from contextlib import contextmanager, suppress
 
 from ..errors import CodeError, ConfigError, MinivitError
-from ..ranks.launch import rank_0_says_it
+from ..ranks.launch import launched, rank_0_says_it
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
 ENDING = {
@@ -43,7 +43,10 @@ def run(main, argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt as stop:
-        return _end(str(stop) or "interrupted", getattr(stop, "status", 130))
+        status = _end(str(stop) or "interrupted", getattr(stop, "status", 130))
+        if launched().size > 1 and not hasattr(stop, "of_all"):
+            _die_of(status - 128)
+        return status
     except ConfigError as error:
         return _end(f"error: {error}", 2)
     except CodeError as error:  # the second line is the user's own
@@ -108,6 +111,17 @@ def _signals():
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _die_of(number):
+    """End one rank of several, which has not met the others, so that MPI's launcher ends those.
+
+    MPICH's lets the others wait for a rank that has left by itself, whatever its exit status.
+    """
+    sys.stdout.flush()
+    with suppress(ValueError):  # in another thread than the main one it cannot be set
+        signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def _from_cupy(error):

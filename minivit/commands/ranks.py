@@ -37,6 +37,7 @@ def together(launch, train):
         world.finish()
         return status
     except BaseException as error:
+        error.of_all = True  # the others learn of it here: see `exits`
         if world.met and not isinstance(error, DivergedError | Interrupted):
             fail(world, error)
         else:

@@ -142,9 +142,8 @@ class Run:
         trainer, recipe = self.trainer, self.plan.recipe
         before = self.record.epochs_done * self.steps_per_epoch
 
-        def own(step, count):  # what this rank learns from, of a batch of so many images
-            cuts = trainer.micro_batches(count, trainer.model_at(before + step + 1).config)
-            return self.ranks.own(cuts)[1]
+        def own(step, count):  # whatever other ranks learn from is not prepared here
+            return trainer.own_images(count, before + step + 1)
 
         prepared = batches.epoch(
             self.dataset.train_images,

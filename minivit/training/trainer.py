@@ -40,9 +40,7 @@ class Trainer:
     model: by default that of config, partly frozen if the recipe says so; fused: whether layers,
     optimizers and sums are those of `minivit.cuda`, by default on a GPU; start: the parameters it
     begins with, by default those of `model.init`; ranks: who trains it together, each rank with its
-    own Trainer.
-    On a GPU the whole batch is one micro-batch, or one for each rank, and no step waits for the
-    device.
+    own Trainer. On a GPU a batch, or a rank's part, is one micro-batch, and no step waits for it.
     """
 
     def __init__(self, config, recipe, steps, mean, std, workers, xp=np, objective=None,
@@ -69,9 +67,8 @@ class Trainer:
         self.regions = self.update.regions if divided else None
         # what is evaluated: the running mean of the parameters where there is one
         self.evaluated = self.weights.tree_of(self.update.state.get("ema", self.vector))
-        self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std,
-                                   self.objective, workers, self.micro_batches,
-                                   ranks=ranks)  # fmt: skip
+        self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std, self.objective,
+                                   workers, self.micro_batches, ranks=ranks)  # fmt: skip
         self.step = 0
         self.sums = RunningSums(self.objective, xp, ALONE if divided else ranks)
         self._prepare()
@@ -104,14 +101,17 @@ class Trainer:
         return self.early_model if early else self.model
 
     def micro_batches(self, batch, config=None):
-        """Where to cut `batch` images -> [(start, stop), ...]; always the same for a batch size.
+        """Where to cut `batch` images -> [(start, stop), ...]; always alike for a batch size.
 
-        config: that of the model which they go through, where it is not the whole one.
+        config: of the model that sees them, by default the whole one.
         """
-        size = self.recipe.micro_batch
-        if self.xp is np or size:
-            return micro_batches(config or self.config, batch, size)
+        if self.xp is np or self.recipe.micro_batch:
+            return micro_batches(config or self.config, batch, self.recipe.micro_batch)
         return cut_into(batch, min(batch, self.ranks.size))
+
+    def own_images(self, count, step):
+        """From which of a batch's `count` images this rank learns in a step -> a slice."""
+        return self.ranks.own(self.micro_batches(count, self.model_at(step).config))[1]
 
     def lr(self):
         """The learning rate of the current step."""
@@ -140,7 +140,7 @@ class Trainer:
         cuts = self.micro_batches(len(images), self.model_at(self.step).config)
         if self.gradient_sums.prepare(len(cuts)):  # a larger batch than before
             self._register()
-        own = self.ranks.own(cuts)[1]
+        own = self.own_images(len(images), self.step)
         args = self.step, len(images), images[own], targets[own]
         tasks = len(self.gradient_sums.tasks(len(cuts)))
         results = self.workers.run_tasks(tasks, self.train_share, *args)
@@ -155,7 +155,7 @@ class Trainer:
         """
         model, results = self.model_at(step), []
         cuts = self.micro_batches(count, model.config)
-        begin = self.ranks.own(cuts)[1].start
+        begin = self.own_images(count, step).start
 
         def gradients(index):
             """Of one micro-batch."""

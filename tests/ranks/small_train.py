@@ -53,11 +53,12 @@ def full_disk():
     checkpoint.save = fail
 
 
-def stay_away():
-    os._exit(9)
+def early_interrupt():
+    """Ctrl-C while the program's modules are loaded."""
+    signal.raise_signal(signal.SIGINT)
 
 
-FAULTS = {f.__name__: f for f in (other_data, no_data, other_program, full_disk, stay_away)}
+FAULTS = {f.__name__: f for f in (other_data, no_data, other_program, full_disk, early_interrupt)}
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
 
 
@@ -85,9 +86,14 @@ def arrange(fault):
         at_step(int(step), lambda: os.kill(os.getpid(), SIGNALS[what]))
 
 
-if __name__ == "__main__":
+def main(argv):
+    """train.py's, but for the pictures and a fault."""
+    fault, *options = argv
     watch.SILENT = 2.0
     data.load = small
-    arrange(sys.argv[1])
-    program = "python train.py"
-    sys.exit(run(lambda argv: command("train", argv, prog=program), [*sys.argv[2:]]))
+    arrange(fault)
+    return command("train", options, prog="python train.py")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -136,6 +136,21 @@ def test_a_rank_fails(tmp_path, alone, fault):
         assert left(out) == left(alone)
 
 
+def test_a_rank_is_interrupted_before_the_others_know_of_it(tmp_path):
+    """They would wait for it where they meet, as MPICH tells them nothing of a rank that left."""
+    begun, out = time.monotonic(), tmp_path / "run"
+    done = train(3, out, fault="1:early_interrupt")
+    assert done.returncode != 0 and time.monotonic() - begun < 20
+    assert "Traceback" not in done.stderr
+
+
+def test_it_ends_by_the_signal_which_is_seen_without_mpi(tmp_path):
+    """Of which every launcher takes note."""
+    names = {"PMI_RANK": "1", "PMI_SIZE": "2"}
+    done = train(0, tmp_path / "run", fault="1:early_interrupt", **names)
+    assert done.returncode == -signal.SIGINT and done.stderr == ""
+
+
 def test_wrong_options_are_named_once(tmp_path):
     done = train(2, tmp_path / "run", "--lr", "much")
     assert done.returncode == 2 and done.stderr.count("--lr: must be") == 1

@@ -31,7 +31,8 @@ def test_a_rank_prepares_the_images_that_it_learns_from(size, tmp_path, monkeypa
         every = list(run.batches(epoch + 1))
         assert len(every) == 2
         for rank in range(size):
-            monkeypatch.setattr(run, "ranks", ThreadRank(rank, size, {}))
+            monkeypatch.setattr(trainer, "ranks", ThreadRank(rank, size, {}))
+            monkeypatch.setattr(run, "ranks", trainer.ranks)
             mine = list(run.batches(epoch + 1))
             for step, (part, whole) in enumerate(zip(mine, every, strict=True), trainer.step + 1):
                 count = len(whole[0])
@@ -40,4 +41,5 @@ def test_a_rank_prepares_the_images_that_it_learns_from(size, tmp_path, monkeypa
                 np.testing.assert_array_equal(part[1], whole[1])
                 others = np.delete(part[0], np.arange(count)[own], axis=0)
                 assert not others.any()
-        monkeypatch.setattr(run, "ranks", ALONE)
+        for each in (run, trainer):
+            monkeypatch.setattr(each, "ranks", ALONE)
