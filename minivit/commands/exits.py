@@ -44,7 +44,7 @@ def run(main, argv=None):
         return 141
     except KeyboardInterrupt as stop:
         status = _end(str(stop) or "interrupted", getattr(stop, "status", 130))
-        if launched().size > 1 and not hasattr(stop, "of_all"):
+        if launched().size > 1 and not getattr(stop, "of_all", False):
             _die_of(status - 128)
         return status
     except ConfigError as error:

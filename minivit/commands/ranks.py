@@ -37,11 +37,11 @@ def together(launch, train):
         world.finish()
         return status
     except BaseException as error:
-        error.of_all = True  # the others learn of it here: see `exits`
         if world.met and not isinstance(error, DivergedError | Interrupted):
             fail(world, error)
         else:
             leave(world, error)
+        error.of_all = bool(world.mpi)  # whether the others have learnt of it: see `exits`
         raise
 
 

@@ -16,7 +16,7 @@ from minivit import data
 from minivit.__main__ import command
 from minivit.commands.exits import run
 from minivit.errors import CheckpointError, DataError
-from minivit.ranks import meeting, watch
+from minivit.ranks import meeting, watch, world
 from minivit.ranks.launch import launched
 from minivit.storage import checkpoint
 from minivit.training.trainer import Trainer
@@ -58,7 +58,15 @@ def early_interrupt():
     signal.raise_signal(signal.SIGINT)
 
 
-FAULTS = {f.__name__: f for f in (other_data, no_data, other_program, full_disk, early_interrupt)}
+def interrupt_before_mpi():
+    """Ctrl-C while mpi4py is loaded."""
+    world.start = lambda launch: early_interrupt()
+
+
+FAULTS = {
+    f.__name__: f
+    for f in (other_data, no_data, other_program, full_disk, early_interrupt, interrupt_before_mpi)
+}
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
 
 

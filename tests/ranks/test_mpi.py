@@ -136,18 +136,27 @@ def test_a_rank_fails(tmp_path, alone, fault):
         assert left(out) == left(alone)
 
 
-def test_a_rank_is_interrupted_before_the_others_know_of_it(tmp_path):
+EARLY = pytest.mark.parametrize("fault", ["1:early_interrupt", "1:interrupt_before_mpi"])
+
+
+@EARLY
+def test_a_rank_is_interrupted_before_the_others_know_of_it(tmp_path, fault):
     """They would wait for it where they meet, as MPICH tells them nothing of a rank that left."""
     begun, out = time.monotonic(), tmp_path / "run"
-    done = train(3, out, fault="1:early_interrupt")
+    done = train(3, out, fault=fault)
     assert done.returncode != 0 and time.monotonic() - begun < 20
     assert "Traceback" not in done.stderr
 
 
-def test_it_ends_by_the_signal_which_is_seen_without_mpi(tmp_path):
+@EARLY
+def test_it_ends_by_the_signal_which_is_seen_without_mpi(tmp_path, fault):
     """Of which every launcher takes note."""
-    names = {"PMI_RANK": "1", "PMI_SIZE": "2"}
-    done = train(0, tmp_path / "run", fault="1:early_interrupt", **names)
+    site = tmp_path / "mpi4py" / "__init__.py"  # where it is not installed
+    site.parent.mkdir()
+    site.touch()
+    path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
+    names = {"PMI_RANK": "1", "PMI_SIZE": "2", "PYTHONPATH": path}
+    done = train(0, tmp_path / "run", fault=fault, **names)
     assert done.returncode == -signal.SIGINT and done.stderr == ""
 
 
