@@ -46,8 +46,8 @@ def accuracy_after(dataset, passes, kind=ViT):
 
 
 def test_a_vit_learns_shapes(shapes):
-    """Seed 0 reached 99.7%."""
-    assert accuracy_after(shapes, passes=2) > 0.95
+    """Seed 0 reached 89.5%; after two passes 99.7%."""
+    assert accuracy_after(shapes, passes=1) > 0.8
 
 
 def test_without_position_embeddings_it_does_not(shapes):

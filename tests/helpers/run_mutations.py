@@ -104,34 +104,48 @@ def gradients_are_wrong(file):
     return False
 
 
-def first_failure(suites, file=""):
+def first_failure(suites, mutation=None):
     """Import minivit and the suites again, run them -> the first test that fails, or None.
 
-    file: which has a mistake, for what is tried first. Raises if the patched source cannot be
-    imported: such a mistake would prove nothing.
+    mutation: for what is tried first: the gradients of its file, but where these are those of a
+    whole model, its own suites. Raises if the patched source cannot be imported: such a mistake
+    would prove nothing.
     """
     for name in list(sys.modules):
         if name.partition(".")[0] in ("minivit", "cases", "runs", *SUITES):
             del sys.modules[name]
     importlib.invalidate_caches()
+    file = mutation[0] if mutation else ""
+    first = [suite for suite in suites if file in GRADIENTS and is_own(file, suite)]
+    if failed := next(filter(None, map(failure_in, first)), None):
+        return failed
     if gradients_are_wrong(file):
         return f"test_gradients.{GRADIENTS.get(file, 'test_every_layer')}"
-    for suite in suites:
-        for name, function, arguments in functions(importlib.import_module(suite)):
-            try:
-                function(**arguments)
-            except pytest.skip.Exception:
-                pass
-            except BaseException:  # pytest.fail raises a BaseException
-                return f"{suite}.{name}"
+    rest = [suite for suite in suites if suite not in first]
+    return next(filter(None, map(failure_in, rest)), None)
+
+
+def failure_in(suite):
+    """The first test of a suite that fails, or None."""
+    for name, function, arguments in functions(importlib.import_module(suite)):
+        try:
+            function(**arguments)
+        except pytest.skip.Exception:
+            pass
+        except BaseException:  # pytest.fail raises a BaseException
+            return f"{suite}.{name}"
     return None
+
+
+def is_own(file, suite):
+    """Whether a suite has the tests of a file of the package."""
+    file = Path(file)
+    return suite.endswith(OWN.get(file.stem) or OWN.get(file.parent.name, (file.stem,)))
 
 
 def rank(mutation, suite):
     """The order of suites for a mutation: the file's own, then that which most likely notices."""
-    file = Path(mutation[0])
-    own = OWN.get(file.stem) or OWN.get(file.parent.name, (file.stem,))
-    return not suite.endswith(own), mutation in NAMED and suite != "test_gradients"
+    return not is_own(mutation[0], suite), mutation in NAMED and suite != "test_gradients"
 
 
 def main():
@@ -148,7 +162,7 @@ def main():
         path = ROOT / file
         source = path.read_text(encoding="utf-8")
         path.write_text(source.replace(code, broken), encoding="utf-8")
-        verdicts.append(first_failure(sorted(SUITES, key=partial(rank, mutation)), file))
+        verdicts.append(first_failure(sorted(SUITES, key=partial(rank, mutation)), mutation))
         path.write_text(source, encoding="utf-8")
     verdicts.append(first_failure(SUITES))
     return verdicts

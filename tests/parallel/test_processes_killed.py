@@ -123,6 +123,7 @@ def test_ctrl_c_while_waiting_for_the_others(workers):
         if os.getpid() != ME:
             time.sleep(30)
 
+    workers.register(long)  # forks now: Python may lose a Ctrl-C that comes in os.fork
     threading.Timer(0.1, os.kill, [ME, signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
         workers.run_tasks(3, long)

@@ -136,6 +136,7 @@ def test_ctrl_c_while_others_are_at_work(processes):
                 at_work.pop()
 
     with Workers(3, processes) as workers:
+        workers.register(share)  # forks now: Python may lose a Ctrl-C that comes in os.fork
         threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
             workers.run_tasks(10**9, share)

@@ -10,16 +10,18 @@ import signal
 import sys
 from pathlib import Path
 
-import small_runs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as in train.py, while modules load
 
-from minivit import data
-from minivit.__main__ import command
-from minivit.commands.exits import run
-from minivit.errors import CheckpointError, DataError
-from minivit.ranks import meeting, watch, world
-from minivit.ranks.launch import launched
-from minivit.storage import checkpoint
-from minivit.training.trainer import Trainer
+import small_runs  # noqa: E402
+
+from minivit import data  # noqa: E402
+from minivit.__main__ import command  # noqa: E402
+from minivit.commands.exits import run  # noqa: E402
+from minivit.errors import CheckpointError, DataError  # noqa: E402
+from minivit.ranks import meeting, watch, world  # noqa: E402
+from minivit.ranks.launch import launched  # noqa: E402
+from minivit.storage import checkpoint  # noqa: E402
+from minivit.training.trainer import Trainer  # noqa: E402
 
 
 def small(name, *_, seed=0, **__):
