@@ -5,7 +5,6 @@ was closed, 138 SIGUSR1), 141 the reader of the output pipe has closed it. An er
 minivit keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 """
 
-import _thread
 import io
 import os
 import signal
@@ -90,7 +89,7 @@ def _signals():
         for name in before:
             signal.signal(name, arrived)
         with suppress(RuntimeError):  # no thread left: the next signal ends the program
-            again = threading.Timer(0.01, _thread.interrupt_main, [stop.status - 128])
+            again = threading.Timer(0.01, os.kill, [os.getpid(), stop.status - 128])
             again.daemon = True
             again.start()
 

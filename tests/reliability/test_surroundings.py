@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 
@@ -337,6 +338,29 @@ def test_S11_an_interruption_where_nothing_can_be_raised_comes_after_it(capsys):
             reached.append(1)
 
     assert stopped(capsys, body) == (143, "terminated\n") and len(reached) < 1000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_S11_it_comes_too_where_no_handler_is_left(tmp_path):
+    """As while MPI starts, which waits for all ranks."""
+    source = """
+        import signal, sys, time
+        from minivit.commands.exits import run
+
+        class Last:
+            def __del__(self):
+                signal.raise_signal(signal.SIGTERM)
+
+        def main(argv):
+            last = [Last()]
+            last.clear()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            time.sleep(20)
+
+        run(main, [])
+    """
+    process = started(tmp_path, source=textwrap.dedent(source))
+    assert process.communicate()[0] == "" and process.returncode == -signal.SIGTERM
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
