@@ -8,8 +8,9 @@ dy, so backward(dy) should return dL/dx and dL/dparam. Central differences need 
 in float64 with h = 1e-5. The rounding error grows as eps / h, the error of curvature as h^2; here
 both are below about 1e-10. The error of a leaf (x, or one parameter) is
 max |analytic - numeric| / max |numeric|. Three things make the check strict: dy is random (with
-gamma = 1 and dy = 1, a LayerNorm whose backward returns zeros would pass), every parameter is
-redrawn at random (gamma = 1 and a zero head hide mistakes), and names and shapes are compared too.
+gamma = 1 and dy = 1, the dx of a LayerNorm is 0, and only rounding errors would be compared), every
+parameter is redrawn at random (gamma = 1 and a zero head hide mistakes), and names and shapes are
+compared too.
 
 The check cannot detect a wrong forward with a matching backward. For that, the tests compare each
 forward with a slow, plain computation.

@@ -4,10 +4,11 @@
     x = patchify(x)                                     (B, N, P*Q*C), more with patch_overlap
     x = patch(x)                                        (B, N, D)
     x = class_token(x)        if pool is "class"        (B, T, D), T = N + 1
-    x = position(x)           unless it is none, or the blocks' own
+    x = position(x)           unless it is none, or relative: that is in the attention
     x = patch_dropout(x)      if its rate is above 0    fewer tokens, in training
     x = dropout(x)
-    x = block(x)              depth times; each after a position(x) if that is for every block
+    x = block(x)              depth times; before all but the first a position(x), if there is
+                              one for every block
     x = pool(norm(x))                                   (B, D)
     x = pre_logits(x)         if its width is above 0   (B, its width); or x = head_hidden(x)
     logits = head(x)                                    (B, classes)

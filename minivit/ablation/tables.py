@@ -79,7 +79,7 @@ TABLES = {
             Row("ResNet-20", RESNET),
         ),
     ),
-    "shape": Table(  # multiplications of an image's forward pass within 1% of one another
+    "shape": Table(  # an image's multiplications are within 1% of those of the base
         "Should a model be deep or wide, or its patches large?",
         "appendix D.2",
         (

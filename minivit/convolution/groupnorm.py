@@ -28,7 +28,7 @@ class GroupNorm:
     Keeps xhat and rstd: C numbers a pixel, and G an image. Raises ConfigError where the groups do
     not divide the channels.
 
-    Source: Wu & He 2018, "Group normalization", arXiv:1803.08494, eq. 1 to 3 and 7.
+    Source: Wu & He 2018, "Group normalization", arXiv:1803.08494, eq. 1, 2, 6 and 7.
     """
 
     channels: int

@@ -62,9 +62,10 @@ class StandardisedConv:
         dx, grads = self.conv.backward(dy, (grown, w_hat, shape))
         dw_hat = grads["w"]
         divisor = std + self.eps
-        some = xp.where(std > 0, std, xp.ones_like(std))  # w_hat is 0 where std is
+        safe_std = xp.where(std > 0, std, xp.ones_like(std))  # w_hat is 0 where std is
         mean = (dw_hat * w_hat).mean(axis=0)
-        dcentred = (dw_hat - w_hat * (divisor / some * mean)) / divisor
+        # w_hat * divisor / std is centred / std
+        dcentred = (dw_hat - w_hat * (divisor / safe_std * mean)) / divisor
         return dx, {"w": dcentred - dcentred.mean(axis=0)}
 
     def standardised(self, w):

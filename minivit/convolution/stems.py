@@ -27,7 +27,7 @@ class Stem:
     convolutions: tuple[tuple[int, int], ...] = ()
 
 
-STEMS = {  # name: Stem; of a ResNet, its depth and its stride, as the paper writes it
+STEMS = {  # name: Stem; of a ResNet, its depth and its stride, as the papers write it
     "small": Stem(4, 96, convolutions=((48, 2), (96, 2))),
     "small-3": Stem(4, 96, convolutions=((48, 2), (96, 2), (96, 1))),
     "R26/32": Stem(32, 2048, (2, 2, 2, 2)),
@@ -76,7 +76,8 @@ def resnet_stem(channels, units, root=ROOT, groups=32):
 
     R50+B/16 has no stage 4; its units are in stage 3, so that the map stays at H/16.
 
-    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 4.1 (Model Variants), and its code.
+    Source: Dosovitskiy et al. 2021, arXiv:2010.11929, section 4.1 (Model Variants), and its code;
+    R26: Steiner et al. 2021, "How to train your ViT?", arXiv:2106.10270, table 2.
     """
     layers = [
         ("conv", StandardisedConv(channels, root, 7, 2)),

@@ -28,8 +28,8 @@ def turned_backward(conv, dy, cache):
 
     A pixel of x is in S*S windows of x: in the first of them it is the last pixel, in the last one
     the first. So its gradient sees dy through w turned around: dx is a convolution of dy. Windows
-    of dy are gathered once, for both products. In place of that, the plain form gathers windows of
-    x, and adds S*S times as many numbers as dx has to it.
+    of dy are gathered once, for both products. The plain form gathers windows of x for dw instead,
+    and for dx adds up S*S times as many numbers as dx has.
 
     Source: Dumoulin & Visin 2016, arXiv:1603.07285, section 4.2.
     """

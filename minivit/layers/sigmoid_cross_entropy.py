@@ -17,7 +17,7 @@ class SigmoidCrossEntropy:
 
     Softmax makes the classes of an image compete; here each output has a probability of its own, so
     an image may have several labels, or none. Targets between 0 and 1 are allowed: p is then to be
-    that share. The second line is the first written with logits; computed as
+    that share. The line of the loss is the sum above, written with logits; computed as
     max(logit, 0) + log(1 + exp(-|logit|)) - t * logit, no exp can overflow.
 
     Keeps p and t, 2K numbers an image.

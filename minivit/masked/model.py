@@ -68,11 +68,12 @@ class MaskedViT(ViT):
     def forward(self, params, images, key=None):
         """images (B, H, W, C), floats -> `Prediction`, cache. key: a `Key`, or None."""
         self.check(params, images)
-        x, cache, shared = images, {}, at(key, "mask")
+        x, cache, mask_key = images, {}, at(key, "mask")
         with explained(params, lambda: self.init(None)):
             for name, part in self.parts.items():
-                own = shared if name in ("mask", "pick") else at(key, name)
-                x, cache[name] = part.forward(params.get(self.owner(name), {}), x, own)
+                part_key = mask_key if name in ("mask", "pick") else at(key, name)
+                own = params.get(self.owner(name), {})
+                x, cache[name] = part.forward(own, x, part_key)
         return Prediction(x, cache["pick"][0] - self.config.prefix_tokens), cache
 
     def predict(self, params, images):

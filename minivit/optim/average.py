@@ -10,7 +10,8 @@ def average(mean, vector, decay, step):
     The noise of single steps averages out, so the mean often classifies better than the weights
     themselves. d is smaller in the first steps, so that the mean forgets the random start.
 
-    Source: Polyak & Juditsky 1992; Tan & Le 2019, arXiv:1905.11946 (in training networks).
+    Source: Polyak & Juditsky 1992; in training networks Dosovitskiy et al. 2021, arXiv:2010.11929,
+    section 4.1 (a decay of 0.9999).
     """
     d = decay_at(step, decay)
     mean *= d

@@ -49,9 +49,9 @@ def orthogonal(matrix):
     U (a S + b S^3 + c S^5) V^T: it changes the singular values only, and needs only products.
     Dividing by the norm first brings them into 0..1.
     """
-    x = matrix / (array_module(matrix).sqrt((matrix * matrix).sum()) + 1e-7)
-    if x.shape[0] > x.shape[1]:  # then x x^T is the smaller of the two squares
+    if matrix.shape[0] > matrix.shape[1]:  # x x^T would be the larger of the two squares
         return orthogonal(matrix.T).T
+    x = matrix / (array_module(matrix).sqrt((matrix * matrix).sum()) + 1e-7)
     for _ in range(ROUNDS):
         square = x @ x.T
         polynomial = B * square + C * (square @ square)

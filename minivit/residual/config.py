@@ -66,7 +66,8 @@ class ResidualConfig(Settings):
     @property
     def outputs(self):
         """Channels of the last map, which the head reads the mean of."""
-        return self.width * STRIDE * UNITS[self.unit][1]
+        doubled = 2 ** (STAGES - 1)  # each later stage has twice the channels
+        return self.width * doubled * UNITS[self.unit][1]
 
     @property
     def tokens(self):

@@ -48,7 +48,7 @@ TABLE = {
         ("(centred * centred).mean(axis=0)", "(centred * centred).sum(axis=0) / (len(w) - 1)"),
         ("return centred / (std + self.eps), std", "return centred / std, std"),
         ("divisor = std + self.eps", "divisor = std"),
-        ("dw_hat - w_hat * (divisor / some * mean)", "dw_hat"),
+        ("dw_hat - w_hat * (divisor / safe_std * mean)", "dw_hat"),
         ("(dw_hat * w_hat).mean(axis=0)", "(dw_hat * w_hat).sum(axis=0)"),
         ("dcentred - dcentred.mean(axis=0)", "dcentred"),
         ("(grown, w_hat, shape)", "(grown, w, shape)"),

@@ -32,7 +32,7 @@ TABLE = {
     ],
     # two masks; nothing hidden; every patch judged; the share forgotten
     "minivit/masked/model.py": [
-        ('own = shared if name in ("mask", "pick") else at(key, name)', "own = at(key, name)"),
+        ('mask_key if name in ("mask", "pick") else at(key, name)', "at(key, name)"),
         ('parts["mask"] = CorruptPatches(c.dim, c.mask_share)', "pass"),
         ('if name == "patch":', 'if name == "position":'),
         ("PickPatches(c.mask_share, c.prefix_tokens)", "PickPatches(c.mask_share)"),
