@@ -63,7 +63,11 @@ def of_trained(trained, image_size, way=WAY):
     config, params, words = at_size(trained.config, trained.params, image_size, way)
     about = {name: value for name, value in trained.about.items() if name != "test"}
     about["resized_from"] = trained.about.get("resized_from", trained.config.image_size)
-    return replace(trained, config=config, params=params, about=about), words
+    objective = trained.objective
+    if hasattr(objective, "targets_in"):  # its targets are patches of the images
+        objective = type(objective).of(config, None)
+    other = {"config": config, "params": params, "objective": objective, "about": about}
+    return replace(trained, **other), words
 
 
 def _resampled(config, params, new, way):

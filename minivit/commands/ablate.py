@@ -15,11 +15,13 @@ from ..errors import BackendError
 from ..figures.drawing import FORMATS, save, style
 from ..parallel.workers import MOST_WORKERS
 from ..storage import atomic, own_files
+from ..storage.lock import locked
 from ..training.presets import FINE_TUNING, PRESETS
 from .arguments import choice, number, path, whole
 from .progress import require_tqdm
 from .train_options import data_name
 
+MOST_MINUTES = 60 * 24 * 365  # a year
 EPILOG = """\
 All rows get the same number of passes over the training images: as many as fit
 into the budget. A few seconds of training say how long a pass of each row
@@ -41,7 +43,8 @@ def add_arguments(parser):
     parser.usage = "%(prog)s TABLE [options]"
     parser.add_argument("table", metavar="TABLE", type=choice("table", TABLES),
                         help="what to compare; see below")  # fmt: skip
-    parser.add_argument("--budget", type=number(0, low_open=True), default=60.0, metavar="MINUTES",
+    minutes = number(0, MOST_MINUTES, low_open=True)
+    parser.add_argument("--budget", type=minutes, default=60.0, metavar="MINUTES",
                         help="minutes that all runs together may take")  # fmt: skip
     parser.add_argument("--seeds", type=whole(1, 100), default=1, metavar="N",
                         help="runs of each row, from seeds 0, 1, ...")  # fmt: skip
@@ -81,6 +84,12 @@ def main(args):
         args.threads,
         say,
     )
+    with locked(comparison.out):
+        return compare(comparison, dataset, args.json)
+
+
+def compare(comparison, dataset, json_only):
+    """What `main` does in a directory that no other process compares in."""
     comparison.prepare(dataset)
     training = comparison.training(dataset)
     say(described(comparison.table, comparison.passes, training, comparison.seeds))
@@ -89,7 +98,7 @@ def main(args):
     rows = results_of(comparison, directories, dataset)
     values = as_json(comparison, rows)
     write(comparison.out / "results.json", values)
-    print(json.dumps(values, indent=2) if args.json else as_text(comparison, rows))
+    print(json.dumps(values, indent=2) if json_only else as_text(comparison, rows))
     draw(comparison, rows)
     return 0
 

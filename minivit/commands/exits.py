@@ -36,7 +36,7 @@ def run(main, argv=None):
         except SystemExit as stop:  # argparse has printed help, or has refused an option
             status = stop.code
         if sys.stdout:  # None if it was closed before the program started
-            sys.stdout.flush()  # so that a closed pipe raises here, not at interpreter exit
+            _flush()  # so that a closed pipe raises here, not at interpreter exit
         return status or 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,6 +62,15 @@ def run(main, argv=None):
             raise
         advice = "try a lower --batch-size; `nvidia-smi` shows what else runs there"
         return _end(f"error: the GPU failed ({type(error).__name__}: {error}); {advice}", 1)
+
+
+def _flush():
+    """Print what is left; an error names standard output."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = error.filename or "standard output"
+        raise
 
 
 @contextmanager

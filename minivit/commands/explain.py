@@ -106,8 +106,8 @@ def _page(args, trained, walked, seen):
     name = Path(args.model).name
     text = assemble.assemble(trained, walked, pictures, labels, name, args.lang or "en")
     with atomic.replacing(args.html, RunError) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    size, shown = binary(len(text.encode())), counted(len(pictures), "picture")
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+    size, shown = binary(Path(args.html).stat().st_size), counted(len(pictures), "picture")
     print(f"wrote {printable(args.html)}: {size}, {shown}; open it in a browser")
     return 0
 

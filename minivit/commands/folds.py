@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import statistics
 import sys
 from contextlib import redirect_stdout
@@ -9,11 +10,12 @@ from hashlib import sha256
 from os.path import abspath, isdir, isfile
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import ConfigError, RunError
 from ..objective import remade
 from ..ranks.launch import launched
 from ..storage import atomic, own_files
 from ..storage.directory import RunDirectory
+from ..storage.lock import locked
 from ..storage.text_file import read_text
 from ..text import counted, option, printable
 from ..training.saved_run import SavedRun
@@ -54,6 +56,12 @@ def main(args):
     refuse(args)
     name = Path(args.dataset).resolve().name
     out = Path(args.out or Path("runs") / f"folds-{name}-{args.folds}")
+    with locked(out):
+        return train_all(args, out)
+
+
+def train_all(args, out):
+    """What `main` does in a directory in which no other process trains folds."""
     take_up(args, out)
     with redirect_stdout(sys.stderr):  # what the runs print is not the result
         runs = [one(args, fold, out / f"fold-{fold}") for fold in range(1, args.folds + 1)]
@@ -97,14 +105,15 @@ def take_up(args, out):
         except (ValueError, TypeError):
             raise ConfigError(f"{out / STATE} is damaged; move {out} away") from None
         other = sorted(n for n in asked.keys() | saved.keys() if asked.get(n) != saved.get(n))
-        if other:
+        if other and any(out.glob("fold-*")):
             names = ["from" if name == "start" else name.replace("_", "-") for name in other]
             raise ConfigError(
                 f"{option('--out', out)} holds folds with another {', '.join(names)}: give "
                 "the same, or name another --out"
             )
-        return
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        if not other:
+            return
+    elif any(out.iterdir()):
         raise ConfigError(f"{option('--out', out)} holds no folds; name another one")
     atomic.write_json(out / STATE, asked)
 
@@ -132,6 +141,9 @@ def together(runs):
     metrics = []
     for metric in objective.metrics:
         values = [result[f"test_{metric.name}"] for result in results]
+        if bad := [s for s, v in zip(runs, values, strict=True) if not math.isfinite(v)]:
+            place = RunDirectory(bad[0].path.parent).metrics
+            raise RunError(f"{place} holds a result that is not finite; remove its last line.")
         numbers = {"mean": statistics.fmean(values), "spread": statistics.stdev(values),
                    "lowest": min(values), "highest": max(values)}  # fmt: skip
         words = {name: metric.number(value) for name, value in numbers.items()}

@@ -10,7 +10,7 @@ import numpy as np
 from ..costs import macs
 from ..data import image_files
 from ..errors import CheckpointError, ConfigError, DataError
-from ..objective import OBJECTIVES
+from ..objective import Classification, MultiLabel
 from ..objective.numbers import Numbers
 from ..parallel import crew
 from ..parallel.workers import available_cores
@@ -64,7 +64,7 @@ def main(args):
     if args.csv:  # `--csv *.png` names an image
         own_files.refuse_others(args.csv, start=b"file,")
     trained = load_model(args)
-    if trained.objective.name not in OBJECTIVES:
+    if not isinstance(trained.objective, Classification | MultiLabel | Numbers):
         raise ConfigError(
             f"{args.model} was trained for the objective {trained.objective.name!r}, which predict "
             "does not know; in Python, minivit.load(...).predict(images) gives its outputs."

@@ -69,7 +69,8 @@ def _table(path, columns, whole):
     csv.writer(head).writerow(["file", *columns[:2]])
     own_files.refuse_others(path, start=head.getvalue().rstrip().encode())
     with atomic.replacing(path, RunError) as temporary:
-        with open(temporary, "x", encoding="utf-8", newline="") as file:
+        how = {"encoding": "utf-8", "errors": "surrogateescape"}  # a file's name may be any bytes
+        with open(temporary, "x", newline="", **how) as file:
             table = csv.writer(file)
             table.writerow(["file", *columns])
 

@@ -82,7 +82,7 @@ def meet(run):
 
 def largest_call(run):
     """The bytes of the largest batch that workers are sent, in training or validation."""
-    images, recipe = run.dataset.train_images, run.plan.recipe
+    images, recipe = run.dataset.train_images, run.trainer.recipe
     targets = run.dataset.train_labels
     a_target = max(targets[0].nbytes, 4 * run.plan.config.classes)  # MixUp makes them longer
     return max(recipe.batch_size, EVALUATED) * (images[0].nbytes + a_target) + (1 << 20)

@@ -23,7 +23,7 @@ def introduce(run, device):
     blas_note = "" if device == "GPU" else blas.note(threads=False)
     start_note = plan.start.note if plan.start else ""
     all_workers = run.workers.count * run.ranks.size
-    idle = idle_note(plan.config, plan.recipe, all_workers) if device != "GPU" else ""
+    idle = idle_note(plan.config, run.trainer.recipe, all_workers) if device != "GPU" else ""
     notes = getattr(run.objective, "note", ""), idle, *plan.notes, *run.record.notes
     for note in (dataset.note, blas_note, start_note, *notes):
         if note:

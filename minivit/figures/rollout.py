@@ -4,6 +4,8 @@ import numpy as np
 
 from .. import inside
 from ..data.normalise import normalise
+from ..objective import Classification
+from ..text import printable
 from .attention import patch_maps
 from .drawing import WIDTH, Drawing, canvas, show
 from .overlay import scale_bar, show_overlay
@@ -60,7 +62,7 @@ NAMES = " Above: the picture's name → the class that the model gives it."
 
 def predictions(trained, images):
     """The name of the class that the model finds most probable, for each image; else ""."""
-    if not trained.classes:
+    if not (trained.classes and isinstance(trained.objective, Classification)):
         return [""] * len(images)
     return [trained.classes[best] for best in trained.predict(images).argmax(axis=1)]
 
@@ -93,4 +95,5 @@ def _figure(shown, maps, names):
 
 def short(name, most=12):
     """A name that fits above a picture."""
+    name = printable(name)
     return name if len(name) <= most else name[: most - 1] + "…"

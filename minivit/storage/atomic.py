@@ -27,6 +27,8 @@ def replacing(path, error_class=CheckpointError):
     path = Path(os.path.realpath(path))  # of a symbolic link, replace the file it points to
     if os.path.isdir(path):
         raise error_class(f"cannot write {path}: it is a directory; name a file in it.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise error_class(f"cannot write {path}: it is a device or a pipe; name a file.")
     temporary = _temporary(path)
     with explained(path, error_class):
         try:

@@ -20,6 +20,8 @@ def refuse_others(path, *, mark=b"", start=b""):
     """
     path = Path(path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise RunError(f"cannot write {path}: it is a device or a pipe; name a file.")
         if not path.is_file():
             return  # what is wrong with a directory is said when it is written to
         with open(path, "rb") as file:

@@ -3,6 +3,7 @@
 import math
 import time
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -59,8 +60,9 @@ class Run:
         statistics = channel_statistics(dataset.train_images[self.training])
         own = [[round(float(value), 6) for value in values] for values in statistics]
         self.mean, self.std = plan.normalisation or own
+        fitted = replace(recipe, batch_size=min(recipe.batch_size, len(self.training)))
         self.trainer = Trainer(
-            config, recipe, self.steps_per_epoch * recipe.epochs, self.mean, self.std, workers, xp,
+            config, fitted, self.steps_per_epoch * recipe.epochs, self.mean, self.std, workers, xp,
             self.objective, start=plan.start and plan.start.params, ranks=ranks,
         )  # fmt: skip
         if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
@@ -90,9 +92,8 @@ class Run:
     def epochs(self, stop):
         """All epochs that are left. Raises Interrupted once `stop.number` is set."""
         trainer, began = self.trainer, time.monotonic() - self.record.elapsed
-        progress = Progress(
-            partial(share_of_work, trainer), trainer.step, trainer.steps, self.objective
-        )
+        work = partial(share_of_work, trainer)
+        progress = Progress(work, trainer.step, trainer.steps, self.objective)
         try:
             while not self.record.over:
                 self.epoch(progress, stop, began)

@@ -26,6 +26,7 @@ from minivit.data import Dataset
 from minivit.figures.drawing import style
 from minivit.layers import Linear
 from minivit.residual import ResidualConfig
+from minivit.storage.lock import locked
 from minivit.training import run as run_module
 from minivit.training.run import Run
 
@@ -179,6 +180,10 @@ def test_after_a_break_the_same_command_goes_on(ablate, monkeypatch, tmp_path):
     [
         (["pol"], "unknown table 'pol'; did you mean 'pool'?"),
         (["gelu", "--budget", "0"], "--budget: must be a finite number above 0"),
+        (
+            ["gelu", "--budget", "1e308"],
+            "--budget: must be a finite number above 0 and at most 5",
+        ),
         (["gelu", "--budget", "0.01"], "--budget 0.01 is too short: one pass of every run takes"),
         (["gelu", "--seeds", "0"], "--seeds: must be a whole number of at least 1"),
         (["gelu", "--out", "full"], "--out full holds no comparison; name another one"),
@@ -189,6 +194,12 @@ def test_bad_input_is_one_sentence(ablate, tmp_path, words, said):
     (tmp_path / "full" / "photo.png").write_bytes(b"mine")
     status, _, err = ablate(*words)
     assert status == 2 and said in err and err.splitlines()[-1].startswith("error: ")
+
+
+def test_one_process_at_a_time_compares_in_a_directory(ablate, tmp_path):
+    with locked(tmp_path / "out"):
+        status, _, err = ablate(*BUDGET, "--out", "out")
+    assert status == 1 and "another process is training in out" in err
 
 
 def test_a_row_is_timed_by_some_steps(monkeypatch, tmp_path):

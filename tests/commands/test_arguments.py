@@ -226,6 +226,18 @@ def test_gradcheck_skips_the_erf_form_without_scipy(capsys, monkeypatch):
     assert capsys.readouterr().err == "error: needs SciPy: pip install scipy\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_what_is_printed_to_a_full_disk(capsys, monkeypatch):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run(minivit, ["summary"]) == 1
+        monkeypatch.undo()
+        said = capsys.readouterr().err
+        assert said == "error: standard output: No space left on device\n"
+        with pytest.raises(OSError):
+            full.close()
+
+
 def command(*words, **settings):
     """A started `python -m minivit` in the root of the repository."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}

@@ -1,6 +1,7 @@
 """`python -m minivit folds`: every image is in one test, and a stopped command goes on."""
 
 import json
+import re
 import signal
 
 import numpy as np
@@ -126,6 +127,18 @@ def test_another_table_or_other_files_in_the_way_are_noticed_at_once(
     assert "results.json" in mine.err and not (tmp_path / "mine" / "fold-1").exists()
     (tmp_path / "mine" / "results.json").rename(tmp_path / "mine" / "letter.json")
     assert "holds no folds" in command(capsys, *arguments, "--out", tmp_path / "mine", status=2).err
+
+
+def test_what_was_wrong_can_be_put_right(capsys, arguments, tmp_path):
+    """Folds of which none was begun bind nobody."""
+    words = [*arguments, "--out", tmp_path / "out"]
+    command(capsys, *words, "--targets", tmp_path / "none.csv", status=1)
+    command(capsys, *words, "--target-column", "no", status=2)
+    assert "the mean" in command(capsys, *words).out
+    metrics = tmp_path / "out" / "fold-2" / "metrics.jsonl"
+    metrics.write_text(re.sub(r'"test_rmse": [\d.]+', '"test_rmse": NaN', metrics.read_text()))
+    said = command(capsys, *words, status=1).err
+    assert f"{metrics} holds a result that is not finite" in said and "Traceback" not in said
 
 
 def test_folds_that_begin_with_a_model_go_on_too(capsys, home, done, tmp_path):

@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
+import stat
 import sys
 from types import SimpleNamespace
 
@@ -112,6 +114,23 @@ def test_a_table(run, home):
     (home / "taken").mkdir()
     said = run("model.npz", "pictures", "--csv", "taken", status=1)
     assert "is a directory" in said.err and said.out == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+def test_a_table_has_names_that_are_no_text(run, home):
+    """As bytes, so that they still are those of the files."""
+    file = os.fsdecode(b"pictures/\xff.png")
+    (home / "pictures" / "a.png").rename(home / file)
+    run("model.npz", "pictures", "--csv", "table.csv")
+    assert b"pictures/\xff.png," in (home / "table.csv").read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_not_written_over(run, home):
+    os.mkfifo(home / "pipe")
+    said = run("model.npz", "pictures", "--csv", "pipe", status=1)
+    assert said.err == "error: cannot write pipe: it is a device or a pipe; name a file.\n"
+    assert stat.S_ISFIFO((home / "pipe").stat().st_mode)
 
 
 def test_images_are_read_as_for_training(run, trained, home):

@@ -12,10 +12,13 @@ from small_runs import CONFIG, RECIPE, after, make_run, pictures
 
 import minivit
 from minivit.arrays import tree
-from minivit.commands import exits
+from minivit.commands import exits, predict
 from minivit.commands.probe import own_head
+from minivit.errors import ConfigError
+from minivit.figures.rollout import predictions
 from minivit.masked import MaskedConfig
 from minivit.masked.config import TARGETS
+from minivit.resolution import of_trained
 from minivit.storage.directory import RunDirectory
 from minivit.training.fine_tuning import Start
 from minivit.training.plan import Plan
@@ -91,6 +94,11 @@ def test_the_command_pre_trains_and_fine_tunes(monkeypatch, tmp_path, capsys):
     assert "shapes test accuracy " in out
     base = minivit.load("masked")
     assert own_head(base, SimpleNamespace(classes=base.classes)) is None  # it names no classes
+    with pytest.raises(ConfigError, match="objective 'masked', which predict does not know"):
+        predict.main(SimpleNamespace(model="masked", images=["a.png"], csv=None))
+    larger = of_trained(base, 64)[0].objective  # its accuracy is of the patches that it then has
+    assert larger.patches == 4 * base.objective.patches
+    assert predictions(base, np.zeros((2, 32, 32, 3), np.uint8)) == ["", ""]
     status, out, err = command("--resume", "masked", "--objective", "masked")
     assert status == 0 and "masked is complete" in out
     words = "--dataset shapes --device cpu --threads 1 --epochs 1 --out tuned".split()

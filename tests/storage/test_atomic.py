@@ -88,6 +88,10 @@ def test_places_that_cannot_be_written(file, tmp_path, arrays):
         checkpoint.save(tmp_path, arrays, {})
     with pytest.raises(CheckpointError, match=r"last\.npz is not a directory"):
         checkpoint.save(file / "inner.npz", arrays, {})
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(CheckpointError, match="pipe: it is a device or a pipe; name a file"):
+            checkpoint.save(tmp_path / "pipe", arrays, {})
     if os.name != "nt" and os.geteuid() != 0:  # root may write anywhere
         (tmp_path / "locked").mkdir(mode=0o500)
         with pytest.raises(CheckpointError, match="Permission denied"):

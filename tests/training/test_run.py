@@ -6,6 +6,7 @@ import math
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -495,3 +496,8 @@ def test_new_directories(tmp_path, make):
     for taken in (tmp_path, tmp_path / "run", tmp_path / "notes.txt"):
         with pytest.raises(ConfigError, match=r"already holds a run|is a file|are no run \(notes"):
             RunDirectory.new(taken)
+
+
+def test_a_batch_larger_than_all_images_takes_no_more_room_than_they(make):
+    run = make(recipe=replace(RECIPE, batch_size=10**7))
+    assert run.trainer.recipe.batch_size == len(run.training) == 18 and run.trainer.steps == 2
