@@ -18,7 +18,7 @@ from minivit import data  # noqa: E402
 from minivit.__main__ import command  # noqa: E402
 from minivit.commands.exits import run  # noqa: E402
 from minivit.errors import CheckpointError, DataError  # noqa: E402
-from minivit.ranks import meeting, watch, world  # noqa: E402
+from minivit.ranks import watch, world  # noqa: E402
 from minivit.ranks.launch import launched  # noqa: E402
 from minivit.storage import checkpoint  # noqa: E402
 from minivit.training.trainer import Trainer  # noqa: E402
@@ -41,7 +41,7 @@ def no_data():
 
 
 def other_program():
-    meeting.program = lambda: "minivit 0.0 (cafe)"
+    world.program = lambda: "minivit 0.0 (cafe)"
 
 
 def full_disk():
