@@ -3,6 +3,7 @@
 import os
 
 from ..config import Config
+from ..convolution.chain import Chain
 from ..layers import Gelu, GeluErf, LayerNorm, Linear, TransformerBlock
 from ..vit import ViT
 from .attention import FusedHeads
@@ -15,27 +16,19 @@ KINDS = (FusedBlock, FusedHeads, FusedLayerNorm, FusedLinear)
 
 
 def wanted(xp, config=None):
-    """Whether this room is for arrays of the module `xp`: only for CuPy, unless MINIVIT_PLAIN is
-    set. A model with a stem or ReLU, or of another kind
-    than a classifying ViT, is for the plain layers."""
-    other = config is not None and (type(config) is not Config or not has_kernels(config))
+    """Whether this room is for arrays of the module `xp`, and for a model of this config.
+
+    Only for CuPy, unless MINIVIT_PLAIN is set, and for a ViT that classifies.
+    """
     plain = os.environ.get("MINIVIT_PLAIN", "") not in ("", "0")
-    return xp.__name__ == "cupy" and not plain and not other
-
-
-def has_kernels(config):
-    """Whether there are kernels for what a model of this Config computes."""
-    return config.stem == "none" and config.gelu != "relu"
+    return xp.__name__ == "cupy" and not plain and (config is None or type(config) is Config)
 
 
 def fast(model):
     """The ViT `model` with fused layers: for arrays of CuPy, of float32 or float64.
 
-    Parameters, gradients and caches keep their names. A layer without a fused form stays itself,
-    and so does a model with a stem or with ReLU, for which there are no kernels.
+    Parameters, gradients and caches keep their names. A layer without a fused form stays itself.
     """
-    if not has_kernels(model.config):
-        return model
     fused = ViT(model.config)
     fused.parts = {name: fused_layer(part) for name, part in model.parts.items()}
     return fused
@@ -50,6 +43,8 @@ def fused_layer(layer):
     """The fused form of a layer, or the layer itself."""
     if type(layer) is Linear:
         return FusedLinear(layer.d_in, layer.d_out, layer.blocks, layer.zero)
+    if type(layer) is Chain:
+        return Chain(tuple((name, fused_layer(part)) for name, part in layer.layers))
     if type(layer) is LayerNorm and layer.dim <= WIDEST:
         return FusedLayerNorm(layer.dim, layer.eps)
     if type(layer) is TransformerBlock and layer.dim <= WIDEST and isinstance(layer.gelu, GELUS):

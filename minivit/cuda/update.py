@@ -123,7 +123,7 @@ def orthogonalise(u, stacks, lr):
     for (_, longer), group in stacks.items():
         matrices = [stack.view(u).reshape(-1, *stack.shape) for stack in group]
         wide = [m.swapaxes(1, 2) if m.shape[1] > m.shape[2] else m for m in matrices]
-        o, first = orthogonal(xp.concatenate(wide)), 0
+        o, first = orthogonal(xp.ascontiguousarray(xp.concatenate(wide))), 0
         for stack, m in zip(group, matrices, strict=True):
             part = o[first : first + stack.count]
             part = part.swapaxes(1, 2) if m.shape[1] > m.shape[2] else part

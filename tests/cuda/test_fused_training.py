@@ -29,15 +29,28 @@ from minivit.training.trainer import Trainer
 from minivit.training.update import OPTIMIZERS, update_for
 
 SIZES = {"image_size": 4, "patch_size": 2, "dim": 12, "depth": 2, "heads": 3, "mlp_dim": 7}
+STEM = {"stem": "small", "image_size": 8, "patch_size": 4}  # its map has 2 x 2 pixels
 MEAN, STD = [0.5, 0.4, 0.6], [0.2, 0.25, 0.3]
 
 
-@pytest.mark.parametrize("pool", POOLS)
-def test_whole_model(xp, pool):
-    plain = tiny(pool=pool, heads=2, drop_path=0.5, patch_dropout=0.4)
+MODELS = {
+    **{f"{pool} pooling": lambda pool=pool: tiny(pool=pool) for pool in POOLS},
+    "drop path": lambda: tiny(heads=2, drop_path=0.5, patch_dropout=0.4),
+    "stem": lambda: tiny(**STEM),
+    "ReLU": lambda: tiny(gelu="relu"),
+    "relative positions": lambda: tiny(position="relative"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_whole_model(xp, name):
+    plain = MODELS[name]()
     fused = cuda.fast(plain)
-    assert type(fused.parts["block0"]) is FusedBlock and fused.parts.keys() == plain.parts.keys()
-    params, images = redrawn(plain, xp), draw((3, 6, 6, 3), xp)
+    assert fused.parts.keys() == plain.parts.keys()
+    fits = type(plain.parts["block0"]) is TransformerBlock and plain.config.gelu != "relu"
+    assert (type(fused.parts["block0"]) is FusedBlock) == fits
+    assert (fused.parts["head"], fused.parts["norm"]) != (plain.parts["head"], plain.parts["norm"])
+    params, images = redrawn(plain, xp), draw((3, *plain.config.image_shape), xp)
     results = []
     for model in (fused, plain):
         logits, cache = model.forward(params, images, KEY)
@@ -53,16 +66,6 @@ def test_layers_that_no_kernel_covers_stay_themselves():
         assert fused_layer(layer) is layer
     fused = fused_layer(Linear(3, 4))
     assert fused_layer(fused) is fused
-
-
-@pytest.mark.parametrize("sizes", [{"stem": "small"}, {"gelu": "relu"}])
-def test_what_has_no_kernels_is_left_to_the_plain_layers(monkeypatch, sizes):
-    model = tiny(**sizes, image_size=8, patch_size=4)
-    assert cuda.fast(model) is model
-    like_cupy = type("module", (), {"__name__": "cupy"})
-    like_cupy.__name__ = "cupy"
-    monkeypatch.delenv("MINIVIT_PLAIN", raising=False)
-    assert cuda.wanted(like_cupy, tiny().config) and not cuda.wanted(like_cupy, model.config)
 
 
 def test_the_stand_in_for_cupy_runs_the_plain_layers(monkeypatch):
@@ -87,10 +90,10 @@ def vectors(xp, depth=2, **changes):
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-@pytest.mark.parametrize("depth", [1, 3])
-def test_optimizers(xp, workers, optimizer, depth):
+@pytest.mark.parametrize("changes", [{"depth": 1}, {"depth": 3}, STEM], ids=str)
+def test_optimizers(xp, workers, optimizer, changes):
     recipe = Recipe(optimizer=optimizer, ema=0.9, weight_decay=0.3, clip=2.0)
-    places, start = vectors(xp, depth, pool="sequence")
+    places, start = vectors(xp, pool="sequence", **changes)
     sides = []
     for fused in (True, False):
         vector, gradients = start.copy(), GradientSums(places, len(start), workers, xp)
@@ -186,12 +189,16 @@ def test_ranks_add_by_kernels(xp, workers, size, monkeypatch):
         assert got.tobytes() == want.tobytes()
 
 
-@pytest.mark.parametrize("early", [{"early_drop": 0.5}, {"early_size": 2}])
-def test_steps_of_the_trainer(xp, workers, early):
-    config = Config(**SIZES, drop_path=0.2)
+@pytest.mark.parametrize(
+    ("changes", "early"),
+    [({}, {"early_drop": 0.5}), ({}, {"early_size": 2}), (STEM, {"early_size": 4})],
+)
+def test_steps_of_the_trainer(xp, workers, changes, early):
+    config = Config(**{**SIZES, "drop_path": 0.2, **changes})
+    size = config.image_shape
     recipe = Recipe(optimizer="muon", ema=0.9, lr=3e-3, micro_batch=4, **early)
     rng, sides = np.random.default_rng(1), []
-    images = to_device(rng.integers(0, 256, (7, 4, 4, 3), np.uint8), xp)
+    images = to_device(rng.integers(0, 256, (7, *size), np.uint8), xp)
     labels = to_device(rng.integers(0, 10, 7), xp)
     for fused in (True, False):
         trained = Trainer(config, recipe, 4, MEAN, STD, workers, xp, fused=fused)
