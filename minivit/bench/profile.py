@@ -17,7 +17,7 @@ from ..arrays import tree
 from ..costs import flops
 from ..cuda.fast import KINDS
 from ..training import trainer as training
-from .step import Bench
+from .step import Bench, kernel_by_kernel
 from .stopwatch import Stopwatch, Total, watching
 from .timing import average, timed
 
@@ -55,7 +55,7 @@ def profile_step(size, workers, xp=np, steps=5):
         watch = Stopwatch(bench.wait)
         if xp is np:
             watch_products(bench.trainer, watch)
-        with watching_layers(bench.trainer, watch):
+        with kernel_by_kernel(bench.trainer), watching_layers(bench.trainer, watch):
             bench.train()
             watch.totals.clear()
             seconds = timed(lambda: [bench.train() for _ in range(steps)], bench.wait)

@@ -3,8 +3,10 @@
     fast.py            a model with its parts replaced by those of this room
     block.py           a transformer block
     attention.py, layernorm.py, gelu.py, linear.py, sums.py       its parts
+    convolution.py     the convolutions of a stem
     products.py        matrix products
     update.py          optimizers, clipping and the weights' running mean
+    recorded.py        a step that the GPU repeats by itself; cublas.py, draws.py: what it needs
     gradient_sums.py   all gradients into one flat vector
     kernels.py         compiles the CUDA code of the .cu files: attention.cu, gelu.cu, ...
 

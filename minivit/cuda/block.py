@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays.backend import array_module, to_device
+from ..arrays.backend import array_module
 from ..arrays.keys import at
-from ..layers import DropPath, GeluErf, TransformerBlock
+from ..layers import GeluErf, TransformerBlock
 from . import kernels
 from .attention import FusedHeads
+from .draws import keep_factors
 from .gelu import bias_gelu, bias_gelu_backward
 from .layernorm import FusedLayerNorm
 from .products import product, product_gradients
@@ -46,9 +47,10 @@ class FusedBlock(TransformerBlock):
         """x (B, T, D) -> y (B, T, D), cache."""
         if self.dropout and key is not None:
             return super().forward(params, x, key)
-        x, cache = array_module(x).ascontiguousarray(x), {}
+        xp, cache = array_module(x), {}
+        x = xp.ascontiguousarray(x)
         proj, fc1, fc2 = params["attn"]["proj"], params["mlp"]["fc1"], params["mlp"]["fc2"]
-        keep1, keep2 = self._keep(x, at(key, "path1")), self._keep(x, at(key, "path2"))
+        keep1, keep2 = (keep_factors(self.drop_path, x, at(key, f"path{i}"), xp) for i in (1, 2))
         h, cache["norm1"] = self.norm1.forward(params["norm1"], x)
         o, cache["heads"] = self._heads.forward({"qkv": params["attn"]["qkv"]}, h)
         h = product(o, proj["w"])
@@ -85,6 +87,10 @@ class FusedBlock(TransformerBlock):
         dx, grads["norm1"], _ = self.norm1.backward_and_add(dh, cache.pop("norm1"), dx)
         return dx, grads
 
+    def heads_fit(self, tokens):
+        """Whether its attention is `FusedHeads`' own for so many tokens, of float32."""
+        return self._heads.fits(tokens, np.dtype("float32"))
+
     @property
     def _heads(self):
         return FusedHeads(self.dim, self.heads)
@@ -92,14 +98,6 @@ class FusedBlock(TransformerBlock):
     @property
     def _exact(self):
         return isinstance(self.gelu, GeluErf)
-
-    def _keep(self, x, key):
-        """DropPath's factor for each image (B,), drawn on the host; None where nothing is."""
-        if key is None or self.drop_path == 0:
-            return None
-        ones = np.ones((len(x), 1, 1), x.dtype)
-        keep, _ = DropPath(self.drop_path).forward({}, ones, key)
-        return to_device(keep.reshape(-1), array_module(x))
 
 
 def add_residual(x, h, bias, keep=None):

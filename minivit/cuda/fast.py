@@ -1,18 +1,20 @@
 """The fast form of a model."""
 
 import os
+from dataclasses import fields
 
 from ..config import Config
-from ..convolution.chain import Chain
+from ..convolution import Chain, Convolution
 from ..layers import Gelu, GeluErf, LayerNorm, Linear, TransformerBlock
 from ..vit import ViT
 from .attention import FusedHeads
 from .block import FusedBlock
+from .convolution import FusedConvolution
 from .layernorm import WIDEST, FusedLayerNorm
 from .linear import FusedLinear
 
 GELUS = (Gelu, GeluErf)
-KINDS = (FusedBlock, FusedHeads, FusedLayerNorm, FusedLinear)
+KINDS = (FusedBlock, FusedConvolution, FusedHeads, FusedLayerNorm, FusedLinear)
 
 
 def wanted(xp, config=None):
@@ -45,6 +47,8 @@ def fused_layer(layer):
         return FusedLinear(layer.d_in, layer.d_out, layer.blocks, layer.zero)
     if type(layer) is Chain:
         return Chain(tuple((name, fused_layer(part)) for name, part in layer.layers))
+    if type(layer) is Convolution:
+        return FusedConvolution(**{f.name: getattr(layer, f.name) for f in fields(layer)})
     if type(layer) is LayerNorm and layer.dim <= WIDEST:
         return FusedLayerNorm(layer.dim, layer.eps)
     if type(layer) is TransformerBlock and layer.dim <= WIDEST and isinstance(layer.gelu, GELUS):

@@ -10,6 +10,7 @@ use it: with the environment variable CUPY_TF32=1.
 import numpy as np
 
 from ..arrays.backend import array_module
+from .cublas import calls
 
 # cuBLAS's numbers for: an operand as it lies in memory, or transposed; its own choice of algorithm
 AS_IT_IS, TRANSPOSED, ANY_ALGORITHM = 0, 1, -1
@@ -39,9 +40,7 @@ def multiply(a, b, transpose_a=False, transpose_b=False):
     if xp.__name__ != "cupy":
         a, b = a.swapaxes(1, 2) if transpose_a else a, b.swapaxes(1, 2) if transpose_b else b
         return a @ b
-    from cupy.cuda.device import get_cublas_handle
-    from cupy_backends.cuda.libs import cublas
-
+    handle, gemm, gemm_batched = calls()
     (count, *own), (_, *other) = a.shape, b.shape
     k, m = own if transpose_a else own[::-1]
     n = other[0 if transpose_b else 1]
@@ -54,13 +53,13 @@ def multiply(a, b, transpose_a=False, transpose_b=False):
     left = (b.data.ptr, kind, other[1])  # the address, the type, the length of a row
     right = (a.data.ptr, kind, own[1])
     result = (c.data.ptr, kind, n)
-    what = (get_cublas_handle(), *operations, n, m, k)
+    what = (handle, *operations, n, m, k)
     how = (compute, ANY_ALGORITHM)
     if count == 1:
-        cublas.gemmEx(*what, one, *left, *right, zero, *result, *how)
+        gemm(*what, one, *left, *right, zero, *result, *how)
     else:
         left, right, result = (*left, n * k), (*right, m * k), (*result, m * n)
-        cublas.gemmStridedBatchedEx(*what, one, *left, *right, zero, *result, count, *how)
+        gemm_batched(*what, one, *left, *right, zero, *result, count, *how)
     return c
 
 

@@ -12,6 +12,7 @@ from .. import cuda
 from ..arrays import tree
 from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
+from ..cuda import recorded
 from ..data.normalise import normalise, per_channel
 from ..errors import ConfigError
 from ..models import model_of, objective_of
@@ -69,6 +70,9 @@ class Trainer:
         self.evaluated = self.weights.tree_of(self.update.state.get("ema", self.vector))
         self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std, self.objective,
                                    workers, self.micro_batches, ranks=ranks)  # fmt: skip
+        self.run_micro_step = self.micro_step
+        if self.fused and recorded.wanted(xp):
+            self.run_micro_step = recorded.Recorded(self.micro_step, self.model, self.objective)
         self.step = 0
         self.sums = RunningSums(self.objective, xp, ALONE if divided else ranks)
         self._prepare()
@@ -161,18 +165,24 @@ class Trainer:
             """Of one micro-batch."""
             start, stop = cuts[index]
             here = slice(start - begin, stop - begin)
-            x = normalise(images[here], self.mean, self.std)
-            output, cache = model.forward(self.params, x, Key(self.recipe.seed, step, start))
+            key = Key(self.recipe.seed, step, start)
             # the micro-batch's share of the mean loss: the gradients add up to the batch's own
             share = (stop - start) / count
-            own = targets_for(self.objective, images[here], targets[here])
-            doutput, sums = self.objective.train(output, own, share)
+            grads, sums = self.run_micro_step(model, images[here], targets[here], key, share)
             results.append((index, sums))
-            return model.backward(doutput, cache)[1]
+            return grads
 
         for task in tasks:
             self.gradient_sums.compute(task, len(cuts), gradients)
         return results
+
+    def micro_step(self, model, images, targets, key, share):
+        """A micro-batch through the model and back -> gradients of `share` of its loss, sums."""
+        x = normalise(images, self.mean, self.std)
+        output, cache = model.forward(self.params, x, key)
+        own = targets_for(self.objective, images, targets)
+        doutput, sums = self.objective.train(output, own, share)
+        return model.backward(doutput, cache)[1], sums
 
     def evaluate(self, images, targets, batch_size=500):
         """The objective's metrics on images uint8 and targets -> {name: value}.

@@ -10,6 +10,7 @@ from cases import KEY, arrays, draw, redrawn
 from minivit import gradcheck
 from minivit.arrays import tree
 from minivit.arrays.backend import to_device, to_host
+from minivit.convolution import Convolution
 from minivit.cuda.attention import FusedHeads
 from minivit.cuda.fast import fused_layer
 from minivit.cuda.layernorm import FusedLayerNorm
@@ -24,6 +25,8 @@ pairs = {  # name: (plain layer, shape of its input); a block of 3 heads has K =
     "Linear": (Linear(D, M), (3, 5, D)),
     "LayerNorm": (LayerNorm(37), (9, 5, 37)),
     "LayerNorm of rows": (LayerNorm(D, 1e-2), (2, D)),
+    "convolution": (Convolution(2, 3, 3, 2), (2, 4, 4, 2)),
+    "convolution without a bias": (Convolution(3, 2, 3, bias=False), (2, 3, 3, 3)),
     "block": (TransformerBlock(D, 3, M), (3, 5, D)),
     "block of 10 tokens": (TransformerBlock(D, 3, M), (2, 10, D)),
     "block with an exact GELU": (TransformerBlock(D, 3, M, 0.0, GeluErf()), (2, 5, D)),

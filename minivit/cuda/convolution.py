@@ -1,0 +1,34 @@
+"""Convolution on a GPU: all windows at once, and the products of the matrix library."""
+
+from dataclasses import dataclass
+
+from ..arrays.backend import array_module
+from ..convolution import Convolution
+from ..convolution.windows import padded, windows
+from .products import product, product_gradients
+from .sums import column_sums
+
+
+@dataclass(frozen=True)
+class FusedConvolution(Convolution):
+    """`minivit.convolution.Convolution`, whose products and bias's gradient are done otherwise."""
+
+    def forward(self, params, x, key=None):
+        """x (B, H, W, C_in) -> y (B, H', W', C_out), cache."""
+        grown, w = padded(x, *self.sides), params["w"]
+        view = windows(grown, self.size, self.stride)
+        y = product(view.reshape(*view.shape[:3], -1), w)
+        if self.bias:
+            y += params["b"]
+        return y, (grown, w, x.shape)
+
+    def backward(self, dy, cache):
+        """dy (B, H', W', C_out) -> dx (B, H, W, C_in), grads."""
+        grown, w, (_, height, width, _) = cache
+        xp, before = array_module(dy), self.sides[0]
+        dy, view = xp.ascontiguousarray(dy), windows(grown, self.size, self.stride)
+        drows, dw = product_gradients(dy, view.reshape(*view.shape[:3], -1), w)
+        dpadded = xp.zeros(grown.shape, dtype=dy.dtype)
+        self.add_windows(windows(dpadded, self.size, self.stride), drows)
+        dx = dpadded[:, before : before + height, before : before + width]
+        return dx, {"w": dw, "b": column_sums(dy)} if self.bias else {"w": dw}
