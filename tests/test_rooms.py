@@ -45,7 +45,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "gradcheck": {"arrays"},
     "gradcheck_cases": {*MODEL, "objective", "masked", "residual", "gradcheck", "checking"},
     "costs": {*MODEL, "models"},
-    "cuda": {"arrays", "layers", "config", "vit", "optim", "parallel"},
+    "cuda": {*MODEL, "arrays", "objective", "optim", "parallel"},
     "objective": {*WORDS, "arrays", "layers"},
     "masked": {*WORDS, "settings", "arrays", "layers", "config", "vit", "objective"},
     "residual": {*WORDS, "settings", "arrays", "layers", "convolution", "config", "vit"},

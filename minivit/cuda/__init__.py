@@ -3,7 +3,7 @@
     fast.py            a model with its parts replaced by those of this room
     block.py           a transformer block
     attention.py, layernorm.py, gelu.py, linear.py, sums.py       its parts
-    convolution.py     the convolutions of a stem
+    convolution.py, positions.py      the convolutions of a stem; interpolated positions
     products.py        matrix products
     update.py          optimizers, clipping and the weights' running mean
     recorded.py        a step that the GPU repeats by itself; cublas.py, draws.py: what it needs
@@ -19,6 +19,6 @@ back.
 Nothing here imports CuPy before a kernel is needed.
 """
 
-from .fast import fast, fast_vit, wanted
+from .fast import fast, fast_vit, fuse, wanted
 
-__all__ = ["fast", "fast_vit", "wanted"]
+__all__ = ["fast", "fast_vit", "fuse", "wanted"]

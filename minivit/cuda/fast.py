@@ -5,15 +5,31 @@ from dataclasses import fields
 
 from ..config import Config
 from ..convolution import Chain, Convolution
-from ..layers import Gelu, GeluErf, LayerNorm, Linear, TransformerBlock
+from ..layers import (
+    Gelu,
+    GeluErf,
+    LayerNorm,
+    Linear,
+    PatchDropout,
+    ResampledPositions,
+    TransformerBlock,
+)
 from ..vit import ViT
 from .attention import FusedHeads
 from .block import FusedBlock
 from .convolution import FusedConvolution
+from .draws import DrawnPatchDropout
 from .layernorm import WIDEST, FusedLayerNorm
 from .linear import FusedLinear
+from .positions import FusedResampledPositions
 
 GELUS = (Gelu, GeluErf)
+SAME_FIELDS = {
+    Convolution: FusedConvolution,
+    Linear: FusedLinear,
+    PatchDropout: DrawnPatchDropout,
+    ResampledPositions: FusedResampledPositions,
+}
 KINDS = (FusedBlock, FusedConvolution, FusedHeads, FusedLayerNorm, FusedLinear)
 
 
@@ -32,8 +48,14 @@ def fast(model):
     Parameters, gradients and caches keep their names. A layer without a fused form stays itself.
     """
     fused = ViT(model.config)
-    fused.parts = {name: fused_layer(part) for name, part in model.parts.items()}
-    return fused
+    fused.parts = dict(model.parts)
+    return fuse(fused)
+
+
+def fuse(model):
+    """Put their fused forms in the places of the layers of a model -> the model."""
+    model.parts.update({name: fused_layer(part) for name, part in model.parts.items()})
+    return model
 
 
 def fast_vit(config):
@@ -43,12 +65,11 @@ def fast_vit(config):
 
 def fused_layer(layer):
     """The fused form of a layer, or the layer itself."""
-    if type(layer) is Linear:
-        return FusedLinear(layer.d_in, layer.d_out, layer.blocks, layer.zero)
     if type(layer) is Chain:
         return Chain(tuple((name, fused_layer(part)) for name, part in layer.layers))
-    if type(layer) is Convolution:
-        return FusedConvolution(**{f.name: getattr(layer, f.name) for f in fields(layer)})
+    if type(layer) in SAME_FIELDS:
+        values = {field.name: getattr(layer, field.name) for field in fields(layer)}
+        return SAME_FIELDS[type(layer)](**values)
     if type(layer) is LayerNorm and layer.dim <= WIDEST:
         return FusedLayerNorm(layer.dim, layer.eps)
     if type(layer) is TransformerBlock and layer.dim <= WIDEST and isinstance(layer.gelu, GELUS):

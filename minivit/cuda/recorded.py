@@ -1,16 +1,16 @@
-"""A step that is recorded once and then repeated by the GPU itself, as a CUDA graph.
+"""Steps that are recorded once and then repeated by the GPU itself, as CUDA graphs.
 
 The step of a small model is hundreds of kernels of a few microseconds each, and to start one takes
-Python longer than the GPU needs for it. Of a recorded step the GPU knows all kernels and their
+Python longer than the GPU needs for it. Of a recorded function the GPU knows all kernels and their
 arguments, and is told once to run them.
 
-Recorded is what a micro-batch goes through, forward and backward. Gradient sums and optimizer are
-not: they have numbers, as the learning rate, that are others in each step. While a step is recorded
-nothing runs, so nothing may be copied from the host, and no memory may be used by anyone else
-later: it has a pool of its own.
+While a function is recorded nothing runs, so nothing may be copied from the host, and its memory
+may be used by nobody else later: it has a pool of its own. Arguments stay as they were. So all that
+differs from step to step lies in arrays which are filled before: images, targets, what is random.
+What depends on the learning rate is not recorded.
 
-    cublas.py    the matrix products of such a step
-    draws.py     what is random in it: drawn on the host before each repetition
+    cublas.py    matrix products in a recorded function
+    draws.py     random numbers
 """
 
 import gc
@@ -34,84 +34,53 @@ from ..objective import Classification
 from . import cublas
 from .block import FusedBlock
 from .convolution import FusedConvolution
-from .draws import Drawn, DrawnKey
+from .draws import Drawn, DrawnKey, DrawnPatchDropout, bytes_for
 from .layernorm import FusedLayerNorm
 from .linear import FusedLinear
+from .positions import FusedResampledPositions
 
 # Layers that copy nothing from the host in training, and whose products are those of products.py.
 LAYERS = (
     *(ClassPool, ClassToken, Gelu, MeanPool, OverlappingPatches, Patchify, PositionEmbedding),
-    *(FusedConvolution, FusedLayerNorm, FusedLinear),
+    *(FusedConvolution, FusedLayerNorm, FusedLinear, FusedResampledPositions, DrawnPatchDropout),
 )
 MOST = 4  # kinds of micro-batches of a run; each has memory of its own
 
 
-class Recorded:
-    """`micro_step`, a function of (model, images, targets, key, share), repeated where it can be.
+def wanted(xp):
+    """Whether steps on arrays of the module `xp` are recorded: on CuPy, unless told otherwise."""
+    return xp.__name__ == "cupy" and os.environ.get("MINIVIT_RECORD", "1") not in ("", "0")
 
-    The first call for arrays of some shape runs kernel by kernel, which compiles these; the second
-    is recorded. Models other than `model`, as that of the early steps, run kernel by kernel.
+
+class Repeated:
+    """A function without arguments: called first, recorded then, from there on repeated.
+
+    The first call compiles its kernels. A repetition writes to the arrays that the function
+    returned when it was recorded. Where CUDA refuses to record it, a warning says so.
     """
 
-    def __init__(self, micro_step, model, objective):
-        self.micro_step, self.steps = micro_step, {}
-        self.model = model if can_be_recorded(model, objective) else None
+    def __init__(self, function, xp):
+        self.function, self.xp, self.calls = function, xp, 0
+        self.repeat, self.results = None, None
 
-    def __call__(self, model, images, targets, key, share):
-        """What `micro_step` returns; gradients of a whole batch are overwritten by the next."""
-        how = images.shape, targets.shape, targets.dtype.name, share
-        if model is self.model and how in self.steps:
-            step = self.steps[how] or self.record(how, images, targets, share)
-            if step:
-                return step(images, targets, key)
-        elif model is self.model and len(self.steps) < MOST:
-            self.steps[how] = None  # the next one is recorded
-        return self.micro_step(model, images, targets, key, share)
-
-    def record(self, how, images, targets, share):
-        """Record a step -> a `Step`; None, and a warning, where CUDA refuses."""
-        try:
-            self.steps[how] = Step(self.micro_step, self.model, images, targets, share)
-        except Exception as error:  # of CUDA, cuBLAS or CuPy: the run does not need it
-            self.model = None
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            said = f"a step cannot be recorded, and runs kernel by kernel: {reason}"
-            warnings.warn(said, stacklevel=2)
-        return self.steps[how]
-
-
-class Step:
-    """One recorded call of `micro_step`."""
-
-    def __init__(self, micro_step, model, images, targets, share):
-        xp = array_module(images)
-        self.images, self.targets, self.whole = images.copy(), targets.copy(), share == 1
-        rows = xp.empty((2 * model.config.depth, len(images)), dtype="float32")
-        self.drawn = Drawn(rows)
-        self.repeat, (self.gradients, self.sums) = record(
-            lambda: micro_step(model, self.images, self.targets, DrawnKey(self.drawn), share), xp
-        )
-
-    def __call__(self, images, targets, key):
-        self.images[...] = images
-        self.targets[...] = targets
-        self.drawn.fill(key)
+    def __call__(self):
+        """What the function returns."""
+        self.calls += 1
+        if self.calls == 2 and wanted(self.xp):
+            try:
+                self.repeat, self.results = record(self.function, self.xp)
+            except Exception as error:  # of CUDA, cuBLAS or CuPy: the run does not need it
+                reason = (str(error) or type(error).__name__).splitlines()[0]
+                said = f"a step cannot be recorded, and runs kernel by kernel: {reason}"
+                warnings.warn(said, stacklevel=2)
+        if self.repeat is None:
+            return self.function()
         self.repeat()
-        # of several micro-batches, the tree of sums holds some while the next are computed
-        gradients = self.gradients if self.whole else copied(self.gradients)
-        return gradients, copied(self.sums)
-
-
-def copied(arrays):
-    """A copy of a tree of arrays."""
-    return tree.map(lambda array: array.copy(), arrays)
+        return self.results
 
 
 def record(function, xp):
-    """Record what `function` starts on the GPU -> (a function that repeats it, what it returned).
-
-    The arrays that it returned are written anew by each repetition.
-    """
+    """Record what `function` starts on the GPU -> (a function that repeats it, its results)."""
     pool, stream = xp.cuda.MemoryPool(), xp.cuda.Stream(non_blocking=True)
     workspace = xp.empty(cublas.WORKSPACE, dtype="uint8")
     xp.cuda.get_current_stream().synchronize()  # what was written so far, another stream may read
@@ -134,9 +103,49 @@ def record(function, xp):
     return repeat, results
 
 
-def wanted(xp):
-    """Whether steps on arrays of the module `xp` are recorded: on CuPy, unless told otherwise."""
-    return xp.__name__ == "cupy" and os.environ.get("MINIVIT_RECORD", "1") not in ("", "0")
+class RecordedSteps:
+    """`micro_step`, a function of (model, images, targets, key, share), repeated where it can be.
+
+    One of each kind of micro-batch is recorded, of those of `models` that can be.
+    """
+
+    def __init__(self, micro_step, models, objective):
+        self.micro_step, self.steps = micro_step, {}
+        self.models = [model for model in models if can_be_recorded(model, objective)]
+
+    def __call__(self, model, images, targets, key, share):
+        """What `micro_step` returns; gradients of a whole batch are overwritten by the next."""
+        how = id(model), images.shape, targets.shape, targets.dtype.name, share
+        if how not in self.steps:
+            if not any(model is one for one in self.models) or len(self.steps) == MOST:
+                return self.micro_step(model, images, targets, key, share)
+            self.steps[how] = Step(self.micro_step, model, images, targets, share)
+        return self.steps[how](images, targets, key)
+
+
+class Step:
+    """`micro_step` for one kind of micro-batch, repeated."""
+
+    def __init__(self, micro_step, model, images, targets, share):
+        xp = array_module(images)
+        self.images, self.targets, self.whole = images.copy(), targets.copy(), share == 1
+        self.drawn = Drawn(xp.empty(bytes_for(len(images), model.config), dtype="uint8"))
+        own = self.images, self.targets, DrawnKey(self.drawn), share
+        self.repeated = Repeated(lambda: micro_step(model, *own), xp)
+
+    def __call__(self, images, targets, key):
+        self.images[...] = images
+        self.targets[...] = targets
+        self.drawn.fill(key)
+        gradients, sums = self.repeated()
+        if not self.whole:  # the tree of sums holds some while the next are computed
+            gradients = copied(gradients)
+        return gradients, copied(sums)
+
+
+def copied(arrays):
+    """A copy of a tree of arrays."""
+    return tree.map(lambda array: array.copy(), arrays)
 
 
 def can_be_recorded(model, objective):

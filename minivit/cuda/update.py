@@ -14,6 +14,7 @@ from ..optim.average import decay_at
 from ..optim.muon import ROUNDS, A, B, C
 from . import kernels
 from .products import multiply
+from .recorded import Repeated
 
 THREADS = 256
 
@@ -59,48 +60,60 @@ class FusedUpdate:
         if recipe.ema:
             self.state["ema"] = vector.copy()
         self.regions = list(regions(places, matrix_rule, rule))
-        self.dtype = vector.dtype.name
+        self.dtype, xp = vector.dtype.name, array_module(vector)
+        self.norm, self.scale = xp.empty((), dtype="float64"), xp.empty(1, dtype=self.dtype)
+        self.directions = {
+            region.slice.start: xp.empty_like(vector[region.slice])
+            for region in self.regions
+            if isinstance(region.rule, Muon)
+        }
+        self.begin = Repeated(self.clip_and_direct, xp)
 
     def step(self, number, lr, count, sums=()):
         """Clip the gradient and take step `number` (from 1) -> its norm before that, `sums`."""
         self.gradients.meet(count)
-        gradient = self.gradients.vectors[0]  # whatever `count` is: one worker has added it up
-        norm, scale = self.clip(gradient)
+        self.begin()
         for region in self.regions:
-            self.apply(region, gradient, scale, number, lr)
+            self.apply(region, number, lr)
         if "ema" in self.state:
             d = decay_at(number, self.recipe.ema)
             combine(self.state["ema"], self.vector, d, 1 - d)
-        return norm, sums
+        return self.norm, sums
 
-    def clip(self, gradient):
-        """The gradient's norm, a float64, and the factor that clips it, both on the device."""
+    def clip_and_direct(self):
+        """All that is the same function in each step: the gradient's norm, a float64, the factor
+        that clips it, and Muon's directions."""
+        gradient = self.gradients.vectors[0]  # whatever `count` is: one worker has added it up
         xp = array_module(gradient)
         blocks = min(4 * kernels.attribute("MultiProcessorCount"), -(-len(gradient) // 256))
-        sums, norm = xp.empty(blocks, dtype="float64"), xp.empty((), dtype="float64")
-        scale = xp.empty(1, dtype=self.dtype)
+        sums = xp.empty(blocks, dtype="float64")
         squares = kernels.kernel("optimizers", "squares", self.dtype)
         squares((blocks,), (THREADS,), (gradient, sums, len(gradient)))
         clip = kernels.kernel("optimizers", "clip", self.dtype)
-        clip((1,), (32,), (sums, blocks, float(self.recipe.clip), norm, scale))
-        return norm, scale
+        clip((1,), (32,), (sums, blocks, float(self.recipe.clip), self.norm, self.scale))
+        for region in self.regions:
+            if isinstance(region.rule, Muon):
+                u, own = self.directions[region.slice.start], region.slice
+                rest = (self.scale, len(u), region.rule.momentum)
+                launch(
+                    "momentum", len(u), self.dtype, gradient[own], self.state["m"][own], u, *rest
+                )
+                orthogonalise(u, region.stacks)
 
-    def apply(self, region, gradient, scale, step, lr):
+    def apply(self, region, step, lr):
         """New weights of a region."""
+        gradient = self.gradients.vectors[0]
         vector, gradient, m = (x[region.slice] for x in (self.vector, gradient, self.state["m"]))
         rule, size = region.rule, len(vector)
         kept = 1 - lr * (self.recipe.weight_decay if region.decayed else 0.0)
         if isinstance(rule, Muon):
-            u = array_module(m).empty_like(m)
-            launch("momentum", size, self.dtype, gradient, m, u, scale, size, rule.momentum)
-            orthogonalise(u, region.stacks, lr)
-            combine(vector, u, kept, -1.0)
+            combine(vector, self.directions[region.slice.start], kept, -lr)
         elif isinstance(rule, SGD):
-            rest = (scale, size, rule.momentum, float(lr), kept)
+            rest = (self.scale, size, rule.momentum, float(lr), kept)
             launch("sgd", size, self.dtype, vector, gradient, m, *rest)
         else:
             root, rate = math.sqrt(1 - rule.beta2**step), lr / (1 - rule.beta1**step)
-            rest = (scale, size, rule.beta1, rule.beta2, rule.eps, root, rate, kept)
+            rest = (self.scale, size, rule.beta1, rule.beta2, rule.eps, root, rate, kept)
             v = self.state["v"][region.slice]
             launch("adamw", size, self.dtype, vector, gradient, m, v, *rest)
 
@@ -117,8 +130,8 @@ def combine(x, z, a, b):
     return x
 
 
-def orthogonalise(u, stacks, lr):
-    """Replace the matrices in the flat array u by the steps that Muon takes along them."""
+def orthogonalise(u, stacks):
+    """Replace the matrices in the flat array u by Muon's steps along them, of learning rate 1."""
     xp = array_module(u)
     for (_, longer), group in stacks.items():
         matrices = [stack.view(u).reshape(-1, *stack.shape) for stack in group]
@@ -127,7 +140,7 @@ def orthogonalise(u, stacks, lr):
         for stack, m in zip(group, matrices, strict=True):
             part = o[first : first + stack.count]
             part = part.swapaxes(1, 2) if m.shape[1] > m.shape[2] else part
-            step = part * (lr * 0.2 * math.sqrt(longer))
+            step = part * (0.2 * math.sqrt(longer))
             stack.view(u)[...] = step.reshape(stack.count, -1)
             first += stack.count
 

@@ -57,8 +57,12 @@ class PatchDropout:
     def kept(self, key, shape, xp):
         """The index of the tokens of x that stay: images (B, 1), tokens (B, count) ascending."""
         b, t, _ = shape
+        return xp.arange(b)[:, None], to_device(self.tokens(key, b, t), xp)
+
+    def tokens(self, key, b, t):
+        """Which of t tokens stay, for each of b images: (b, count) ascending, on the host."""
         numbers = key.uint16((b, t))
         numbers[:, : self.prefix_tokens] = 0  # the smallest there is, and first among equals
         tokens = numbers.argsort(axis=1, kind="stable")[:, : self.count(t)]
         tokens.sort(axis=1)
-        return xp.arange(b)[:, None], to_device(tokens, xp)
+        return tokens

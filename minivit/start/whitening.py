@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from ..arrays import tree
+from ..arrays.backend import array_module, to_device
+
+WHITENED = 500  # images whose patches decide
 EPS = 0.01  # components with less variance than this are mostly noise, and stay weak
 
 
@@ -38,3 +42,16 @@ def first_weights(model, images):
         return f"stem.{name}.w", whitening(convolution.windows(images), convolution.c_out)
     patches, _ = model.parts["patchify"].forward({}, images)
     return "patch.w", whitening(patches.reshape(-1, patches.shape[-1]), model.config.dim)
+
+
+def whiten(model, trees, images, indices, mean, std):
+    """Start what meets the pixels as its whitening, in each of `trees`, parameters of the model.
+
+    images: (N, H, W, C) uint8; of those at `indices`, WHITENED decide, from all over, as a folder's
+    are sorted by class; mean, std: (C,), of images in 0..1.
+    """
+    some = images[indices[:: -(-len(indices) // WHITENED)]]
+    name, w = first_weights(model, (some / 255 - mean) / std)
+    for params in trees:
+        leaf = dict(tree.walk(params))[name]
+        leaf[...] = to_device(w.astype(leaf.dtype), array_module(leaf))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ..arrays.backend import array_module, to_device
 from ..arrays.interpolation import bilinear
 from ..costs import flops
+from ..cuda.products import multiply
 from ..errors import ConfigError
 from ..layers import ResampledPositions
 from ..vit import ViT
@@ -49,12 +50,18 @@ class SmallerViT:
         self.model = build(replace(config, image_size=size))
         self.config = self.model.config
         self.pixels = bilinear(config.image_size, size)  # A
+        self.on_device = {}  # A by module and dtype
         sizes = config.tokens, config.dim, config.grid, self.config.grid
         self.model.parts["position"] = ResampledPositions(*sizes, config.prefix_tokens)
 
+    @property
+    def parts(self):
+        """The layers by name, those of the model of smaller images."""
+        return self.model.parts
+
     def forward(self, params, images, key=None):
         """images (B, H, H, C), floats -> logits (B, classes), cache."""
-        small = resized(images, like(self.pixels, images))
+        small = resized(images, self.matrix(images))
         return self.model.forward(params, small, key)
 
     def backward(self, dlogits, cache):
@@ -62,7 +69,15 @@ class SmallerViT:
         dsmall, grads = self.model.backward(dlogits, cache)
         if dsmall is None:  # the positions are frozen
             return None, grads
-        return resized(dsmall, like(self.pixels, dsmall).T), grads
+        return resized(dsmall, self.matrix(dsmall).T), grads
+
+    def matrix(self, x):
+        """A, in the dtype and on the device of x."""
+        xp = array_module(x)
+        how = xp, x.dtype.name
+        if how not in self.on_device:
+            self.on_device[how] = to_device(self.pixels.astype(x.dtype), xp)
+        return self.on_device[how]
 
 
 def early_model(model, drop=0.0, size=0, build=ViT):
@@ -80,15 +95,13 @@ def early_model(model, drop=0.0, size=0, build=ViT):
 
 def resized(images, a):
     """images (B, H, H, C), a (S, H) -> (B, S, S, C), every channel a x a^T."""
-    (s, h), (b, _, _, c) = a.shape, images.shape
-    rows = a @ images.reshape(b, h, h * c)  # (B, S, H*C)
-    columns = rows.reshape(b * s, h, c).swapaxes(1, 2).reshape(-1, h) @ a.T  # (B*S*C, S)
-    return columns.reshape(b, s, c, s).swapaxes(2, 3)
-
-
-def like(matrix, x):
-    """`matrix`, a host array, on the device of x and in its dtype."""
-    return to_device(matrix.astype(x.dtype), array_module(x))
+    (s, h), (b, _, _, c), xp = a.shape, images.shape, array_module(images)
+    images = xp.ascontiguousarray(images).reshape(b, h, h * c)
+    each = xp.ascontiguousarray(xp.broadcast_to(a, (b, s, h)))
+    rows = multiply(each, images)  # (B, S, H*C)
+    columns = rows.reshape(b * s, h, c).swapaxes(1, 2).reshape(1, -1, h)
+    small = multiply(columns, each[:1], transpose_b=True)  # (1, B*S*C, S)
+    return small.reshape(b, s, c, s).swapaxes(2, 3)
 
 
 def share_of_work(trainer, step):

@@ -16,6 +16,7 @@ from ..errors import ConfigError
 from ..objective import deciding_metric
 from ..parallel.workers import Workers
 from ..ranks.ranks import ALONE, Ranks
+from ..start.whitening import whiten
 from . import curves
 from .early_steps import share_of_work
 from .endings import diverged, endings, finite_result, leave
@@ -24,8 +25,6 @@ from .plan import Plan
 from .progress import Progress, epoch_line
 from .record import Record, describe
 from .trainer import Trainer
-
-WHITENED = 500  # images whose patches decide the start of the patch embedding
 
 
 class Run:
@@ -65,9 +64,10 @@ class Run:
             config, fitted, self.steps_per_epoch * recipe.epochs, self.mean, self.std, workers, xp,
             self.objective, start=plan.start and plan.start.params, ranks=ranks,
         )  # fmt: skip
-        if recipe.whiten:  # by images from all over the set: a folder's are sorted by class
-            some = self.training[:: -(-len(self.training) // WHITENED)]
-            self.trainer.whiten((dataset.train_images[some] / 255 - self.mean) / self.std)
+        if recipe.whiten:
+            trees = self.trainer.params, self.trainer.evaluated
+            shown = dataset.train_images, self.training, self.mean, self.std
+            whiten(self.trainer.model, trees, *shown)
         self.log_every = 10 if xp is np else 50
         self.record = Record(self.directory, self.trainer, describe(self))
         if plan.saved:

@@ -9,10 +9,8 @@ from functools import partial
 import numpy as np
 
 from .. import cuda
-from ..arrays import tree
-from ..arrays.backend import to_device
 from ..arrays.keys import Key, generator
-from ..cuda import recorded
+from ..cuda.recorded import RecordedSteps
 from ..data.normalise import normalise, per_channel
 from ..errors import ConfigError
 from ..models import model_of, objective_of
@@ -21,7 +19,6 @@ from ..optim import warmup_cosine
 from ..parallel.cuts import cut_into
 from ..parallel.tree_sum import in_order
 from ..ranks.ranks import ALONE
-from ..start.whitening import first_weights
 from . import saved_arrays
 from .early_steps import early_model
 from .evaluator import Evaluator, check_batch
@@ -71,8 +68,9 @@ class Trainer:
         self.evaluator = Evaluator(self.model, self.evaluated, self.mean, self.std, self.objective,
                                    workers, self.micro_batches, ranks=ranks)  # fmt: skip
         self.run_micro_step = self.micro_step
-        if self.fused and recorded.wanted(xp):
-            self.run_micro_step = recorded.Recorded(self.micro_step, self.model, self.objective)
+        if self.fused:
+            models = cuda.fuse(self.early_model), self.model
+            self.run_micro_step = RecordedSteps(self.micro_step, models, self.objective)
         self.step = 0
         self.sums = RunningSums(self.objective, xp, ALONE if divided else ranks)
         self._prepare()
@@ -122,12 +120,6 @@ class Trainer:
         warmup = math.ceil(self.recipe.warmup * self.steps)
         return warmup_cosine(self.step, self.steps, warmup, self.recipe.lr)
 
-    def whiten(self, images):
-        """Start the first weights as a whitening of the patches of images (B, H, W, C) floats."""
-        name, w = first_weights(self.model, images)
-        for params in (self.params, self.evaluated):
-            dict(tree.walk(params))[name][...] = to_device(w.astype(np.float32), self.xp)
-
     @property
     def bad(self):
         """Whether a step was not finite. On a GPU always False: only `read_sums` waits for it."""
@@ -165,9 +157,8 @@ class Trainer:
             """Of one micro-batch."""
             start, stop = cuts[index]
             here = slice(start - begin, stop - begin)
-            key = Key(self.recipe.seed, step, start)
             # the micro-batch's share of the mean loss: the gradients add up to the batch's own
-            share = (stop - start) / count
+            key, share = Key(self.recipe.seed, step, start), (stop - start) / count
             grads, sums = self.run_micro_step(model, images[here], targets[here], key, share)
             results.append((index, sums))
             return grads
@@ -178,10 +169,9 @@ class Trainer:
 
     def micro_step(self, model, images, targets, key, share):
         """A micro-batch through the model and back -> gradients of `share` of its loss, sums."""
-        x = normalise(images, self.mean, self.std)
-        output, cache = model.forward(self.params, x, key)
-        own = targets_for(self.objective, images, targets)
-        doutput, sums = self.objective.train(output, own, share)
+        output, cache = model.forward(self.params, normalise(images, self.mean, self.std), key)
+        targets = targets_for(self.objective, images, targets)
+        doutput, sums = self.objective.train(output, targets, share)
         return model.backward(doutput, cache)[1], sums
 
     def evaluate(self, images, targets, batch_size=500):

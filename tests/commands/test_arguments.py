@@ -5,7 +5,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -249,11 +248,11 @@ def test_help_is_quick_and_imports_no_cupy(tmp_path):
     (tmp_path / "cupy" / "__init__.py").write_text("raise SystemExit('cupy was imported')\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     seconds = []
-    for _ in range(3):  # the quickest of three: others may use this machine too
-        started = time.perf_counter()
+    for _ in range(3):  # the quickest of three, in processor time: others use this machine too
+        started = sum(os.times()[2:4])
         process = command("summary", "--help", env=environment)
         out, err = process.communicate(timeout=60)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(sum(os.times()[2:4]) - started)
         assert (process.returncode, err) == (0, "") and "--patch-size" in out
     assert min(seconds) < 1
 

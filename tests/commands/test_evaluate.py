@@ -13,8 +13,10 @@ from regression import CONFIG, DATA, RECIPE, Regression
 import minivit
 from minivit import data, objective
 from minivit.__main__ import main
+from minivit.arrays.backend import select
 from minivit.commands import exits
 from minivit.data.sources import shapes
+from minivit.errors import BackendError
 from minivit.parallel.workers import Workers
 from minivit.storage.directory import RunDirectory
 from minivit.training.plan import Plan
@@ -22,6 +24,7 @@ from minivit.training.run import Run
 
 OPTIONS = """--dataset shapes --preset smoke --epochs 2 --dim 8 --depth 1 --heads 2 --mlp-dim 8
     --patch-size 8 --batch-size 10 --val-fraction 0.25 --lr 0.01 --threads 1""".split()
+ON_CPU = ["--device", "cpu"]  # where `evaluate` computes, so that it finds the same bits
 RUNS = {
     "plain": [],
     "ema": ["--ema", "0.5"],
@@ -37,7 +40,7 @@ def runs(tmp_path_factory):
         few_shapes(patch)
         for name, options in RUNS.items():
             out = ["--out", str(home / name)]
-            assert exits.run(train.main, [*OPTIONS, *options, *out]) == 0
+            assert exits.run(train.main, [*OPTIONS, *ON_CPU, *options, *out]) == 0
     return home
 
 
@@ -91,6 +94,17 @@ def test_the_test_set_gives_the_number_that_the_run_printed(capsys, name):
     assert values["accuracy"] == epochs[-1]["val_accuracy"]
     assert values["loss"] == epochs[-1]["val_loss"]
     assert values_of(capsys, name, "--split", "train")["images"] == 30
+
+
+def test_a_run_on_a_gpu_up_to_rounding(capsys):
+    try:
+        select("gpu")
+    except BackendError as error:
+        pytest.skip(str(error))
+    assert exits.run(train.main, [*OPTIONS, "--device", "gpu", "--out", "gpu"]) == 0
+    values, result = values_of(capsys, "gpu"), rows("gpu")[-1]
+    assert values["loss"] == pytest.approx(result["test_loss"], rel=1e-5)
+    assert values["accuracy"] == pytest.approx(result["test_accuracy"], abs=0.1)  # of 12 images
 
 
 def test_the_text(capsys):

