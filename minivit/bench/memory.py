@@ -50,7 +50,7 @@ def measure(side, size, threads, device):
         bench = Bench(size, workers, xp, dataset_size=size.batch)
         bench.close()
         others = workers.processes.pids if workers.processes else []
-        return _host(bench.train, others) if device == "cpu" else _cupy(bench.train, xp)
+        return _host(bench.train, others) if device == "cpu" else _cupy(bench, xp)
 
 
 def _host(step, others=()):
@@ -99,14 +99,17 @@ def _max_resident():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _cupy(step, xp):
-    """Bytes that CuPy's pool took from the device, above what the built model uses."""
-    pool = xp.get_default_memory_pool()
+def _cupy(bench, xp):
+    """Bytes that CuPy's pools took from the device, above what the built model uses."""
+    pool, trainer = xp.get_default_memory_pool(), bench.trainer
     pool.free_all_blocks()
     before = pool.used_bytes()
     for _ in range(STEPS):
-        step()
-    return pool.total_bytes() - before
+        bench.train()
+    recorded = [step.repeated for step in getattr(trainer.run_micro_step, "steps", {}).values()]
+    recorded += [trainer.update.begin] if trainer.fused else []
+    own = sum(each.pool.total_bytes() for each in recorded if each.pool)
+    return pool.total_bytes() - before + own
 
 
 def _torch_gpu(opponent):

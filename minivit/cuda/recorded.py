@@ -61,14 +61,14 @@ class Repeated:
 
     def __init__(self, function, xp):
         self.function, self.xp, self.calls = function, xp, 0
-        self.repeat, self.results = None, None
+        self.repeat, self.results, self.pool = None, None, None
 
     def __call__(self):
         """What the function returns."""
         self.calls += 1
         if self.calls == 2 and wanted(self.xp):
             try:
-                self.repeat, self.results = record(self.function, self.xp)
+                self.repeat, self.results, self.pool = record(self.function, self.xp)
             except Exception as error:  # of CUDA, cuBLAS or CuPy: the run does not need it
                 reason = (str(error) or type(error).__name__).splitlines()[0]
                 said = f"a step cannot be recorded, and runs kernel by kernel: {reason}"
@@ -80,10 +80,12 @@ class Repeated:
 
 
 def record(function, xp):
-    """Record what `function` starts on the GPU -> (a function that repeats it, its results)."""
+    """Record what `function` starts on the GPU -> a function that repeats it, its results, its
+    memory."""
     pool, stream = xp.cuda.MemoryPool(), xp.cuda.Stream(non_blocking=True)
     workspace = xp.empty(cublas.WORKSPACE, dtype="uint8")
     xp.cuda.get_current_stream().synchronize()  # what was written so far, another stream may read
+    xp.get_default_memory_pool().free_all_blocks()  # what the first call needed
     collecting = gc.isenabled()
     gc.disable()  # what is freed meanwhile could be memory, which CUDA does not allow
     try:
@@ -100,7 +102,7 @@ def record(function, xp):
     def repeat(_keep=(pool, workspace)):
         graph.launch()
 
-    return repeat, results
+    return repeat, results, pool
 
 
 class RecordedSteps:

@@ -67,7 +67,7 @@ PRESETS = {
     "base": Preset(
         {"dim": 192, "depth": 9, "heads": 12, "mlp_dim": 384, "drop_path": 0.1, **MIMETIC},
         {**MUON, "epochs": 300, "policy": "rand", "erasing": 0.25, "mixup": 0.8, "cutmix": 1.0},
-        "for a GPU: 2.7 M weights; 300 passes of 13 s, not run to the end yet",
+        "for a GPU: 2.7 M weights; 300 passes, not run to the end yet",
     ),
     # The paper's fine-tuning: SGD with momentum 0.9, a cosine, no weight decay, clip 1, batch 512.
     # Of its rates, 0.001 to 0.03, one; the warm-up is that of its code. Source: Dosovitskiy et al.

@@ -41,7 +41,7 @@ def stand_in(xp, monkeypatch):
             for one, new in zip(arrays(results), arrays(function() or ()), strict=True):
                 one[...] = new
 
-        return repeat, results
+        return repeat, results, None
 
     monkeypatch.setattr(recorded, "record", record)
     monkeypatch.setattr(recorded, "wanted", lambda xp: True)
