@@ -16,6 +16,7 @@ What depends on the learning rate is not recorded.
 import gc
 import os
 import warnings
+from contextlib import suppress
 
 from ..arrays import tree
 from ..arrays.backend import array_module
@@ -77,6 +78,13 @@ class Repeated:
             return self.function()
         self.repeat()
         return self.results
+
+    def __del__(self):
+        """Give the memory back, which CuPy's pools do not do when they are forgotten."""
+        self.results = self.repeat = None
+        if self.pool:
+            with suppress(Exception):  # when Python ends, CuPy may have gone before
+                self.pool.free_all_blocks()
 
 
 def record(function, xp):

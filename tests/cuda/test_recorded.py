@@ -4,6 +4,8 @@ On a GPU they are CUDA graphs. Elsewhere a stand-in calls the function again, an
 arrays that it returned first: as a graph, it gets nothing but what is in memory by then.
 """
 
+import sys
+
 import numpy as np
 import pytest
 from cases import arrays, tiny
@@ -93,6 +95,22 @@ def test_a_step_that_cannot_be_recorded_is_said_once(xp, workers, monkeypatch):
     with pytest.warns(UserWarning, match="kernel by kernel: no graphs here$") as said:
         assert trained(xp, workers, {}, {})[1] == want
     assert len({str(warning.message) for warning in said}) == 1  # printed once
+
+
+def test_memory_is_given_back(xp, monkeypatch):
+    freed, results = [], [xp.zeros(1)]
+
+    class Pool:
+        def free_all_blocks(self):
+            freed.append(sys.getrefcount(results[0]))
+
+    monkeypatch.setattr(recorded, "record", lambda *_: (lambda: None, results[0], Pool()))
+    repeated = recorded.Repeated(lambda: results[0], xp)
+    for _ in range(2):
+        assert repeated() is results[0]
+    held = sys.getrefcount(results[0])
+    del repeated
+    assert freed == [held - 1]  # when nobody held the arrays any more
 
 
 @pytest.mark.parametrize(
