@@ -27,8 +27,7 @@ def replacing(path, error_class=CheckpointError):
     path = Path(os.path.realpath(path))  # of a symbolic link, replace the file it points to
     if os.path.isdir(path):
         raise error_class(f"cannot write {path}: it is a directory; name a file in it.")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise error_class(f"cannot write {path}: it is a device or a pipe; name a file.")
+    refuse_devices(path, error_class)
     temporary = _temporary(path)
     with explained(path, error_class):
         try:
@@ -40,6 +39,12 @@ def replacing(path, error_class=CheckpointError):
         finally:
             with suppress(OSError):  # after the rename there is nothing to remove
                 temporary.unlink()
+
+
+def refuse_devices(path, error_class):
+    """Raise an `error_class` for a device or a pipe, of which a file would take the place."""
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise error_class(f"cannot write {path}: it is a device or a pipe; name a file.")
 
 
 def write_json(path, values):

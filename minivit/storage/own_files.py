@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import limits
 from ..errors import RunError
+from . import atomic
 
 MARK = "minivit"  # in figures, as the program that made them
 
@@ -20,8 +21,7 @@ def refuse_others(path, *, mark=b"", start=b""):
     """
     path = Path(path)
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise RunError(f"cannot write {path}: it is a device or a pipe; name a file.")
+        atomic.refuse_devices(path, RunError)
         if not path.is_file():
             return  # what is wrong with a directory is said when it is written to
         with open(path, "rb") as file:

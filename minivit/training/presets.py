@@ -15,6 +15,7 @@ class Preset:
 MUON = {"optimizer": "muon", "lr": 2e-3}
 MIMETIC = {"pool": "mean", "init": "mimetic"}
 ON_CPU = {**MUON, "batch_size": 64, "whiten": True}
+SMALL = {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04}
 
 # The rates of He et al. 2016, section 4.2, with a cosine in place of steps.
 RESIDUAL = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "batch_size": 128}
@@ -34,7 +35,7 @@ PRESETS = {
     ),
     "small": Preset(
         {"dim": 128, "depth": 6, "heads": 4, "mlp_dim": 256, "patch_overlap": 2, **MIMETIC},
-        {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04},
+        SMALL,
         "0.83 M weights; 87% on CIFAR-10 in an hour",
     ),
     "hybrid-tiny": Preset(
@@ -44,14 +45,7 @@ PRESETS = {
     ),
     "hybrid-small": Preset(
         {"dim": 128, "depth": 5, "heads": 4, "mlp_dim": 256, "stem": "small-3", **MIMETIC},
-        {
-            **ON_CPU,
-            "epochs": 28,
-            "weight_decay": 0.1,
-            "policy": "rand",
-            "val_fraction": 0.04,
-            "early_size": 24,
-        },
+        {**SMALL, "early_size": 24},
         "small behind convolutions: 0.81 M weights; 88% on CIFAR-10 in 63 to 81 minutes",
     ),
     "resnet-20": Preset(
