@@ -56,7 +56,7 @@ def trained(xp, workers, changes, recipe, steps=9, plain=False):
     trainer = Trainer(config, recipe, steps, MEAN, STD, workers, xp, fused=True)
     if plain:
         trainer.run_micro_step = trainer.micro_step
-        trainer.update.begin = trainer.update.clip_and_direct
+        trainer.update.begin = getattr(trainer.update, "clip_and_direct", None)
     for step in range(steps):
         count = 5 if step == 3 else 8
         images = rng.integers(0, 256, (count, *config.image_shape), np.uint8)
@@ -71,6 +71,7 @@ CASES = {
     "drop path": ({"drop_path": 0.5}, {"ema": 0.9}),
     "several micro-batches": ({"drop_path": 0.3}, {"micro_batch": 2}),
     "stem": (STEM, {"optimizer": "muon"}),
+    "a frozen block": ({"drop_path": 0.5}, {"freeze": 1, "layer_decay": 0.7}),
     "early, fewer patches": ({"drop_path": 0.2}, {"early_drop": 0.5}),
     "early, smaller images": ({**STEM, "drop_path": 0.2}, {"early_size": 4}),
 }
