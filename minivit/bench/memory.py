@@ -106,9 +106,9 @@ def _cupy(bench, xp):
     before = pool.used_bytes()
     for _ in range(STEPS):
         bench.train()
-    recorded = [step.repeated for step in getattr(trainer.run_micro_step, "steps", {}).values()]
-    recorded += [trainer.update.begin] if trainer.fused else []
-    own = sum(each.pool.total_bytes() for each in recorded if each.pool)
+    repeated = [step.repeated for step in getattr(trainer.run_micro_step, "steps", {}).values()]
+    repeated += [trainer.update.begin] if trainer.fused else []
+    own = sum(each.recording.pool.total_bytes() for each in repeated if each.recording)
     return pool.total_bytes() - before + own
 
 

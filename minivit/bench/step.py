@@ -153,12 +153,15 @@ class Bench:
 
 @contextlib.contextmanager
 def kernel_by_kernel(trainer):
-    """Inside, a GPU's steps are not repeated from a record, in which no layer can be timed."""
-    recorded, trainer.run_micro_step = trainer.run_micro_step, trainer.micro_step
+    """Inside, nothing is repeated from a GPU's recording, in which no layer can be timed."""
+    update, recorded = trainer.update, (trainer.run_micro_step, getattr(trainer.update, "begin", 0))
+    trainer.run_micro_step = trainer.micro_step
+    if trainer.fused:
+        update.begin = update.clip_and_direct
     try:
         yield
     finally:
-        trainer.run_micro_step = recorded
+        trainer.run_micro_step, update.begin = recorded
 
 
 def micro_batch(size, workers, xp=np):

@@ -139,10 +139,12 @@ def _from_cupy(error):
 
 def _out_of_memory(error):
     """The sentence for a MemoryError, NumPy's or CuPy's."""
-    place = " on the GPU" if _from_cupy(error) else ""
+    on_gpu = _from_cupy(error)
+    place, more = (" on the GPU", ", or MINIVIT_RECORD=0") if on_gpu else ("", "")
     reason = str(error).removeprefix("Out of memory ").rstrip(".")
     reason = f" {reason};" if reason else ""
-    return f"out of memory{place}:{reason} try smaller sizes, a lower --batch-size or --micro-batch"
+    smaller = "try smaller sizes, a lower --batch-size or --micro-batch"
+    return f"out of memory{place}:{reason} {smaller}{more}"
 
 
 def _end(sentence, status, between=" "):

@@ -50,7 +50,7 @@ def room(array):
 
 def bytes_for(images, config):
     """The most that `images` images take in a model of this config: tokens, and drop path's."""
-    return images * 8 * (config.tokens + 2 * config.depth) + 16 * config.depth
+    return images * 8 * (config.tokens + 2 * config.depth)
 
 
 @dataclass(frozen=True)

@@ -42,20 +42,23 @@ def wanted(xp, config=None):
     return xp.__name__ == "cupy" and not plain and (config is None or type(config) is Config)
 
 
+class FusedParts(dict):
+    """Layers by name, each put in in its fused form, where it has one."""
+
+    def __setitem__(self, name, layer):
+        super().__setitem__(name, fused_layer(layer))
+
+
 def fast(model):
     """The ViT `model` with fused layers: for arrays of CuPy, of float32 or float64.
 
     Parameters, gradients and caches keep their names. A layer without a fused form stays itself.
     """
     fused = ViT(model.config)
-    fused.parts = dict(model.parts)
-    return fuse(fused)
-
-
-def fuse(model):
-    """Put their fused forms in the places of the layers of a model -> the model."""
-    model.parts.update({name: fused_layer(part) for name, part in model.parts.items()})
-    return model
+    fused.parts = FusedParts()
+    for name, part in model.parts.items():
+        fused.parts[name] = part
+    return fused
 
 
 def fast_vit(config):

@@ -13,8 +13,8 @@ from ..optim import SGD, Muon
 from ..optim.average import decay_at
 from ..optim.muon import ROUNDS, A, B, C
 from . import kernels
+from .graphs import Repeated
 from .products import multiply
-from .recorded import Repeated
 
 THREADS = 256
 

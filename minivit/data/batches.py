@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -69,10 +70,17 @@ def on_device(batches: Iterable, xp) -> Iterator:
     """The same batches as arrays of `xp`; NumPy's stay as they are.
 
     Batches are prepared on the host and sent to a GPU: many small operations on few images take
-    longer there.
+    longer there. It is the GPU of the thread that calls this, whichever thread asks for batches.
     """
-    for images, targets in batches:
-        yield to_device(images, xp), to_device(targets, xp)
+    gpu = xp.cuda.Device() if xp.__name__ == "cupy" else nullcontext()
+
+    def sent():
+        for images, targets in batches:
+            with gpu:
+                on_gpu = to_device(images, xp), to_device(targets, xp)
+            yield on_gpu
+
+    return sent()
 
 
 def prefetch(iterable: Iterable, depth: int = 2) -> Iterator:

@@ -69,7 +69,7 @@ class Trainer:
                                    workers, self.micro_batches, ranks=ranks)  # fmt: skip
         self.run_micro_step = self.micro_step
         if self.fused:
-            models = cuda.fuse(self.early_model), self.model
+            models = self.early_model, self.model
             self.run_micro_step = RecordedSteps(self.micro_step, models, self.objective)
         self.step = 0
         self.sums = RunningSums(self.objective, xp, ALONE if divided else ranks)

@@ -1,10 +1,13 @@
 """Recorded steps: those of the trainer without them, to the last bit.
 
-On a GPU they are CUDA graphs. Elsewhere a stand-in calls the function again, and writes to the
-arrays that it returned first: as a graph, it gets nothing but what is in memory by then.
+On a GPU they are CUDA graphs. Elsewhere a stand-in calls the function again and writes to the
+arrays that it returned first. It sees numbers of the host that have changed since, as a graph does
+not; but nothing may be copied from the host meanwhile.
 """
 
-import sys
+import contextlib
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,52 +16,52 @@ from test_fused_training import MEAN, SIZES, STD, STEM
 
 from minivit import Config
 from minivit.arrays.backend import to_device, to_host
-from minivit.cuda import fast, recorded
+from minivit.cuda import draws, fast, graphs, recorded
 from minivit.errors import BackendError
 from minivit.objective import Classification, Regression
 from minivit.training.recipe import Recipe
 from minivit.training.trainer import Trainer
 
-OBJECTIVE = Classification(10)
+OBJECTIVE, RECORDING = Classification(10), graphs.Recording
+
+
+class Again:
+    """A `Recording` that calls the function again, in which nothing is copied from the host."""
+
+    def __init__(self, function, xp):
+        self.function, self.fresh = function, True
+        gradients, sums = self.run() or ({}, {})
+        self.results = gradients, {name: np.array(total) for name, total in sums.items()}
+
+    def run(self):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(draws.Drawn, "copy", pytest.fail)
+            return self.function()
+
+    def repeat(self):
+        if not self.fresh:  # it has been run; a GPU only records it
+            for one, new in zip(arrays(self.results), arrays(self.run() or ({}, {})), strict=True):
+                one[...] = new
+        self.fresh = False
 
 
 @pytest.fixture(autouse=True)
 def stand_in(xp, monkeypatch):
     """Without a GPU, steps are recorded by calling a function again."""
-    if xp is not np:
-        return
-
-    def record(function, xp):
-        results = function() or ()
-        if results:
-            gradients, sums = results
-            results = gradients, {name: np.array(total) for name, total in sums.items()}
-
-        runs = []
-
-        def repeat():
-            runs.append(1)
-            if len(runs) == 1:
-                return  # it has been run; a GPU only records it
-            for one, new in zip(arrays(results), arrays(function() or ()), strict=True):
-                one[...] = new
-
-        return repeat, results, None
-
-    monkeypatch.setattr(recorded, "record", record)
-    monkeypatch.setattr(recorded, "wanted", lambda xp: True)
+    if xp is np:
+        monkeypatch.setattr(graphs, "Recording", Again)
+        monkeypatch.setattr(graphs, "wanted", lambda xp: True)
 
 
-def trained(xp, workers, changes, recipe, steps=9, plain=False):
-    """Train, on other images in each step -> (the Trainer, its weights and sums)."""
+def trained(xp, workers, changes, recipe, plain=False, sizes=(8, 8, 8, 5, 8, 8, 8, 8, 8)):
+    """Train on batches of these sizes -> (the Trainer, its weights and sums)."""
     config, rng = Config(**{**SIZES, **changes}), np.random.default_rng(1)
     recipe = Recipe(**{"batch_size": 8, "warmup": 0.0, **recipe})
-    trainer = Trainer(config, recipe, steps, MEAN, STD, workers, xp, fused=True)
+    trainer = Trainer(config, recipe, len(sizes), MEAN, STD, workers, xp, fused=True)
     if plain:
         trainer.run_micro_step = trainer.micro_step
         trainer.update.begin = getattr(trainer.update, "clip_and_direct", None)
-    for step in range(steps):
-        count = 5 if step == 3 else 8
+    for count in sizes:
         images = rng.integers(0, 256, (count, *config.image_shape), np.uint8)
         labels = rng.integers(0, 10, count)
         trainer.train_step(to_device(images, xp), to_device(labels, xp))
@@ -82,36 +85,87 @@ def test_the_bits_of_steps_that_are_not_recorded(xp, workers, name):
     sides = [trained(xp, workers, *CASES[name], plain=plain) for plain in (False, True)]
     (trainer, one), (_, other) = sides
     steps = trainer.run_micro_step.steps
-    repeated = [step.repeated.repeat is not None for step in steps.values()]
-    assert sum(repeated) == (2 if "several" in name or "early" in name else 1)
+    repeated = [step.repeated.recording is not None for step in steps.values()]
+    assert sum(repeated) == (
+        2 if "several" in name else 1
+    )  # those of early steps have been dropped
     assert one == other
 
 
 def test_a_step_that_cannot_be_recorded_is_said_once(xp, workers, monkeypatch):
-    def record(function, xp):
+    def refused(function, xp):
         raise BackendError("no graphs here\nand more")
 
     want = trained(xp, workers, {}, {}, plain=True)[1]
-    monkeypatch.setattr(recorded, "record", record)
-    with pytest.warns(UserWarning, match="kernel by kernel: no graphs here$") as said:
+    monkeypatch.setattr(graphs, "Recording", refused)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
         assert trained(xp, workers, {}, {})[1] == want
-    assert len({str(warning.message) for warning in said}) == 1  # printed once
+    assert [str(w.message) for w in said] == [f"{graphs.REFUSED}: no graphs here"]
 
 
-def test_memory_is_given_back(xp, monkeypatch):
-    freed, results = [], [xp.zeros(1)]
+def test_only_some_kinds_of_micro_batches_are_recorded(xp, workers):
+    """Each has memory of its own."""
+    trainer, _ = trained(xp, workers, {}, {}, sizes=[*range(8, 1, -1)] * 2)
+    steps = trainer.run_micro_step.steps
+    assert [shape[0] for shape, *_ in steps] == [8, 7, 6, 5] and len(steps) == recorded.MOST
+    assert all(step.repeated.recording for step in steps.values())
 
-    class Pool:
-        def free_all_blocks(self):
-            freed.append(sys.getrefcount(results[0]))
 
-    monkeypatch.setattr(recorded, "record", lambda *_: (lambda: None, results[0], Pool()))
-    repeated = recorded.Repeated(lambda: results[0], xp)
-    for _ in range(2):
-        assert repeated() is results[0]
-    held = sys.getrefcount(results[0])
-    del repeated
-    assert freed == [held - 1]  # when nobody held the arrays any more
+class Cuda:
+    """As much of CuPy as a `Recording` needs, which writes down what it is asked for."""
+
+    def __init__(self):
+        self.done, self.cuda, self.empty = [], self, np.empty
+        self.runtime = SimpleNamespace(CUDARuntimeError=OSError)
+        self.using_allocator = contextlib.nullcontext
+
+    def __getattr__(self, name):
+        def call(*args, **keywords):
+            self.done.append(name)
+            return contextlib.nullcontext() if name == "direct" else self
+
+        return call
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def Memory(self, size):  # noqa: N802
+        raise OSError("out of memory")
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    made = Cuda()
+    monkeypatch.setattr(graphs.cublas, "direct", made.direct)
+    return made
+
+
+def test_memory_is_given_back(cuda):
+    recording = RECORDING(lambda: "results", cuda)
+    recording.repeat()
+    assert recording.results == "results"
+    del recording
+    assert cuda.done[-4:] == ["begin_capture", "end_capture", "launch", "free_all_blocks"]
+
+
+def test_the_first_error_is_told_and_memory_given_back(cuda):
+    def end_capture():
+        cuda.done.append("end_capture")
+        raise ValueError("the recording is not valid")
+
+    cuda.end_capture = end_capture
+    with pytest.raises(ZeroDivisionError):
+        RECORDING(lambda: 1 / 0, cuda)
+    assert cuda.done[-3:] == ["begin_capture", "end_capture", "free_all_blocks"]
+
+
+def test_memory_that_is_free_in_its_books_is_not_given_back(cuda):
+    with pytest.raises(BackendError, match="no memory on the GPU for it"):
+        graphs.allocator(cuda)(1000)  # of another kind than those on which CuPy does it
 
 
 @pytest.mark.parametrize(
