@@ -113,7 +113,8 @@ class Config(Settings):
                 "the head has one hidden layer at most: set pre_logits (tanh) or head_hidden (GELU)"
             )
         for patch, image in zip(self.patch_shape, self.image_shape, strict=False):
-            _check_divides("patch_size", patch, "image_size", image)
+            both = math.gcd(*self.image_shape[:2]) if isinstance(self.patch_size, int) else image
+            _check_divides("patch_size", patch, "image_size", image, both)
         _check_divides("heads", self.heads, "dim", self.dim)
 
     @classmethod
@@ -183,12 +184,13 @@ def pair(size):
     return size if isinstance(size, tuple) else (size, size)
 
 
-def _check_divides(small_name, small, large_name, large):
-    """Raise ConfigError unless `small` divides `large`, naming the divisors nearest to it."""
+def _check_divides(small_name, small, large_name, large, both=None):
+    """Raise ConfigError unless `small` divides `large`, naming divisors of `both` near to it."""
     if large % small == 0:
         return
+    both = both or large
     divisors = sorted(
-        d for i in range(1, math.isqrt(large) + 1) if large % i == 0 for d in (i, large // i)
+        d for i in range(1, math.isqrt(both) + 1) if both % i == 0 for d in (i, both // i)
     )
     near = sorted(sorted(set(divisors), key=lambda d: abs(d - small))[:3])
     raise ConfigError(

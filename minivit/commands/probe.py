@@ -28,7 +28,8 @@ mean of its patches and both side by side are given to three simple classifiers:
   neighbours  the vote of the 20 most similar training images
 
 They learn from training images and are judged on test images. A fifth of the
-training images decides how strongly the first two are regularised.
+training images decides how strongly the first two are regularised. Images of
+another data set are made such as the model takes: its size, grey or in colour.
 
 examples:
   {prog} runs/cifar10-tiny-1

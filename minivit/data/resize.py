@@ -32,6 +32,27 @@ def resized(images, size):
     return out
 
 
+def in_channels(images, channels):
+    """images (N, H, W, C) uint8, grey or in three colours -> the same with 1 or 3 channels.
+
+    Three colours become grey as Pillow's "L" (ITU-R 601), grey three equal colours. Raises
+    ConfigError for other numbers of channels.
+    """
+    has = images.shape[-1]
+    if has == channels:
+        return images
+    if {has, channels} != {1, 3}:
+        raise ConfigError(f"images of {has} channels cannot be made such of {channels}")
+    if channels == 3:
+        return np.repeat(images, 3, axis=-1)
+    out = np.empty((*images.shape[:-1], 1), np.uint8)
+    for start in range(0, len(images), 1000):
+        red, green, blue = images[start : start + 1000].astype(np.int32).transpose(3, 0, 1, 2)
+        grey = (19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16
+        out[start : start + 1000, ..., 0] = grey
+    return out
+
+
 def at_size(dataset, size):
     """A `Dataset` with its images resized to `size`, height and width.
 

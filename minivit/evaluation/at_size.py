@@ -5,15 +5,15 @@ from ..data.resize import at_size, refuse_placed
 from ..training.record import fingerprint
 
 
-def other_size(trained, dataset):
+def other_size(trained, dataset, any_size=False):
     """To which height and width a data set's images must be resized for a model; None if not.
 
     A model is judged on resized images if it was taken to another size itself, or if its run
-    resized them because it began with a model of another size. Raises ConfigError where the
-    targets tell of pixels.
+    resized them because it began with a model of another size; or with `any_size`. Raises
+    ConfigError where the targets tell of pixels.
     """
     size = trained.config.image_shape[:2]
-    resizes = "resized_from" in trained.about or "from" in trained.about
+    resizes = any_size or "resized_from" in trained.about or "from" in trained.about
     if not resizes or dataset.train_images.shape[1:3] == size:
         return None
     refuse_placed(dataset)

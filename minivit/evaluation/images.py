@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import data
 from ..data import TargetFile, batches
-from ..data.resize import resized
+from ..data.resize import in_channels, resized
 from ..errors import ConfigError, DataError
 from ..objective import Classification
 from ..text import printable
@@ -62,7 +62,8 @@ def load_parts(
 
     names: of PARTS. dataset, data_dir: as for `data.load`; by default those of the run that the
     model is of. say: called with each line that loading has for the user. any_classes: whether the
-    classes may be others than the model's. options: those of `TargetFile.of`.
+    classes may be others than the model's, and the images of another kind, which are made such as
+    it takes. options: those of `TargetFile.of`.
 
     Raises ConfigError where it is not known which data set or which part is meant, or where the
     data set does not fit the model; DataError for data that is missing or damaged.
@@ -86,9 +87,8 @@ def load_parts(
         return data.load(dataset, data_dir, say, **how, targets=targets)
 
     whole = load(c.image_size)
-    size = other_size(trained, whole)
+    size, own = other_size(trained, whole, any_classes), is_own(trained, whole, load)
     _refuse_misfits(trained, whole, any_classes, size)
-    own = is_own(trained, whole, load)
     notes = tuple(_notes(trained, whole, own, size))
     parts = []
     for name in names:
@@ -97,6 +97,7 @@ def load_parts(
         images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
         if len(indices) < len(images):
             images, targets = images[indices], targets[indices]
+        images = in_channels(images, c.channels) if any_classes else images
         images = resized(images, size) if size else images
         parts.append(Part(whole.name, name, whole.classes, images, targets, indices, notes))
     return parts
@@ -131,7 +132,7 @@ def _refuse_misfits(trained, dataset, any_classes, size):
     size: to which the images will be resized, or None.
     """
     takes, has = trained.config.image_shape, dataset.train_images.shape[1:]
-    if has != takes and not size:
+    if has != takes and not size and not any_classes:
         raise ConfigError(
             f"the model takes images of {_times(takes)} (height x width x channels), and those of "
             f"{dataset.name} are {_times(has)}."
@@ -181,6 +182,8 @@ def _notes(trained, dataset, own, size):
     """What the user should know of the data set beside the model."""
     if size:
         yield f"images resized from {_times(dataset.train_images.shape[1:3])} to {_times(size)}"
+    if dataset.train_images.shape[3] != trained.config.channels:
+        yield "images made grey" if trained.config.channels == 1 else "grey images made colour ones"
     yield from dataset.note.replace(" (--image-size)", "").splitlines()  # no option of this command
     was = trained.about.get("dataset")
     if was and was != dataset.name and not own:

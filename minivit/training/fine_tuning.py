@@ -84,12 +84,14 @@ class Start:
         height, width, channels = dataset.train_images.shape[1:]
         c, (own_height, own_width, own_channels) = config, config.image_shape
         if (height, width, channels) != c.image_shape:
+            to = f", or give --image-size {height}x{width}, to which the model is taken"
+            taken = to if channels == own_channels else ""
             raise ConfigError(
                 f"{dataset.name} has images of {height} x {width} pixels and "
                 f"{counted(channels, 'channel')}, and {self.path} takes {own_height} x {own_width} "
                 f"and {counted(own_channels, 'channel')}: begin with a model of such images, or "
-                "give the images as files in a directory, which are resized to the model, or "
-                f"give --image-size {height}x{width}, to which the model is taken"
+                "give the images as files in a directory, which are read as the model takes them"
+                f"{taken}"
             )
         _, params, words = at_size(self.config, self.params, c.image_size, self.way)
         start, words = replace(self, params=params), f"; from {words}" if words else ""
@@ -125,6 +127,8 @@ class Start:
         classes = dataset.classes
         if not classes:
             return f"it was not trained for {', '.join(dataset.target_names) or 'these targets'}"
+        if not self.classes and getattr(self.objective, "targets", ()):
+            return f"it was trained for {', '.join(self.objective.targets)}"
         if not self.classes:
             return "the model does not say what its outputs are"
         if len(self.classes) != len(classes):

@@ -71,14 +71,15 @@ def fitted_recipe(recipe, dataset, asked):
         wrong = {"mixup": 0.0, "cutmix": 0.0}
         if asked.get("smoothing"):
             raise ConfigError(f"--smoothing is for classes, and {dataset.name} has none")
-    why = "mix classes, and the data has none"
+    why, reason = "mix classes, and the data has none", "the data has no classes to mix"
     if dataset.placed:
         wrong |= {"augment": False, "policy": "none"}
         why = "would change what the targets tell"
+        reason = f"it {why}"
     off = {name: value for name, value in wrong.items() if getattr(recipe, name) != value}
     for name in off:
         if name in asked:
-            raise ConfigError(f"--{name}: {dataset.name}: it {why}; leave the option out")
+            raise ConfigError(f"--{name}: {dataset.name}: {reason}; leave the option out")
     notes = [f"without {', '.join(off)}, which {why}"] if off else []
     if not dataset.classes and recipe.objective == "auto" and _yes_or_no(dataset.train_labels):
         notes.append(

@@ -3,11 +3,14 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 from program import few_shapes, home_with_runs
 
+from minivit import data
 from minivit.__main__ import main
 from minivit.commands import exits
+from minivit.data import Dataset
 
 pytest.importorskip("scipy", reason="the logistic probe needs it: pip install scipy")
 
@@ -80,3 +83,18 @@ def test_what_makes_no_sense_gets_a_sentence(probe, words, status, said):
         pytest.importorskip("matplotlib")
     out = probe(*words)
     assert out[0] == status and said in out[2]
+
+
+def test_images_of_another_kind_are_made_such_as_the_model_takes(probe, monkeypatch):
+    """Grey ones of 28 x 28 pixels, for a model of 32 x 32 in colour."""
+    rng, classes = np.random.default_rng(0), ("a", "b", "c")
+    images = rng.integers(0, 256, (60, 28, 28, 1), np.uint8)
+    labels = np.arange(60) % 3
+    grey = Dataset("grey", classes, images[:40], labels[:40], images[40:], labels[40:])
+    monkeypatch.setattr(data, "load", lambda *_, **__: grey)
+    status, out, err = probe("run", "--dataset", "mnist", "--json")
+    values = json.loads(out)
+    assert (status, err, len(values["rows"]), values["own_head"]) == (0, "", 6, None)
+    _, _, said = probe("run", "--dataset", "mnist")
+    assert "images resized from 28 x 28 to 32 x 32" in said
+    assert "grey images made colour ones" in said

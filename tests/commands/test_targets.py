@@ -189,7 +189,7 @@ def test_fine_tuning_keeps_the_head_and_the_scale_for_the_same_targets(
         (["--objective", "classification"], "photos has targets and no classes"),
         (["--objective", "multi-label"], "Score has the target"),
         (["--smoothing", "0.2"], "--smoothing is for classes, and photos has none"),
-        (["--mixup", "0.8"], "--mixup: photos: it mix"),
+        (["--mixup", "0.8"], "--mixup: photos: the data has no classes to mix; leave"),
         (["--fold", "3"], "--fold: must be K/N with K from 1 to N, such as 2/5; got '3'"),
         (["--fold", "6/5"], "must be K/N with K from 1 to N"),
         (["--fold", "1/100"], "of 40 images there can be 2 to 40 folds"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minivit.data import Dataset
-from minivit.data.resize import at_size, resized
+from minivit.data.resize import at_size, in_channels, resized
 from minivit.data.sources import places
 from minivit.errors import ConfigError
 
@@ -24,6 +24,17 @@ def test_the_bytes_are_those_of_pillow(size, channels, monkeypatch):
         for half in ((size[1], 12), size[::-1]):  # by itself it begins with either axis
             plain = plain.resize(half, pillow.Resampling.BICUBIC)
         assert (got == np.asarray(plain).reshape(got.shape)).all()
+
+
+def test_grey_is_that_of_pillow():
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is the oracle")
+    grey = in_channels(IMAGES, 1)
+    for got, image in zip(grey, IMAGES, strict=True):
+        assert (got[..., 0] == np.asarray(pillow.fromarray(image).convert("L"))).all()
+    assert (in_channels(grey, 3) == grey).all() and in_channels(grey, 3).shape == IMAGES.shape
+    assert in_channels(IMAGES, 3) is IMAGES
+    with pytest.raises(ConfigError, match="images of 3 channels cannot be made such of 4"):
+        in_channels(IMAGES, 4)
 
 
 def test_a_data_set_at_another_size():

@@ -100,6 +100,7 @@ def test_folds_are_disjoint_and_together_all_images(photos):
         (GOOD, {"columns": ("Eyes", "Eyes")}, ConfigError, "'Eyes' is named twice"),
         (GOOD, {"name_column": "Name"}, ConfigError, "unknown column 'Name'"),
         (GOOD, {"folds": 11}, ConfigError, "of 10 images there can be 2 to 10 folds"),
+        ("Id,Score\nim1,1\n", {}, ConfigError, "1 image cannot be cut into folds"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(photos, text, fields, error, sentence):

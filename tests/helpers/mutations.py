@@ -277,10 +277,10 @@ TABLE = {
     ],
     # an image transposed; the class token moved; another image's gradient
     "minivit/training/early_steps.py": [
-        ("return columns.reshape(b, s, c, s).swapaxes(2, 3)", "return columns.reshape(b, s, s, c)"),
+        ("return small.reshape(b, s, c, s).swapaxes(2, 3)", "return small.reshape(b, s, s, c)"),
         ("ResampledPositions(*sizes, config.prefix_tokens)", "ResampledPositions(*sizes, 0)"),
-        ("like(self.pixels, dsmall).T)", "like(self.pixels[::-1], dsmall).T)"),
-        ("matrix.astype(x.dtype)", "matrix"),
+        ("self.matrix(dsmall).T)", "self.matrix(dsmall)[::-1].T)"),
+        ("self.pixels.astype(x.dtype)", "self.pixels"),
     ],
     # the wrong token; float64; a sum for a mean; softmax over images; each of the terms of ds, dx
     "minivit/layers/pool.py": [

@@ -118,7 +118,15 @@ def test_sizes_that_cannot_be_are_refused_in_one_sentence(sizes, words):
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("sizes", [{"image_size": 32, "patch_size": 5}, {"dim": 192, "heads": 7}])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"image_size": 32, "patch_size": 5},
+        {"image_size": (30, 42), "patch_size": 4},
+        {"dim": 192, "heads": 7},
+    ],
+    ids=str,
+)
 def test_the_sizes_that_are_proposed_are_valid(sizes):
     with pytest.raises(ConfigError) as error:
         Config(**sizes)

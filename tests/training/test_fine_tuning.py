@@ -15,6 +15,7 @@ from minivit import ConfigError, tree
 from minivit.commands import exits
 from minivit.config import POSITIONS
 from minivit.data import Dataset
+from minivit.objective import Regression
 from minivit.storage import checkpoint
 from minivit.storage.directory import RunDirectory
 from minivit.training.fine_tuning import Start
@@ -82,6 +83,20 @@ def test_a_model_that_names_no_classes_gets_a_new_head(base, workers, tmp_path):
     run = tuned(replace(base, classes=()), workers, tmp_path / "run", data=pictures())
     assert not leaves(run.trainer.params)["head.w"].any()
     assert "as the model does not say what its outputs are" in run.plan.start.note
+    of_numbers = replace(base, classes=(), objective=Regression(("cuteness",), (0.0,), (1.0,)))
+    run = tuned(of_numbers, workers, tmp_path / "other", data=pictures())
+    assert "as it was trained for cuteness" in run.plan.start.note
+
+
+def test_a_size_is_no_advice_where_the_colours_differ(base):
+    start = Start.of(base, "base")
+    grey = pictures()
+    images = {
+        f"{of}_images": getattr(grey, f"{of}_images")[..., :1].copy() for of in ("train", "test")
+    }
+    grey = replace(grey, **images)
+    with pytest.raises(ConfigError, match=r"read as the model takes them$"):
+        start.for_data(grey, start.config, 0)
 
 
 def test_rates_may_change_and_sizes_may_not(base):

@@ -57,6 +57,8 @@ def split(count, fold, folds, seed):
 
     Raises ConfigError for a fold that is not there.
     """
+    if count < 2:
+        raise ConfigError(f"{counted(count, 'image')} cannot be cut into folds: give at least two.")
     if not 1 <= fold <= folds or not 2 <= folds <= count:
         raise ConfigError(
             f"--fold {fold}/{folds}: it must be one of 1/{folds} to {folds}/{folds}, and of "
