@@ -89,7 +89,7 @@ def load_parts(
     whole = load(c.image_size)
     size, own = other_size(trained, whole, any_classes), is_own(trained, whole, load)
     _refuse_misfits(trained, whole, any_classes, size)
-    notes = tuple(_notes(trained, whole, own, size))
+    notes = tuple(_notes(trained, whole, own, size, any_classes))
     parts = []
     for name in names:
         indices = _indices(whole, recipe, name, own)
@@ -178,7 +178,7 @@ def _indices(dataset, recipe, name, own):
     return validation if name == "val" else training
 
 
-def _notes(trained, dataset, own, size):
+def _notes(trained, dataset, own, size, any_classes):
     """What the user should know of the data set beside the model."""
     if size:
         yield f"images resized from {_times(dataset.train_images.shape[1:3])} to {_times(size)}"
@@ -191,7 +191,7 @@ def _notes(trained, dataset, own, size):
     elif "dataset_sha256" in trained.about and not own:
         yield f"the images or labels of {dataset.name} have changed since the model was trained"
     pairs = zip(trained.classes, dataset.classes, strict=False)  # one of them may have no names
-    other = [(ours, theirs) for ours, theirs in pairs if ours != theirs]
+    other = [(ours, theirs) for ours, theirs in pairs if ours != theirs and not any_classes]
     if other:
         ours, theirs = other[0]
         yield (
