@@ -12,7 +12,7 @@ from ..config import Config
 from ..objective import Classification
 from ..trained import Trained
 from .sizes import SIZES, Size
-from .timing import SECONDS, average
+from .timing import SECONDS, average, no_wait
 
 # The training sizes, and the published models on images of 224 pixels.
 INFERENCE_SIZES = SIZES | {
@@ -48,7 +48,7 @@ class Predictor:
     def turn(self, least=SECONDS):
         """Seconds of a batch and of one image -> {"batch", "one": seconds}."""
         works = {"batch": self.batch, "one": self.one}
-        return {name: average(work, lambda: None, least) for name, work in works.items()}
+        return {name: average(work, no_wait, least) for name, work in works.items()}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from ..parallel.workers import Workers
 from ..training.micro_batches import micro_batches
 from ..training.presets import PRESETS
 from ..vit import ViT
-from .timing import average
+from .timing import average, no_wait
 
 RANKS = (8, 16, 32, 64, 128, 256, 512, 1024)
 SLICE = 1 << 16  # numbers that are added and updated at once
@@ -126,7 +126,7 @@ def measure(config, batch, cores=None, seconds=0.5):
     with Workers(cores) as workers:  # all at work, as they are in a step
         workers.register(micro_batch, add, update)
         own = [
-            average(partial(workers.run_tasks, workers.count, work), lambda: None, seconds)
+            average(partial(workers.run_tasks, workers.count, work), no_wait, seconds)
             for work in (micro_batch, add, update)
         ]
     return Parts(own[0], own[1] / len(vector), own[2] / len(vector))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import BackendError, ConfigError
 from ..training.recipe import Recipe
-from .timing import SECONDS, average, repeats, timed
+from .timing import SECONDS, average, no_wait, repeats, timed
 
 # The fields of Config that `build` knows; the start of the parameters does not change the speed.
 KNOWN = (
@@ -92,7 +92,7 @@ class InferenceOpponent:
     def turn(self, least=SECONDS):
         """Seconds of a batch and of one image -> {"batch", "one": seconds}."""
         works = {"batch": self.batch, "one": self.one}
-        return {name: average(work, lambda: None, least) for name, work in works.items()}
+        return {name: average(work, no_wait, least) for name, work in works.items()}
 
 
 def rates(lengths, device="cpu", runs=7, least=0.02):

@@ -139,12 +139,10 @@ def _from_cupy(error):
 
 def _out_of_memory(error):
     """The sentence for a MemoryError, NumPy's or CuPy's."""
-    on_gpu = _from_cupy(error)
-    place, more = (" on the GPU", ", or MINIVIT_RECORD=0") if on_gpu else ("", "")
+    place = " on the GPU" if _from_cupy(error) else ""
     reason = str(error).removeprefix("Out of memory ").rstrip(".")
     reason = f" {reason};" if reason else ""
-    smaller = "try smaller sizes, a lower --batch-size or --micro-batch"
-    return f"out of memory{place}:{reason} {smaller}{more}"
+    return f"out of memory{place}:{reason} try smaller sizes, a lower --batch-size or --micro-batch"
 
 
 def _end(sentence, status, between=" "):

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from ..errors import BackendError
 from . import cublas
 
+OUT_OF_MEMORY = 2  # CUDA's number
 REFUSED = "a step cannot be recorded, and runs kernel by kernel"
 
 
@@ -62,7 +63,8 @@ class Recording:
 
     def __init__(self, function, xp):
         self.results = self.graph = None
-        self.pool = xp.cuda.MemoryPool(allocator(xp))
+        self.device, self.pool = xp.cuda.Device(), xp.cuda.MemoryPool(allocator(xp))
+        self.pool.set_limit(size=0)  # at a limit too, CuPy would do what `allocator` avoids
         self.workspace = xp.empty(cublas.WORKSPACE, dtype="uint8")
         xp.get_default_memory_pool().free_all_blocks()  # what the first call needed
         stream = xp.cuda.Stream(non_blocking=True)
@@ -89,7 +91,8 @@ class Recording:
         """Give the memory back, which CuPy's pools do not do when they are forgotten."""
         with suppress(Exception):  # when Python ends, CuPy may have gone before
             self.results = self.graph = None
-            self.pool.free_all_blocks()
+            with self.device:  # a pool has its own memory on each
+                self.pool.free_all_blocks()
 
 
 def allocator(xp):
@@ -103,6 +106,8 @@ def allocator(xp):
         try:
             return xp.cuda.MemoryPointer(xp.cuda.Memory(size), 0)
         except xp.cuda.runtime.CUDARuntimeError as error:
+            if error.status != OUT_OF_MEMORY:
+                raise
             raise BackendError(f"no memory on the GPU for it ({error})") from None
 
     return allocate

@@ -3,7 +3,6 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 
 import numpy as np
 
@@ -72,13 +71,13 @@ def on_device(batches: Iterable, xp) -> Iterator:
     Batches are prepared on the host and sent to a GPU: many small operations on few images take
     longer there. It is the GPU of the thread that calls this, whichever thread asks for batches.
     """
-    gpu = xp.cuda.Device() if xp.__name__ == "cupy" else nullcontext()
+    gpu = xp.cuda.Device() if xp.__name__ == "cupy" else None
 
     def sent():
         for images, targets in batches:
-            with gpu:
-                on_gpu = to_device(images, xp), to_device(targets, xp)
-            yield on_gpu
+            if gpu:
+                gpu.use()  # a new thread begins with the first one of the machine
+            yield to_device(images, xp), to_device(targets, xp)
 
     return sent()
 

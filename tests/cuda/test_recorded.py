@@ -134,7 +134,9 @@ class Cuda:
         pass
 
     def Memory(self, size):  # noqa: N802
-        raise OSError("out of memory")
+        error = OSError("cudaError")
+        error.status = self.status
+        raise error
 
 
 @pytest.fixture
@@ -164,8 +166,13 @@ def test_the_first_error_is_told_and_memory_given_back(cuda):
 
 
 def test_memory_that_is_free_in_its_books_is_not_given_back(cuda):
+    cuda.status = graphs.OUT_OF_MEMORY
     with pytest.raises(BackendError, match="no memory on the GPU for it"):
         graphs.allocator(cuda)(1000)  # of another kind than those on which CuPy does it
+    assert RECORDING(lambda: 0, cuda) and "set_limit" in cuda.done
+    cuda.status = 700
+    with pytest.raises(OSError, match="cudaError"):
+        graphs.allocator(cuda)(1000)  # an illegal address, say
 
 
 @pytest.mark.parametrize(
