@@ -48,7 +48,7 @@ class Opponent:
         shape = (size.batch, *c.image_shape)
         self.images = torch.from_numpy(rng.standard_normal(shape, np.float32)).to(self.device)
         self.labels = torch.from_numpy(rng.integers(0, c.classes, size.batch)).to(self.device)
-        self.wait = torch.cuda.synchronize if device == "gpu" else (lambda: None)
+        self.wait = torch.cuda.synchronize if device == "gpu" else no_wait
 
     def train(self):
         """One training step."""
@@ -98,7 +98,7 @@ class InferenceOpponent:
 def rates(lengths, device="cpu", runs=7, least=0.02):
     """GFLOP/s of torch.matmul, as `peak.rates` measures ours -> {name: rate}."""
     torch, best = load(), {}
-    wait = torch.cuda.synchronize if device == "gpu" else (lambda: None)
+    wait = torch.cuda.synchronize if device == "gpu" else no_wait
     for name, (m, k, n) in lengths.items():
         where = {"device": "cuda" if device == "gpu" else "cpu"}
         x, w, dy = (torch.randn(shape, **where) for shape in ((m, k), (k, n), (m, n)))
