@@ -53,10 +53,10 @@ def stand_in(xp, monkeypatch):
         monkeypatch.setattr(graphs, "wanted", lambda xp: True)
 
 
-def trained(xp, workers, changes, recipe, plain=False, sizes=(8, 8, 8, 5, 8, 8, 8, 8, 8)):
+def trained(xp, workers, changes, recipe, plain=False, sizes=(6, 6, 5, 6, 6, 6)):
     """Train on batches of these sizes -> (the Trainer, its weights and sums)."""
     config, rng = Config(**{**SIZES, **changes}), np.random.default_rng(1)
-    recipe = Recipe(**{"batch_size": 8, "warmup": 0.0, **recipe})
+    recipe = Recipe(**{"batch_size": 6, "warmup": 0.0, **recipe})
     trainer = Trainer(config, recipe, len(sizes), MEAN, STD, workers, xp, fused=True)
     if plain:
         trainer.run_micro_step = trainer.micro_step
@@ -86,9 +86,9 @@ def test_the_bits_of_steps_that_are_not_recorded(xp, workers, name):
     (trainer, one), (_, other) = sides
     steps = trainer.run_micro_step.steps
     repeated = [step.repeated.recording is not None for step in steps.values()]
-    assert sum(repeated) == (
-        2 if "several" in name else 1
-    )  # those of early steps have been dropped
+    kinds = 3 if "several" in name else 1  # of one and of two images; early ones were dropped
+    assert sum(repeated) == kinds
+    assert trainer.run_micro_step.models == [trainer.early_model, trainer.model]
     assert one == other
 
 
@@ -106,9 +106,9 @@ def test_a_step_that_cannot_be_recorded_is_said_once(xp, workers, monkeypatch):
 
 def test_only_some_kinds_of_micro_batches_are_recorded(xp, workers):
     """Each has memory of its own."""
-    trainer, _ = trained(xp, workers, {}, {}, sizes=[*range(8, 1, -1)] * 2)
+    trainer, _ = trained(xp, workers, {}, {}, sizes=[*range(6, 1, -1)] * 2)
     steps = trainer.run_micro_step.steps
-    assert [shape[0] for shape, *_ in steps] == [8, 7, 6, 5] and len(steps) == recorded.MOST
+    assert [shape[0] for shape, *_ in steps] == [6, 5, 4, 3] and len(steps) == recorded.MOST
     assert all(step.repeated.recording for step in steps.values())
 
 
