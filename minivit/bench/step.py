@@ -154,10 +154,11 @@ class Bench:
 @contextlib.contextmanager
 def kernel_by_kernel(trainer):
     """Inside, nothing is repeated from a GPU's recording, in which no layer can be timed."""
-    update, recorded = trainer.update, (trainer.run_micro_step, getattr(trainer.update, "begin", 0))
-    trainer.run_micro_step = trainer.micro_step
-    if trainer.fused:
-        update.begin = update.clip_and_direct
+    if not trainer.fused:
+        yield
+        return
+    update, recorded = trainer.update, (trainer.run_micro_step, trainer.update.begin)
+    trainer.run_micro_step, update.begin = trainer.micro_step, update.clip_and_direct
     try:
         yield
     finally:

@@ -11,7 +11,16 @@ from .sums import column_sums
 
 @dataclass(frozen=True)
 class FusedConvolution(Convolution):
-    """`minivit.convolution.Convolution`, whose products and bias's gradient are done otherwise."""
+    """`minivit.convolution.Convolution`, of all windows at once.
+
+        y       = rows @ w + b              rows: the windows of `grown`, x with zeros around it
+
+        drows   = dy @ w.T                  added to `dpadded` where the windows lie; dx: its inside
+        dw      = rows.T @ dy               db = sum over windows of dy
+
+    The equations are the plain layer's; it takes windows piece by piece, for a processor's cache.
+    Keeps grown, C_in numbers a pixel.
+    """
 
     def forward(self, params, x, key=None):
         """x (B, H, W, C_in) -> y (B, H', W', C_out), cache."""

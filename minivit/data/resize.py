@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays.interpolation import bicubic_antialiased
 from ..errors import ConfigError
 from ..text import printable
+from .augment.colour import grey
 
 ONE = 1 << 22
 CHUNK = 1 << 22  # bytes of images at once
@@ -47,9 +48,8 @@ def in_channels(images, channels):
         return np.repeat(images, 3, axis=-1)
     out = np.empty((*images.shape[:-1], 1), np.uint8)
     for start in range(0, len(images), 1000):
-        red, green, blue = images[start : start + 1000].astype(np.int32).transpose(3, 0, 1, 2)
-        grey = (19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16
-        out[start : start + 1000, ..., 0] = grey
+        planes = images[start : start + 1000].transpose(3, 0, 1, 2)
+        out[start : start + 1000, ..., 0] = grey(planes)
     return out
 
 

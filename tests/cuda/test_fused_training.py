@@ -20,8 +20,10 @@ from minivit.cuda.gradient_sums import FusedGradientSums
 from minivit.cuda.products import multiply
 from minivit.cuda.update import orthogonal
 from minivit.layers import LayerNorm, Linear, TransformerBlock
+from minivit.masked import MaskedConfig
 from minivit.optim.muon import orthogonal as plain_orthogonal
 from minivit.parallel.gradient_sums import GradientSums
+from minivit.residual import ResidualConfig
 from minivit.training.early_steps import SmallerViT
 from minivit.training.ranked_sums import RankedFusedSums
 from minivit.training.recipe import Recipe
@@ -33,9 +35,9 @@ STEM = {"stem": "small", "image_size": 8, "patch_size": 4}  # its map has 2 x 2 
 MEAN, STD = [0.5, 0.4, 0.6], [0.2, 0.25, 0.3]
 
 
+DROPPING = {"heads": 2, "drop_path": 0.5, "patch_dropout": 0.4}
 MODELS = {
-    **{f"{pool} pooling": lambda pool=pool: tiny(pool=pool) for pool in POOLS},
-    "drop path": lambda: tiny(heads=2, drop_path=0.5, patch_dropout=0.4),
+    **{f"{pool} pooling": lambda pool=pool: tiny(pool=pool, **DROPPING) for pool in POOLS},
     "stem": lambda: tiny(**STEM),
     "ReLU": lambda: tiny(gelu="relu"),
     "relative positions": lambda: tiny(position="relative"),
@@ -74,7 +76,9 @@ def test_the_stand_in_for_cupy_runs_the_plain_layers(monkeypatch):
     like_cupy = type("module", (), {"__name__": "cupy"})
     like_cupy.__name__ = "cupy"
     monkeypatch.delenv("MINIVIT_PLAIN", raising=False)
-    assert cuda.wanted(like_cupy)
+    assert cuda.wanted(like_cupy) and cuda.wanted(like_cupy, tiny(**STEM).config)
+    for other in (MaskedConfig(), ResidualConfig()):  # other kinds than a ViT that classifies
+        assert not cuda.wanted(like_cupy, other)
     monkeypatch.setenv("MINIVIT_PLAIN", "1")
     assert not cuda.wanted(like_cupy)
 

@@ -27,14 +27,14 @@ def brightness(planes, change):
 
 def contrast(planes, change):
     """Nearer to the image's mean grey, or further from it."""
-    grey, pixels = _grey(planes), planes.shape[2] * planes.shape[3]
-    mean = (2 * grey.sum(axis=(1, 2)) + pixels) // (2 * pixels)  # rounded
+    luminance, pixels = grey(planes), planes.shape[2] * planes.shape[3]
+    mean = (2 * luminance.sum(axis=(1, 2)) + pixels) // (2 * pixels)  # rounded
     return _blend(mean[:, None, None], planes, change)
 
 
 def color(planes, change):
     """Less colourful, or more."""
-    return _blend(_grey(planes), planes, change)
+    return _blend(grey(planes), planes, change)
 
 
 def sharpness(planes, change):
@@ -107,7 +107,7 @@ def _look_up(tables, indices):
     return tables.astype("uint8").take(indices)
 
 
-def _grey(planes):
+def grey(planes):
     """Luminance (B, H, W) int32 in 0..255, by ITU-R 601 with weights in 65536ths, rounded."""
     if len(planes) == 1:
         return planes[0].astype("int32")
