@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..arrays.backend import array_module
 from ..layers import ResampledPositions
 from .products import multiply
 
@@ -16,5 +17,5 @@ class FusedResampledPositions(ResampledPositions):
 
     def backward(self, dy, cache):
         """dy (B, T', D) -> dx = dy itself, and grads."""
-        dsum = dy.sum(axis=0)[None]
-        return dy, {"pos": multiply(self.matrix(dy)[None], dsum, transpose_a=True)[0]}
+        dsum = array_module(dy).ascontiguousarray(dy.sum(axis=0))  # the sum is ordered as dy is
+        return dy, {"pos": multiply(self.matrix(dy)[None], dsum[None], transpose_a=True)[0]}

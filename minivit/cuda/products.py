@@ -34,9 +34,12 @@ def product_gradients(dy, x, w):
 def multiply(a, b, transpose_a=False, transpose_b=False):
     """`count` products a @ b of contiguous matrices (count, m, k) and (count, k, n).
 
-    transpose_a: a is (count, k, m); transpose_b: b is (count, n, k).
+    transpose_a: a is (count, k, m); transpose_b: b is (count, n, k). Raises ValueError for matrices
+    that are not contiguous, as cuBLAS is told only where they begin.
     """
     xp = array_module(a)
+    if not (a.flags.c_contiguous and b.flags.c_contiguous):
+        raise ValueError("multiply needs contiguous matrices")
     if xp.__name__ != "cupy":
         a, b = a.swapaxes(1, 2) if transpose_a else a, b.swapaxes(1, 2) if transpose_b else b
         return a @ b
