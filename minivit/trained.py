@@ -151,20 +151,22 @@ class Trained:
             raise ConfigError(f"the model takes images (B, {wanted}); got {images.shape}")
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
-        count = len(prediction_cuts(len(images), self.config.tokens))
-        if count == 1:
-            free = workers is None or isinstance(workers, Workers)
+        given = isinstance(workers, Workers)
+        processes = given and workers.processes is not None
+        cuts = prediction_cuts(len(images), self.config.tokens, processes)
+        if len(cuts) == 1:
+            free = workers is None or given
             many = free and len(images) * flops(self.config) > MANY_FLOPS
             chosen = Workers(1, one_blas_thread=not many)
         else:
             chosen = crew.of_library(workers)
         with chosen as workers:
-            parts = workers.run_tasks(count, self._share, function, images, *args)
+            parts = workers.run_tasks(len(cuts), self._share, cuts, function, images, *args)
         return np.concatenate(in_order(parts))
 
-    def _share(self, indices, function, images, *args):
+    def _share(self, indices, cuts, function, images, *args):
         """One worker's share of `_map` -> [(index of the micro-batch, function's result), ...]."""
-        cuts, results = prediction_cuts(len(images), self.config.tokens), []
+        results = []
         for index in indices:
             x = normalise(images[slice(*cuts[index])], self.mean, self.std)
             results.append((index, function(self.model, self.params, x, *args)))

@@ -4,7 +4,8 @@ import itertools
 
 # of a prediction, which keeps no caches
 MICRO_BATCH = 32  # images that one worker takes through the model at once, at most
-FEW_TOKENS = 2100  # with fewer at once, workers of a small model wait for Python's lock
+FEW_TOKENS = 2100  # with fewer at once, threads of a small model wait for Python's lock
+CACHED_TOKENS = 850  # with more at once, processes, which wait for no lock, find less in the cache
 FEWEST_TOKENS = 150  # with fewer, products are so slow that even few images are not divided further
 
 
@@ -24,8 +25,12 @@ def cut_into(total: int, count: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def prediction_cuts(count, tokens):
-    """Where to cut `count` images of `tokens` tokens for a prediction -> [(start, stop), ...]."""
-    size = min(MICRO_BATCH, max(1, FEW_TOKENS // tokens, count // 64))
+def prediction_cuts(count, tokens, processes=False):
+    """Where to cut `count` images of `tokens` tokens for a prediction -> [(start, stop), ...].
+
+    processes: whether the workers are processes, or threads.
+    """
+    size = CACHED_TOKENS // tokens if processes else max(FEW_TOKENS // tokens, count // 64)
     quarter = -(-count // 4)  # so that few images are work for all
-    return cut(count, min(size, max(quarter, -(-FEWEST_TOKENS // tokens))))
+    size = min(MICRO_BATCH, max(1, size), max(quarter, -(-FEWEST_TOKENS // tokens)))
+    return cut(count, size)

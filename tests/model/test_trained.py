@@ -283,8 +283,8 @@ def test_no_run_goes_on_from_weights_alone(home, tmp_path, capsys):
 
 
 def test_images_are_cut_for_fast_products_and_few_of_them_for_all_workers():
-    def cuts(count, **sizes):
-        edges = prediction_cuts(count, Config(**sizes).tokens)
+    def cuts(count, processes=False, **sizes):
+        edges = prediction_cuts(count, Config(**sizes).tokens, processes)
         assert edges[0][0] == 0 and edges[-1][1] == count
         return sorted({stop - start for start, stop in edges}), len(edges)
 
@@ -296,6 +296,10 @@ def test_images_are_cut_for_fast_products_and_few_of_them_for_all_workers():
     assert cuts(128, **small) == ([32], 4)
     assert cuts(10_000, **small)[0] == [31, 32]
     assert cuts(5, image_size=224, patch_size=4) == ([1], 5)  # 3137 tokens
+    for count, sizes in ((1, small), (8, small), (4, large), (16, large)):  # few: as for threads
+        assert cuts(count, True, **sizes) == cuts(count, **sizes)
+    assert cuts(128, True, **small) == ([10, 11], 12) and cuts(64, True, **large) == ([4], 16)
+    assert cuts(10_000, True, **small)[0] == [12, 13]
 
 
 def test_the_matrix_library_has_its_threads_for_one_large_image_alone(monkeypatch):
