@@ -39,9 +39,8 @@ def introduce(run, device):
         values["crop"] = defaults["crop"]
     extras = [n for n in EXTRAS if values.get(n, defaults[n]) != defaults[n]]
     if extras:
-        shown = {
-            n: s.in_words(values[n]) for k in (Config, Recipe) for n, s in k.settings().items()
-        }
+        settings = Config.settings() | Recipe.settings()
+        shown = {name: settings[name].in_words(values[name]) for name in extras}
         words = [name if values[name] is True else f"{name} {shown[name]}" for name in extras]
         print(f"with {', '.join(words).replace('_', ' ')}")
     epochs, steps = counted(plan.recipe.epochs, "epoch"), counted(run.steps_per_epoch, "step")

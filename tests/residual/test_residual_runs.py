@@ -60,8 +60,9 @@ def test_the_commands_take_it_or_refuse_it_in_a_sentence(tmp_path, monkeypatch, 
         status = exits.run(program, [str(word) for word in words])
         return status, *capsys.readouterr()
 
-    status, out, err = command(train.main, *data, *small, "--out", "run")
+    status, out, err = command(train.main, *data, *small, "--erasing", "0.1", "--out", "run")
     assert (status, err) == (0, "") and "3 stages of 1 basic units, width 8, 19," in out
+    assert "with erasing 0.1\n" in out  # what differs is said of this network too
     assert command(main, "evaluate", "run")[0] == 0 and command(main, "shift", "run")[0] == 0
     assert command(main, "export", "run", "weights.npz", "--weights-only")[0] == 0
     for program, words, said in [
