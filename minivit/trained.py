@@ -144,18 +144,16 @@ class Trained:
         cannot be divided among workers is left to all of the library's threads, if it is work
         enough for them; their number may then change the last bits.
         """
-        images = on_byte_scale(images)
-        shape = self.config.image_shape
+        images, shape = on_byte_scale(images), self.config.image_shape
         if images.ndim != 4 or images.shape[1:] != shape:
             wanted = ", ".join(map(str, shape))
             raise ConfigError(f"the model takes images (B, {wanted}); got {images.shape}")
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
-        given = isinstance(workers, Workers)
-        processes = given and workers.processes is not None
+        processes = getattr(workers, "processes", None) is not None
         cuts = prediction_cuts(len(images), self.config.tokens, processes)
         if len(cuts) == 1:
-            free = workers is None or given
+            free = workers is None or isinstance(workers, Workers)
             many = free and len(images) * flops(self.config) > MANY_FLOPS
             chosen = Workers(1, one_blas_thread=not many)
         else:

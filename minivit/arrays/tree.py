@@ -52,8 +52,8 @@ def is_decayed(dotted):
 
 
 def is_hidden_matrix(dotted):
-    """A matrix of a block or of a stem: an optimizer may have a rule of its own for these."""
-    return is_decayed(dotted) and dotted.startswith(("block", "stem"))
+    """A matrix of a block, a stem or a stage: an optimizer may have a rule of its own for these."""
+    return is_decayed(dotted) and dotted.startswith(("block", "stem", "root", "stage"))
 
 
 def layout(tree):

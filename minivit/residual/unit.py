@@ -18,8 +18,8 @@ class BasicUnit(ResidualUnit):
         dx   = branch.backward(dsum) + shortcut.backward(dsum)
 
     The shortcut is x itself, or `Subsample` where the channels or the stride change. forward and
-    backward are those of `ResidualUnit`. The last norm starts at 0, so a new unit passes its
-    shortcut only.
+    backward are those of `ResidualUnit`. But its last norm starts at 1, as in the source: from 0,
+    steps of a fixed size, as Muon's and AdamW's, take hundreds to let the branch be heard.
 
     Source: He et al. 2016, arXiv:1512.03385, figure 5 (left) and section 4.2.
     """
@@ -31,7 +31,7 @@ class BasicUnit(ResidualUnit):
             ("norm1", GroupNorm(width, self.groups)),
             ("relu1", Relu()),
             ("conv2", StandardisedConv(width, width, 3)),
-            ("norm2", GroupNorm(width, self.groups, zero=True)),
+            ("norm2", GroupNorm(width, self.groups)),
         )
         shortcut = ()
         if self.stride > 1 or self.c_in != width:

@@ -7,6 +7,7 @@ from cases import tiny
 from minivit.arrays import tree
 from minivit.config import Config
 from minivit.models import model_of
+from minivit.residual.config import ResidualConfig
 
 
 def sample():
@@ -60,13 +61,17 @@ def test_decay_is_for_matrices():
     assert tree.is_decayed("w") and not tree.is_decayed("pow") and not tree.is_decayed("w.b")
 
 
-def test_hidden_matrices_are_those_of_blocks_and_stems():
+def test_hidden_matrices_are_those_of_blocks_stems_and_residual_networks():
     params = model_of(Config(image_size=8, depth=1, dim=8, heads=1, stem="small")).init(None)
     found = [name for name, _ in tree.walk(params) if tree.is_hidden_matrix(name)]
     assert found == [
         *("stem.conv1.w", "stem.conv2.w"),
         *("block0.attn.qkv.w", "block0.attn.proj.w", "block0.mlp.fc1.w", "block0.mlp.fc2.w"),
     ]
+    params = model_of(ResidualConfig(image_size=8, units=1, width=8)).init(None)
+    found = [name for name, _ in tree.walk(params) if tree.is_hidden_matrix(name)]
+    convolutions = [name for name, _ in tree.walk(params) if name.endswith(".w")]
+    assert found == [name for name in convolutions if name != "head.w"] and len(found) == 7
 
 
 def test_layout_puts_decayed_leaves_first_and_leaves_no_gap():

@@ -40,9 +40,11 @@ def test_subsample_is_a_loop_over_pixels(xp):
 
 
 @pytest.mark.parametrize("stride, width", [(1, 4), (1, 6), (2, 8)])
-def test_a_new_unit_passes_its_shortcut_only(xp, stride, width):
+def test_a_unit_without_its_branch_passes_its_shortcut(xp, stride, width):
     layer, x = BasicUnit(4, width, stride, groups=2), draw((2, 4, 4, 4))
     params = tree.map(lambda p: to_device(p, xp), layer.init(np.random.default_rng(0)))
+    assert (to_host(params["branch"]["norm2"]["gamma"]) == 1).all()  # a new unit has it
+    params["branch"]["norm2"]["gamma"][...] = 0.0
     y, _ = layer.forward(params, to_device(x, xp))
     want = np.zeros(y.shape)
     want[..., :4] = np.maximum(x[:, ::stride, ::stride], 0)
