@@ -25,7 +25,7 @@ def features(model, params, images, block=None):
     for name, y, _ in _steps(model, params, images):
         if name == last:
             return y
-    raise AssertionError(last)
+    return _some([])
 
 
 def attention(model, params, images):

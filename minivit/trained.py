@@ -178,7 +178,7 @@ class Trained:
         c = self.config
         with image_files.reading("image files", c.channels):
             images = [image_files.read(f, c.image_size, c.channels, self.crop) for f in files]
-        return np.stack(images)
+        return np.array(images, np.uint8).reshape(-1, *c.image_shape)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the model to one file that `load` opens: its weights and all the rest, but for

@@ -4,10 +4,13 @@ import argparse
 import difflib
 import math
 import os
+import re
 
 from ..ranks.launch import rank_0_says_it
 from ..settings import LARGEST_INTEGER, Range
 from ..text import unknown
+
+URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 # {an option's or value's name in other programs: its name here}, to suggest the right one.
 SYNONYMS = {
@@ -121,6 +124,8 @@ def choice(kind, names):
 
 def path(text):
     """A value type: a path. ~ is the home directory, even where the shell did not expand it."""
+    if URL.match(text):
+        raise argparse.ArgumentTypeError(f"{text} is a URL; download it and give the file")
     return os.path.expanduser(words(text))
 
 

@@ -55,7 +55,8 @@ def run(main, argv=None):
     except MemoryError as error:
         return _end(f"error: {_out_of_memory(error)}", 1)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        name = "" if _can_print() else "standard output"
+        place = f"{error.filename or name}: " if error.filename or name else ""
         return _end(f"error: {place}{error.strerror or error}", 1)
     except Exception as error:
         if not _from_cupy(error):  # a bug in minivit: keep its traceback
@@ -71,6 +72,16 @@ def _flush():
     except OSError as error:
         error.filename = error.filename or "standard output"
         raise
+
+
+def _can_print():
+    """Whether standard output takes what is left; else that is lost, and Python ends quietly."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 @contextmanager

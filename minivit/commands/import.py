@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from functools import partial
 
 from ..errors import ConfigError
 from ..text import binary, shell
@@ -43,10 +44,10 @@ def add_arguments(parser):
         metavar="N",
         help="attention heads, for a file that does not say how many",
     )
-    for name in ("mean", "std"):
+    for name, lowest in (("mean", 0), ("std", 1e-6)):
         parser.add_argument(
             f"--{name}",
-            type=numbers,
+            type=partial(shares, lowest),
             metavar="X[,Y,Z]",
             help=f"{name} of the input in 0..1, where you know better than the file",
         )
@@ -62,14 +63,16 @@ examples:
   python -m minivit predict b16.npz cat.jpg"""
 
 
-def numbers(text):
-    """A value type: finite numbers with commas between them."""
+def shares(lowest, text):
+    """A value type: numbers from `lowest` to 1 with commas between them."""
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
-    if not values or not all(abs(value) < 1e6 for value in values):
-        raise argparse.ArgumentTypeError(f"must be numbers such as 0.5,0.5,0.5; got {text!r}")
+    if not values or not all(lowest <= value <= 1 for value in values):
+        raise argparse.ArgumentTypeError(
+            f"must be numbers such as 0.5,0.5,0.5, of pixels from 0 to 1; got {text!r}"
+        )
     return values
 
 

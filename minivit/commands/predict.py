@@ -1,6 +1,5 @@
 """python -m minivit predict: what a trained model says of image files: classes or numbers."""
 
-import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -21,7 +20,6 @@ from .predict_reports import reports_of
 from .progress import Progress
 
 MACS, MOST = 4e10, 32  # a core's share of the images in memory at once: a second's work or less
-URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def add_arguments(parser):
@@ -58,9 +56,6 @@ examples:
 
 def main(args):
     """Predict and print -> 0, or 1 if an image could not be read."""
-    for name in args.images:
-        if URL.match(name):
-            raise ConfigError(f"{name} is a URL; download the image and give its file.")
     if args.csv:  # `--csv *.png` names an image
         own_files.refuse_others(args.csv, start=b"file,")
     trained = load_model(args)

@@ -13,6 +13,7 @@ from ..objective import Classification
 from ..text import printable
 from ..training.recipe import Recipe
 from ..training.run_meta import TARGETS
+from . import classes
 from .at_size import is_own, other_size
 
 PARTS = ("test", "val", "train")
@@ -44,7 +45,9 @@ def recipe_of(trained):
 
 def _source_of(trained):
     """Where the images of its run are, {"dataset", "data_dir"}; None if its file does not say."""
-    source = trained.about.get("source")
+    source, name = trained.about.get("source"), trained.about.get("dataset")
+    if source is None and name in data.NAMES:  # all that a file of weights says
+        return {"dataset": name}
     if not isinstance(source, dict) or not isinstance(source.get("dataset"), str):
         return None
     return source if isinstance(source.get("data_dir"), str | None) else None
@@ -90,6 +93,8 @@ def load_parts(
     size, own = other_size(trained, whole, any_classes), is_own(trained, whole, load)
     _refuse_misfits(trained, whole, any_classes, size)
     notes = tuple(_notes(trained, whole, own, size, any_classes))
+    order = None if any_classes else classes.order(trained, whole)
+    names_of = whole.classes if order is None else trained.classes
     parts = []
     for name in names:
         indices = _indices(whole, recipe, name, own)
@@ -97,9 +102,10 @@ def load_parts(
         images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
         if len(indices) < len(images):
             images, targets = images[indices], targets[indices]
+        targets = targets if order is None else order[targets]
         images = in_channels(images, c.channels) if any_classes else images
         images = resized(images, size) if size else images
-        parts.append(Part(whole.name, name, whole.classes, images, targets, indices, notes))
+        parts.append(Part(whole.name, name, names_of, images, targets, indices, notes))
     return parts
 
 
@@ -190,11 +196,5 @@ def _notes(trained, dataset, own, size, any_classes):
         yield f"the model was trained on {was}, not on {dataset.name}"
     elif "dataset_sha256" in trained.about and not own:
         yield f"the images or labels of {dataset.name} have changed since the model was trained"
-    pairs = zip(trained.classes, dataset.classes, strict=False)  # one of them may have no names
-    other = [(ours, theirs) for ours, theirs in pairs if ours != theirs and not any_classes]
-    if other:
-        ours, theirs = other[0]
-        yield (
-            f"{len(other)} of {len(dataset.classes)} classes have another name in the data set "
-            f"(the first: {ours!r}, there {theirs!r}); they are matched by number"
-        )
+    if not any_classes:
+        yield from classes.notes(trained, dataset)

@@ -33,8 +33,9 @@ def draw(subject):
     axes.set_yticks([])
     axes.set_aspect("equal", "datalim")
     reads = {"class": "the class token", "mean": "the mean of the tokens"}
+    reads = {**reads, "sequence": "a weighted mean of the tokens", "": "the mean of the last map"}
     caption = (
-        f"What the head reads ({reads.get(trained.config.pool, 'a weighted mean of the tokens')}) "
+        f"What the head reads ({reads[getattr(trained.config, 'pool', '')]}) "
         f"of {len(points)} images, at its first two principal components."
     )
     if shown.labels is not None:

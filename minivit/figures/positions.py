@@ -51,7 +51,8 @@ def draw(subject):
     trained = subject.trained
     c = trained.config
     panels = {"after training": added(trained)}
-    if c.init == "mimetic" and c.position.startswith("learned"):
+    from_seed = "from" not in trained.about  # a run that began with another model's did not
+    if from_seed and c.init == "mimetic" and c.position.startswith("learned"):
         panels = {"at the start": sincos(*c.grid, c.dim), **panels}
     similarities = {title: cosine_similarity(pos) for title, pos in panels.items()}
     lowest = min(similarity.min() for similarity in similarities.values())

@@ -166,7 +166,7 @@ def _read_with(name, directory):
 
 def _authors_notes(trained):
     """What an npz of the authors does not say, and their code has to be told."""
-    mean, std = (", ".join(f"{value:.4g}" for value in v) for v in (trained.mean, trained.std))
+    mean, std = (", ".join(map(str, v)) for v in (trained.mean, trained.std))
     notes = [f"the authors' format holds no names of classes and no normalisation; this model's "
              f"images have mean {mean} and std {std} (of pixels from 0 to 1)."]  # fmt: skip
     if trained.config.pool == "mean":

@@ -63,5 +63,5 @@ def check(description, values, place):
 def gelu(name, place):
     """Ours for an activation's name in a config; None for None. Raises CheckpointError."""
     if name is not None and (not isinstance(name, str) or name not in GELUS):
-        raise CheckpointError(f"{place} has the activation {name!r:.40}; minivit has GELU only.")
+        raise CheckpointError(f"{place} has the activation {name!r:.40}; only GELU is imported.")
     return GELUS.get(name)

@@ -118,7 +118,9 @@ def _depth(file, found):
     pattern = pattern.replace(r"\{i\}", r"(\d{1,6})")
     numbers = {int(m[1]) for name in found.arrays if (m := re.fullmatch(pattern, name))}
     if numbers != set(range(len(numbers))) or not numbers:
-        raise file.refuse("is no whole model: its blocks are not numbered from 0 without a gap.")
+        name = found.kind.layout["block{i}.norm1.gamma"][0][0]
+        raise file.refuse(f"is no whole model: {name} is not there for blocks 0, 1, ... without a "
+                          "gap.")  # fmt: skip
     return len(numbers)
 
 

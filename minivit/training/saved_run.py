@@ -78,7 +78,10 @@ class SavedRun:
             return error
         epoch, later = best.position[0], latest_epoch(directory) > best.position[0]
         how = going_back(directory, best) if later else option("--resume", best.path)
-        return CheckpointError(f"{error} {best.path}, of epoch {epoch}, is good: {how}")
+        return CheckpointError(
+            f"{error} {best.path}, of epoch {epoch}, is good: name it as the model, or go on from "
+            f"it with {how}"
+        )
 
     def load(self, expected=None):
         """All of the checkpoint -> (arrays, meta), as `checkpoint.load` has it.

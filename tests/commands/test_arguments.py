@@ -233,8 +233,7 @@ def test_what_is_printed_to_a_full_disk(capsys, monkeypatch):
         monkeypatch.undo()
         said = capsys.readouterr().err
         assert said == "error: standard output: No space left on device\n"
-        with pytest.raises(OSError):
-            full.close()
+        full.close()  # what could not be printed is lost, or Python would end with two more lines
 
 
 def command(*words, **settings):

@@ -63,7 +63,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, capsys):
         ((FILE, tmp_path / "out", "--image-size", 13), "patch_size must divide", 2),
         ((FILE, tmp_path / "out", "--image-size", 10**9), "--image-size: must be", 2),
         ((FILE, tmp_path / "out", "--mean", "0.5,0.5"), "mean has 2 numbers", 2),
-        ((FILE, tmp_path / "out", "--std", "0"), "std must be 3 numbers above 0", 2),
+        ((FILE, tmp_path / "out", "--std", "0"), "--std: must be numbers such as 0.5", 2),
+        ((FILE, tmp_path / "out", "--mean", "127.5"), "of pixels from 0 to 1; got '127.5'", 2),
         ((FILE, tmp_path / "out", "--std", "red"), "must be numbers such as", 2),
         ((FILE, tmp_path / "old.npz" / "out"), "is there already", 2),
     ):

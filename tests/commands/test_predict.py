@@ -197,7 +197,11 @@ def test_what_cannot_be_read_is_named_and_the_rest_predicted(run, home):
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
-        (["model.npz", "https://example.org/cat.jpg"], 2, "is a URL; download the image"),
+        (
+            ["model.npz", "https://example.org/cat.jpg"],
+            2,
+            "is a URL; download it and",
+        ),
         (["model.npz", "pictures/a.png", "S3://x/y"], 2, "S3://x/y is a URL"),
         (["model.npz", "none"], 1, "there is no file none."),
         (["model.npz", "empty"], 1, "empty has no images (.png"),

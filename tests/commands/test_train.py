@@ -356,7 +356,7 @@ def test_a_run_on_pictures_goes_on_from_any_directory(capsys, here, monkeypatch)
 
 def test_a_lost_checkpoint_names_the_one_that_is_left(capsys, done):
     (done / "last.npz").write_bytes((done / "last.npz").read_bytes()[:1000])
-    sentence = "copy it again. done/best.npz, of epoch 1, is good: --resume done/best.npz"
+    sentence = "copy it again. done/best.npz, of epoch 1, is good: name it as the model, or go on"
     refused(capsys, 1, sentence, "--resume", "done")
     (done / "last.npz").unlink()
     refused(capsys, 1, "--resume done/best.npz", "--resume", "done")

@@ -114,6 +114,16 @@ def test_images_of_another_data_set_are_remarked_on(known):
     assert "2 of 3 classes have another name in the data set (the first: 'b', there 'x')" in second
 
 
+def test_the_models_classes_in_another_order_are_matched_by_name(known):
+    other = known(dataset("specks", classes=("c", "a", "b"), seed=1))
+    part = load_part(trained_on(dataset()), dataset="specks")
+    assert "the data set has the model's classes in another order: they are" in part.notes[1]
+    assert part.classes == ("a", "b", "c")
+    assert part.targets.tolist() == [(label + 2) % 3 for label in other.test_labels]
+    known(dataset("twins", classes=("a", "a", "b"), seed=1))  # then a name does not say which
+    assert "matched by number" in load_part(trained_on(dataset()), dataset="twins").notes[1]
+
+
 @pytest.mark.parametrize("source", [5, {}, {"dataset": 5}, {"dataset": "dots", "data_dir": 5}])
 def test_a_source_that_cannot_be_meant(source):
     with pytest.raises(ConfigError, match="name a data set with --dataset"):

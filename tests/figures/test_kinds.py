@@ -58,6 +58,9 @@ def test_all_figures_of_every_kind_of_model(config, says):
         captions = {kind: figures.draw(kind, subject)[0].caption for kind in OF_A_MODEL}
     assert says in captions["attention"]
     assert ("right after training" in captions["positions"]) == (model.config.init == "mimetic")
+    model.about["from"] = {"file": "another.npz"}  # then they began as that one's
+    (drawing,) = figures.draw("positions", Subject(trained=model))
+    assert "right after training" not in drawing.caption
     if model.config.pool != "class":
         assert "There is no class token: the head reads" in captions["rollout"]
 

@@ -215,7 +215,7 @@ def test_a_difference_that_is_small_is_said(tmp_path):
     done = export(random_trained(norm_eps=1e-12), tmp_path / "a.npz")
     assert "LayerNorm adds 1e-12" in done.notes[0] and "its programs add 1e-06" in done.notes[0]
     done = export(random_trained(pool="mean"), tmp_path / "b.npz")
-    assert "mean 0.4, 0.45, 0.5 and std 0.2, 0.6, 1 " in done.notes[0]
+    assert "mean 0.4, 0.45, 0.5 and std 0.2, 0.6, 1.0 " in done.notes[0]
     assert 'classifier="gap"' in done.notes[1]
 
 

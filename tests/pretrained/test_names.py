@@ -33,7 +33,7 @@ def vector(*shape):
         ("other", "unexpected 1: other"),
         ("bad\nname", "unexpected 1: bad?name"),
         ("blocks.2.norm1.weight", "missing 11: blocks.2.norm1.bias"),
-        ("blocks.3.norm1.weight", "not numbered from 0"),
+        ("blocks.3.norm1.weight", "blocks.{i}.norm1.weight is not there for blocks 0"),
     ],
 )
 def test_parts_that_minivit_does_not_have_in_timm(more, words, tmp_path):

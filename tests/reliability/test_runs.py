@@ -255,7 +255,7 @@ def test_K21_a_damaged_last_names_the_best_that_is_sound(make, capsys, damage):
     else:
         last.write_bytes({"cut": content[:2000], "text": b"hello"}[damage])
     again = make(recipe=replace(RECIPE, val_fraction=0.0, epochs=1))
-    with pytest.raises(CheckpointError, match=r"best\.npz, of epoch 1, is good: --resume .*best"):
+    with pytest.raises(CheckpointError, match=r"best\.npz, of epoch 1, is good: .*--resume"):
         again.resume(last)
     again.resume(RunDirectory("run").best)
     again.train()

@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_the_ordinary_run_trains_it_and_goes_on_bit_for_bit(tmp_path, monkeypatc
     trained.save(tmp_path / "weights.npz")
     again = minivit.load(tmp_path / "weights.npz")
     np.testing.assert_array_equal(again.predict(images), trained.predict(images))
-    for look in (trained.attention, trained.summaries):
+    for look in (trained.attention, trained.summaries, partial(trained.features, block=0)):
         with pytest.raises(ConfigError, match="a residual network has no transformer blocks"):
             look(images)
 
@@ -64,6 +65,7 @@ def test_the_commands_take_it_or_refuse_it_in_a_sentence(tmp_path, monkeypatch, 
     assert (status, err) == (0, "") and "3 stages of 1 basic units, width 8, 19," in out
     assert "with erasing 0.1\n" in out  # what differs is said of this network too
     assert command(main, "evaluate", "run")[0] == 0 and command(main, "shift", "run")[0] == 0
+    assert command(main, "figures", "run", "--kind", "features", "--out", "drawn")[0] == 0
     assert command(main, "export", "run", "weights.npz", "--weights-only")[0] == 0
     for program, words, said in [
         (train.main, [*data, *small, "--dim", "9"], "--dim is for a Vision Transformer, and this"),
