@@ -17,8 +17,8 @@ MIMETIC = {"pool": "mean", "init": "mimetic"}
 ON_CPU = {**MUON, "batch_size": 64, "whiten": True}
 SMALL = {**ON_CPU, "epochs": 28, "weight_decay": 0.1, "policy": "rand", "val_fraction": 0.04}
 
-# The rates of He et al. 2016, section 4.2, with a cosine in place of steps.
-RESIDUAL = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "batch_size": 128}
+# Standardised weights are large beside a step, so the rate is ten times that of a ViT.
+RESIDUAL = {**MUON, "lr": 2e-2, "weight_decay": 0.03, "batch_size": 64}
 
 FINE_TUNING = "finetune"
 
@@ -51,7 +51,7 @@ PRESETS = {
     "resnet-20": Preset(
         {"unit": "basic", "units": 3, "width": 16},
         {**RESIDUAL, "epochs": 14},
-        "a residual network: 0.27 M weights; 73% on CIFAR-10",
+        "a residual network: 0.27 M weights; 64% on CIFAR-10 after one pass",
     ),
     "resnet-29": Preset(
         {"unit": "bottleneck", "units": 3, "width": 16},
