@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..errors import BackendError, RunError
 from ..storage import atomic, own_files
+from ..text import printable
 
 FORMATS = ("png", "svg", "pdf")
 WIDTH = 7.0  # inches: a page's width, and 700 pixels at 100 dots per inch
@@ -123,3 +124,9 @@ def save(drawing, directory, formats=("png",), dpi=200):
                     words = f"{type(error).__name__}: {error}"
                     raise BackendError(f"matplotlib could not draw {path} ({words}).") from error
     return paths
+
+
+def short(name, most):
+    """A name that takes at most so many characters."""
+    name = printable(name)
+    return name if len(name) <= most else name[: most - 1] + "…"

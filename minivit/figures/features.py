@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import ConfigError
-from .drawing import COLOURS, MARKERS, Drawing, canvas
+from .drawing import COLOURS, MARKERS, Drawing, canvas, short
 from .pca import principal_components
 
 MOST, THUMBNAILS = 1000, 60  # images; without labels, up to so many are shown themselves
@@ -61,8 +61,8 @@ def plot_classes(axes, points, labels, classes):
         axes.plot(*points[labels == label].T, marker, ms=3.5, mew=0, alpha=0.5, color=colour)
         axes.plot(*median, marker, ms=9, mec="white", mew=1.2, color=colour, zorder=3)
         axes.annotate(
-            classes[label], median, (place[0] + 0.1 * width, place[1]), color="black", va="center",
-            zorder=4, path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            short(classes[label], 18), median, (place[0] + 0.1 * width, place[1]), color="black",
+            va="center", zorder=4, path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )  # fmt: skip
 
 

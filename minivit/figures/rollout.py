@@ -5,9 +5,8 @@ import numpy as np
 from .. import inside
 from ..data.normalise import normalise
 from ..objective import Classification
-from ..text import printable
 from .attention import patch_maps
-from .drawing import WIDTH, Drawing, canvas, show
+from .drawing import WIDTH, Drawing, canvas, short, show
 from .overlay import scale_bar, show_overlay
 from .subject import of_attention
 
@@ -83,17 +82,11 @@ def _figure(shown, maps, names):
         right.axis("on")
         show(left, image)
         left.set_title(
-            f"{short(name)} → {short(answer)}" if answer else short(name, 24),
+            f"{short(name, 11)} → {short(answer, 11)}" if answer else short(name, 24),
             loc="left",
-            fontsize=8,
+            fontsize=7,
         )
         low, high = values.min(), values.max()
         show_overlay(right, image, (values - low) / max(high - low, np.finfo(float).tiny))
     scale_bar(figure, list(axes.flat), "rollout, scaled")
     return figure
-
-
-def short(name, most=12):
-    """A name that fits above a picture."""
-    name = printable(name)
-    return name if len(name) <= most else name[: most - 1] + "…"
