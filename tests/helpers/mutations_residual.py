@@ -9,10 +9,13 @@ TABLE = {
         ("= dy[..., : self.c_in]", "= dy[..., -self.c_in :]"),
         ("self.c_out), dtype=x.dtype)", "self.c_out))"),
     ],
-    # no stride on one way; a unit that begins with a branch; a shortcut left out
+    # no stride on one way; a unit that begins without its branch; a shortcut left out
     "minivit/residual/unit.py": [
         ("(self.c_in, width, 3, self.stride)", "(self.c_in, width, 3)"),
-        ("zero=True", "zero=False"),
+        (
+            '"norm2", GroupNorm(width, self.groups)',
+            '"norm2", GroupNorm(width, self.groups, zero=True)',
+        ),
         ('("relu1", Relu()),', ""),
         ("self.stride > 1 or self.c_in != width", "self.stride > 1"),
         ("Chain(shortcut)", "Chain(())"),
