@@ -60,15 +60,15 @@ __version__ = VERSION
 
 
 def __getattr__(name):
-    """`load`, `Trained` and `pretrained`, imported on demand: they bring data and training."""
+    """`load`, `Trained`, `data` and `pretrained`, imported on demand: not everyone needs them."""
     if name in ("load", "Trained"):
         from . import trained
 
         return getattr(trained, name)
-    if name == "pretrained":
+    if name in ("data", "pretrained"):
         import importlib
 
-        return importlib.import_module(".pretrained", __name__)
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -15,45 +15,43 @@ The meta data of a weights-only file:
 
 import dataclasses
 import math
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from .arrays import tree
-from .errors import CheckpointError, ConfigError, RunError
+from .errors import CheckpointError, ConfigError
 from .models import config_of, model_of
 from .objective import OBJECTIVES, plain_fields, remade
-from .storage import checkpoint
-from .storage.bounded import NPZ, SAFETENSORS, looks_like, members
+from .storage import checkpoint, model_paths
 from .storage.compare import mismatches
 from .storage.directory import RunDirectory
 from .storage.meta import problem
-from .text import quoted, shell
+from .text import quoted
 from .training.resuming import same_run
 from .training.run_meta import WEIGHTS_FILE, weights_problem
 from .training.saved_run import SavedRun
 
 WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays begin
-PATHS = ("source", "from")  # what of `about` is true on one machine only
 
 
 def write(path, trained):
     """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError, and RunError
     where it would write over the checkpoint of a run, with which the run goes on.
 
-    Paths on this machine are left out: of its images and of the model that its run began with
-    (`about["source"]` and `about["from"]`).
+    Paths on this machine are left out: `about["source"]`, and of `about["from"]`, the model that
+    its run began with, all but the last name.
     """
     leaves = {WEIGHTS + name: np.asarray(leaf) for name, leaf in tree.walk(trained.params)}
     headers = {name: (leaf.shape, leaf.dtype) for name, leaf in leaves.items()}
     if problems := mismatches(headers, _expected(trained.config, WEIGHTS)):
         raise CheckpointError(f"{path} is not written: the weights do not fit: {problems}.")
-    with suppress(CheckpointError):
-        if "recipe" in checkpoint.read_meta(path):
-            refuse = f"{path} is the checkpoint of a run, which goes on with it: name another file."
-            raise RunError(refuse)
-    objective = trained.objective
+    model_paths.refuse_to_write(path)
+    objective, about = trained.objective, dict(trained.about)
+    about.pop("source", None)
+    if "from" in about:
+        about["from"] = Path(str(about["from"])).name
     if not dataclasses.is_dataclass(objective):
         raise CheckpointError(f"{path} is not written: {objective!r} is not a dataclass.")
     meta = {
@@ -63,7 +61,7 @@ def write(path, trained):
         "mean": [float(value) for value in trained.mean],
         "std": [float(value) for value in trained.std],
         "crop": trained.crop,
-        "about": {name: value for name, value in trained.about.items() if name not in PATHS},
+        "about": about,
     }
     checkpoint.save(path, leaves, meta)
 
@@ -75,10 +73,7 @@ def read(path):
     CheckpointError for a file that is missing, damaged or none of the two kinds.
     """
     path = Path(path)
-    if foreign(path):
-        raise CheckpointError(f"{path} is not a minivit file; if it holds weights of another "
-                              f"program, `python -m minivit import {shell(path)} OUT` "
-                              "reads them.")  # fmt: skip
+    model_paths.refuse_unreadable(path)
     if not path.is_dir() and "about" in (meta := checkpoint.read_meta(path)):
         if wrong := problem(WEIGHTS_FILE, meta):
             raise CheckpointError(f"{path} holds no trained model: {wrong}.")
@@ -165,15 +160,6 @@ def _expected(config, group):
     """{name in the file: (shape, dtype)} of a model's weights."""
     leaves = tree.walk(model_of(config).init(None))
     return {group + name: (leaf.shape, np.dtype("<f4")) for name, leaf in leaves}
-
-
-def foreign(path):
-    """Whether a path looks like weights of another program, at first sight: see `pretrained`."""
-    if path.is_dir():
-        return any(path.glob("model*.safetensors")) and not (path / "last.npz").exists()
-    kind = looks_like(path)
-    named = members(path) if kind == NPZ else ()
-    return kind == SAFETENSORS or any(name.endswith("embedding/kernel.npy") for name in named)
 
 
 def _kind(path, name):

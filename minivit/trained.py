@@ -184,7 +184,7 @@ class Trained:
         """Write the model to one file that `load` opens: its weights and all the rest, but for
         `about["source"]`, a path on this machine. `path` is the old file or the new one, never a
         part of one. Raises CheckpointError if it cannot be written, and RunError rather than write
-        over the checkpoint of a run.
+        over the checkpoint of a run, or what is no model.
         """
         model_file.write(path, self)
 

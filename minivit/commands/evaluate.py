@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import Config
@@ -23,14 +24,16 @@ JSON_FILE = "evaluation.json"
 EPILOG = """\
 By default the images are the test set of the model's own run, and the accuracy
 is the one that the run printed. --split val: the images that the run held out
-for its decisions; --split train: those it learned from, not augmented.
+for its decisions; --split train: those it learned from, not augmented. Of a
+directory without test/ the test set is one image in five, as in a training;
+--split all takes all images.
 
 examples:
   {prog} runs/shapes-smoke-1
   {prog} runs/shapes-smoke-1/best.npz --split val --json
   {prog} runs/cifar10-tiny-1 --tta --out figures
   {prog} runs/cifar10-tiny-1 --image-size 48
-  {prog} runs/photos-tiny-1 --dataset other-photos
+  {prog} runs/photos-tiny-1 --dataset others --split all
   {prog} runs/photos-tiny-1 --dataset new --targets new.csv
 """
 
@@ -84,6 +87,11 @@ def main(args):
         raise ConfigError("--interpolation is for another size: give it with --image-size")
     recipe = recipe_of(trained)
     part = load_part(trained, args.split, args.dataset, args.data_dir, say, vars(args))
+    if part.rest:
+        words = (
+            f"there are {part.rest:,} other images in {part.dataset}: --split all takes them too"
+        )
+        part = replace(part, notes=(*part.notes, words))
     count = len(part.images)
     with crew.of_program(count) as workers, Progress(count * (1 + args.tta), " images") as progress:
         found = evaluate(

@@ -5,6 +5,7 @@ was closed, 138 SIGUSR1), 141 the reader of the output pipe has closed it. An er
 minivit keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
 """
 
+import errno
 import io
 import os
 import signal
@@ -55,7 +56,8 @@ def run(main, argv=None):
     except MemoryError as error:
         return _end(f"error: {_out_of_memory(error)}", 1)
     except OSError as error:
-        name = "" if _can_print() else "standard output"
+        full = error.errno == errno.ENOSPC  # of no file: files' errors are the project's own
+        name = "" if _can_print() and not full else "standard output"
         place = f"{error.filename or name}: " if error.filename or name else ""
         return _end(f"error: {place}{error.strerror or error}", 1)
     except Exception as error:
@@ -82,6 +84,18 @@ def _can_print():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
+
+
+@contextmanager
+def after(words):
+    """Within this, print: an error of that says `words` too, what has been done nevertheless."""
+    try:
+        yield
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        error.add_note(words)
+        raise
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from ..pretrained.export import export, prepare
 from ..pretrained.formats import FORMATS
 from ..text import binary, counted, printable
 from .arguments import add_model, choice, load_model, path
+from .exits import after
 
 EPILOG = """\
 The format follows from FILE:
@@ -63,6 +64,13 @@ def main(args):
     name = prepare(args.file, args.format, args.weights_only)  # before a large model is read
     trained = load_model(args)
     done = export(trained, args.file, name)
+    with after(f"The model is written: {', '.join(map(str, done.files))}"):
+        report(args, trained, done)
+    return 0
+
+
+def report(args, trained, done):
+    """Print what was written, as text or as JSON."""
     sizes = {file: Path(file).stat().st_size for file in done.files}
     parameters = sum(leaf.size for _, leaf in tree.walk(trained.params))
     if args.json:
@@ -75,7 +83,7 @@ def main(args):
             "notes": done.notes,
         }
         print(json.dumps(found, indent=2))
-        return 0
+        return
     how = "" if args.format or args.weights_only else ", by the name of FILE"
     title = FORMATS[done.format].title
     print(f"{title} format ({done.format}{how}), {counted(parameters, 'parameter')}")
@@ -85,4 +93,3 @@ def main(args):
         print(f"read it with: {printable(done.read_with)}")
     for note in done.notes:
         print(f"note: {note}", file=sys.stderr)
-    return 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import data
 from ..data import image_files
-from ..data.resize import at_size
+from ..data.resize import at_size, with_channels
 from ..errors import ConfigError, MinivitError
 from ..evaluation.at_size import other_size
 from ..evaluation.images import recipe_of, targets_of
@@ -123,8 +123,10 @@ class Sources:
             if self.trained:
                 how["targets"] = targets_of(self.trained, name, {})
             loaded = data.load(name, data_dir, **how)
-            if self.trained and (size := other_size(self.trained, loaded)):
-                loaded = at_size(loaded, size)
+            if self.trained:  # images of any size and colours, as with --images
+                if size := other_size(self.trained, loaded, any_size=True):
+                    loaded = at_size(loaded, size)
+                loaded = with_channels(loaded, channels)
             return loaded, None
         except MinivitError as error:
             return None, error

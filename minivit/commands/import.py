@@ -8,6 +8,7 @@ from functools import partial
 from ..errors import ConfigError
 from ..text import binary, shell
 from .arguments import path, whole
+from .exits import after
 from .progress import Progress
 
 LARGEST_SIDE = 8192  # pixels
@@ -93,9 +94,10 @@ def main(args):
         progress=lambda total: Progress(total, " arrays"),
     )
     imported.trained.save(args.out)
-    if args.json:
-        print(json.dumps({**imported.report.to_dict(), "out": args.out}, indent=2))
-    else:
+    with after(f"The model is written: {args.out}"):
+        if args.json:
+            print(json.dumps({**imported.report.to_dict(), "out": args.out}, indent=2))
+            return 0
         print(imported.report.text())
         size = binary(os.path.getsize(args.out))
         print(f"written {shell(args.out)}, {size}: python -m minivit predict "

@@ -21,6 +21,8 @@ class Dataset:
     note          text for the caller to print, "" if there is none
     target_names  a name for each target, () where they have none
     placed        whether the targets tell of places, so that an image must not be moved or turned
+    divided       whether the test set was drawn from all images, and not given as such
+    train_files, test_files    the name of each image's file, () where they have none
 
     Raises DataError if any of this does not hold.
     """
@@ -34,6 +36,9 @@ class Dataset:
     note: str = ""
     target_names: tuple[str, ...] = ()
     placed: bool = False
+    divided: bool = False
+    train_files: tuple[str, ...] = ()
+    test_files: tuple[str, ...] = ()
 
     @property
     def outputs(self):
@@ -45,6 +50,8 @@ class Dataset:
             images, labels = getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
             where = f"{self.name}: the {split} set"
             _check_images(images, where)
+            if (files := getattr(self, f"{split}_files")) and len(files) != len(images):
+                raise DataError(f"{where} has {len(images)} images and {len(files)} files.")
             if self.classes:
                 _check_labels(labels, len(images), len(self.classes), where)
             else:

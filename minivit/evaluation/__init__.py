@@ -7,6 +7,6 @@ images.py    which images: by default the test set of the model's own run; at_si
 report.py    an Evaluation as text in 80 columns; tables.py: its tables
 as_json.py   an Evaluation as values that JSON can hold
 shift.py     accuracy on images that are moved by some pixels
-classes.py   the names of a data set's classes beside the model's
+fitting.py   does a data set fit a model; classes.py: the names of their classes
 figures.py   an Evaluation as PNG pictures, and the pictures taken for another class
 """

@@ -86,6 +86,7 @@ def _mistake(details, part, i):
     label, prediction = int(details.labels[i]), int(details.predictions[i])
     return {
         "index": int(part.indices[i]),
+        **({"file": part.files[i]} if part.files else {}),
         "class": part.classes[label],
         "predicted": part.classes[prediction],
         "confidence": float(details.confidences[i]),

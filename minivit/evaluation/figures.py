@@ -57,7 +57,7 @@ def draw(evaluation, part):
 
 def _figures(details, part):
     """{file name: a matplotlib Figure}."""
-    of = f"{shown(part.dataset, 30)}, {len(part.images):,} {part.name} images"
+    of = f"{shown(part.dataset, 30)}, {part.counted()}"
     figures = {
         "reliability.png": reliability(details, of),
         "confusion.png": confusion(details, part.classes, of),

@@ -9,23 +9,24 @@ from .. import data
 from ..data import TargetFile, batches
 from ..data.resize import in_channels, resized
 from ..errors import ConfigError, DataError
-from ..objective import Classification
-from ..text import printable
+from ..text import counted
 from ..training.recipe import Recipe
 from ..training.run_meta import TARGETS
-from . import classes
+from . import classes, fitting
 from .at_size import is_own, other_size
 
-PARTS = ("test", "val", "train")
+PARTS = {"test": "test ", "val": "validation ", "train": "training ", "all": ""}
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
     """Some images of a data set with their labels or targets.
 
-    dataset: its name; name: "test", "val" or "train"; classes: a name for each label; images
-    (n, H, W, C) uint8; targets (n, ...); indices (n,): where they are among all test images, or
-    among all training images; notes: sentences for the user.
+    dataset: its name; name: of PARTS; classes: a name for each label; images (n, H, W, C) uint8;
+    targets (n, ...); indices (n,): where they are among all test images, or among all training
+    images; of "all" the training images come first; notes: sentences for the user; files: of each
+    image, () if they have none; rest: how many other images of the data set could be judged as
+    well, where the test set was drawn from images that are new to the model.
     """
 
     dataset: str
@@ -35,6 +36,12 @@ class Part:
     targets: np.ndarray
     indices: np.ndarray
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    rest: int = 0
+
+    def counted(self):
+        """How many images of which kind: "10,000 test images"."""
+        return counted(len(self.images), f"{PARTS[self.name]}image")
 
 
 def recipe_of(trained):
@@ -91,21 +98,24 @@ def load_parts(
 
     whole = load(c.image_size)
     size, own = other_size(trained, whole, any_classes), is_own(trained, whole, load)
-    _refuse_misfits(trained, whole, any_classes, size)
-    notes = tuple(_notes(trained, whole, own, size, any_classes))
+    fitting.refuse_misfits(trained, whole, any_classes, size)
+    folds = _folds(trained, dataset, targets)
+    notes = tuple(fitting.notes(trained, whole, own, size, any_classes, folds))
     order = None if any_classes else classes.order(trained, whole)
     names_of = whole.classes if order is None else trained.classes
     parts = []
     for name in names:
         indices = _indices(whole, recipe, name, own)
-        of = "test" if name == "test" else "train"
-        images, targets = getattr(whole, f"{of}_images"), getattr(whole, f"{of}_labels")
-        if len(indices) < len(images):
-            images, targets = images[indices], targets[indices]
+        images, targets, files = _arrays(whole, name, indices)
+        rest = len(whole.train_images) * (
+            name == "test" and whole.divided and not own and not folds
+        )
+        seen = (f"the model's run has used {len(whole.train_images):,} of these images to learn",)
+        said = notes + seen * (name == "all" and own)
         targets = targets if order is None else order[targets]
         images = in_channels(images, c.channels) if any_classes else images
         images = resized(images, size) if size else images
-        parts.append(Part(whole.name, name, names_of, images, targets, indices, notes))
+        parts.append(Part(whole.name, name, names_of, images, targets, indices, said, files, rest))
     return parts
 
 
@@ -132,41 +142,11 @@ def _place(source, data_dir):
     return name, data_dir or (own_dir if own_dir and Path(own_dir).exists() else None)
 
 
-def _refuse_misfits(trained, dataset, any_classes, size):
-    """Raise ConfigError if the images or the classes are not such as the model knows.
-
-    size: to which the images will be resized, or None.
-    """
-    takes, has = trained.config.image_shape, dataset.train_images.shape[1:]
-    if has != takes and not size and not any_classes:
-        raise ConfigError(
-            f"the model takes images of {_times(takes)} (height x width x channels), and those of "
-            f"{dataset.name} are {_times(has)}."
-        )
-    wanted = getattr(trained.objective, "targets", None)
-    if wanted and not any_classes and dataset.target_names != wanted:
-        has = ", ".join(map(printable, dataset.target_names)) or "classes"
-        raise ConfigError(
-            f"the model says {', '.join(map(printable, wanted))}, and {dataset.name} has {has}: "
-            "they must be the same; --targets and --target-column name those of a directory."
-        )
-    classifies = isinstance(trained.objective, Classification) and not any_classes
-    if classifies and len(dataset.classes) != trained.objective.classes:
-        raise ConfigError(
-            f"the model knows {trained.objective.classes} classes, and {dataset.name} has "
-            f"{len(dataset.classes)}: they must be the same."
-        )
-
-
-def _times(sizes):
-    return " x ".join(map(str, sizes))
-
-
 def _indices(dataset, recipe, name, own):
     """Which images of the data set belong to the part. own: it is the one of the model's run."""
-    if name == "test":
-        return np.arange(len(dataset.test_images))
-    count = len(dataset.train_images)
+    count, tests = len(dataset.train_images), len(dataset.test_images)
+    if name in ("test", "all"):
+        return np.arange(tests if name == "test" else count + tests)
     if name == "train" and not (own and recipe):
         return np.arange(count)
     if not own:
@@ -184,17 +164,24 @@ def _indices(dataset, recipe, name, own):
     return validation if name == "val" else training
 
 
-def _notes(trained, dataset, own, size, any_classes):
-    """What the user should know of the data set beside the model."""
-    if size:
-        yield f"images resized from {_times(dataset.train_images.shape[1:3])} to {_times(size)}"
-    if dataset.train_images.shape[3] != trained.config.channels:
-        yield "images made grey" if trained.config.channels == 1 else "grey images made colour ones"
-    yield from dataset.note.replace(" (--image-size)", "").splitlines()  # no option of this command
-    was = trained.about.get("dataset")
-    if was and was != dataset.name and not own:
-        yield f"the model was trained on {was}, not on {dataset.name}"
-    elif "dataset_sha256" in trained.about and not own:
-        yield f"the images or labels of {dataset.name} have changed since the model was trained"
-    if not any_classes:
-        yield from classes.notes(trained, dataset)
+def _arrays(dataset, name, indices):
+    """Images, targets and files of a part."""
+    of = {"test": ("test",), "all": ("train", "test")}.get(name, ("train",))
+    images, targets, files = (
+        [getattr(dataset, f"{which}_{what}") for which in of]
+        for what in ("images", "labels", "files")
+    )
+    if len(of) > 1:
+        return np.concatenate(images), np.concatenate(targets), files[0] + files[1]
+    images, targets, files = images[0], targets[0], files[0]
+    if len(indices) < len(images):
+        images, targets = images[indices], targets[indices]
+        files = tuple(files[i] for i in indices) if files else ()
+    return images, targets, files
+
+
+def _folds(trained, dataset, targets):
+    """The fold of the model's run and the one in `targets`, in words, if they differ; or None."""
+    own = targets_of(trained, dataset, {}) if targets else None
+    pair = [f"{t.fold}/{t.folds}" for t in (own, targets) if t]
+    return tuple(pair) if len(pair) == 2 and pair[0] != pair[1] else None

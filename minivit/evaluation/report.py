@@ -3,7 +3,7 @@
 import textwrap
 
 from ..objective.metric import TARGETS
-from ..text import columns_of, counted, printable
+from ..text import columns_of, printable
 from . import tables
 
 
@@ -29,8 +29,7 @@ def report(evaluation, part):
 
 def introduction(evaluation, part):
     """Which images, and what has to be known of them."""
-    kind = {"test": "test", "val": "validation", "train": "training"}[part.name]
-    first = f"{tables.shown(part.dataset, 40)}: {counted(evaluation.count, f'{kind} image')}"
+    first = f"{tables.shown(part.dataset, 40)}: {part.counted()}"
     if evaluation.details:
         first += f", {len(part.classes):,} classes"
     notes = (textwrap.fill(printable(f"note: {note}"), tables.WIDTH) for note in part.notes)

@@ -9,7 +9,7 @@ from . import metrics
 
 ALL_CLASSES = 20  # up to so many, a table has a line for each; of more, only the extremes
 LOWEST, HIGHEST, CONFUSIONS, MISTAKES = 10, 5, 15, 10
-WIDTH, NAME, BAR = 79, 24, 40
+WIDTH, NAME, FILE_NAME, BAR = 79, 24, 30, 40
 
 
 def shown(name, width=NAME):
@@ -20,6 +20,16 @@ def shown(name, width=NAME):
 def cell(name, width=NAME):
     """The same in exactly so many columns."""
     return fitted(printable(name), width)
+
+
+def ending(name, width):
+    """The end of a file's name, which tells it from others, in at most `width` columns."""
+    name = printable(name)
+    if columns_of(name) <= width:
+        return name
+    while columns_of(name) > width - 3:
+        name = name[1:]
+    return "..." + name
 
 
 def percent(share):
@@ -97,19 +107,25 @@ def calibration_table(calibration):
 
 
 def mistakes_table(details, part):
-    """The most confident mistakes, with their place among all images of their set."""
+    """The most confident mistakes, with their files or their places among all images of a set."""
     chosen = details.mistakes(MISTAKES)
     if not len(chosen):
         return "no image was taken for another class"
-    row = "{:>7}{:>12}   {}  {}"
+    width = FILE_NAME if part.files else 7
+    row = f"{{:{'<' if part.files else '>'}{width}}}{{:>12}}   {{}}  {{}}"
+    names = (WIDTH - width - 17) // 2
+
+    def image(i):
+        return ending(part.files[i], width) if part.files else part.indices[i]
+
     lines = [
         row.format(
-            part.indices[i],
+            image(i),
             f"{details.confidences[i]:.1%}",
-            cell(part.classes[details.labels[i]]),
-            shown(part.classes[details.predictions[i]]),
+            cell(part.classes[details.labels[i]], min(NAME, names)),
+            shown(part.classes[details.predictions[i]], min(NAME, names)),
         )
         for i in chosen
     ]
-    head = row.format("image", "confidence", cell("class"), "taken for")
+    head = row.format("image", "confidence", cell("class", min(NAME, names)), "taken for")
     return "\n".join(["the most confident mistakes", head, *lines])

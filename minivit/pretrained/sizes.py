@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..config import VARIANTS, Config
 from ..convolution.stems import ROOT, STEMS
 from ..errors import ConfigError
+from ..resolution import refuse_misfit
 
 # Published models: the number of heads by the width.
 HEADS = {dim: heads for dim, _, heads, _ in VARIANTS.values()}
@@ -45,6 +46,8 @@ def sizes(file, found, said, image_size=None, classes=None, heads=None):
         "gelu": said.values["gelu"],
         "norm_eps": said.values["norm_eps"],
     }
+    if classes is None and shape.has("head.w") and not shape.has("head.b"):
+        raise file.refuse("has a head without a bias; --classes N puts a new one there, at zero.")
     if own["classes"] is None:
         raise ConfigError(f"{file.path} has no head; --classes N gives it one, at zero.")
     for name, (value, ours) in said.sizes.items():
@@ -167,4 +170,6 @@ def _heads(file, said, dim, query, given):
 def resized(config, image_size, classes):
     """The Config after import: with another image size, and a new head. Raises ConfigError."""
     changes = {} if classes is None else {"classes": classes, "pre_logits": 0}
+    if image_size is not None:
+        refuse_misfit(config, image_size)
     return replace(config, image_size=image_size or config.image_size, **changes)

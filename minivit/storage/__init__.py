@@ -8,6 +8,7 @@ compare.py      a checkpoint's content against what is expected, in words
 text_file.py    small text files, of any content
 atomic.py       a file is written under another name, then renamed
 own_files.py    what a command may write over, and what is the user's
+model_paths.py  the same for a model's file, and what cannot be one
 directory.py    a run's directory: checkpoints, metrics.jsonl, config.json, curves.png
 others_directory.py
                 the same where another process writes it

@@ -144,7 +144,7 @@ def raiser(error):
         (DataError("one\ntwo"), 1, "error: one two\n"),
         (ConfigError("dim must be 3"), 2, "error: dim must be 3\n"),
         (PermissionError(13, "Permission denied", "runs"), 1, "error: runs: Permission denied\n"),
-        (OSError(28, "No space left on device"), 1, "error: No space left on device\n"),
+        (OSError(28, "No space left"), 1, "error: standard output: No space left\n"),
         (MemoryError(), 1, "error: out of memory: try smaller sizes, a lower --batch-size or"),
         (MemoryError("9 TiB"), 1, "error: out of memory: 9 TiB; try smaller sizes, a lower --ba"),
         (KeyboardInterrupt(), 130, "interrupted\n"),

@@ -1,6 +1,8 @@
 """`python -m minivit export`: which format it chooses, what it says, and what it refuses."""
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -52,6 +54,24 @@ def test_a_run_with_adamw_is_kept_in_a_third_of_the_size(export, tmp_path, monke
     assert kept.about == {name: value for name, value in run.about.items() if name != "source"}
     assert kept.about["dataset"] == "shapes" and 0 <= kept.about["test"]["accuracy"] <= 1
     assert kept.classes == run.classes and (kept.std == run.std).all()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("name", ["export", "import"])
+def test_what_is_written_is_said_though_nothing_can_be_printed(export, monkeypatch, capsys, name):
+    words = ["export", "model.npz", "vit.npz"]
+    assert exits.run(__main__.main, words) == 0
+    words = words if name == "export" else ["import", "vit.npz", "new.npz"]
+    words[-1] = "new.npz"
+    capsys.readouterr()
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert exits.run(__main__.main, words) == 1
+        monkeypatch.undo()
+        said = capsys.readouterr().err.splitlines()[-1]
+        full.close()
+    assert said.startswith("error: standard output: No space left on device. The model is written:")
+    assert said.endswith("new.npz")
 
 
 def test_the_format_is_chosen_by_the_name_and_said(export):

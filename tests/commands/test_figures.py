@@ -10,8 +10,9 @@ from program import few_shapes, home_with_runs
 pytest.importorskip("matplotlib")
 
 import minivit
-from minivit import __main__
+from minivit import __main__, data
 from minivit.commands import exits
+from minivit.data import Dataset
 
 OPTIONS = """--dataset shapes --preset smoke --epochs 1 --dim 16 --depth 1 --heads 2 --mlp-dim 16
     --batch-size 8 --val-fraction 0.2 --threads 1""".split()
@@ -71,6 +72,18 @@ def test_picked_images_and_files_are_those_looked_at(run, tmp_path):
     status, out, _ = run(RUN, "--kind", "attention,features,augmentation", "--images", *files)
     assert status == 0 and "over the picture (cow)" in " ".join(out.split())
     assert "of 3 images" in out
+
+
+def test_images_of_a_data_set_are_made_such_as_the_model_takes(run, monkeypatch):
+    """As files are: of any size, grey or coloured."""
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (n, 28, 20, 1), dtype=np.uint8) for n in (6, 5)]
+    labels = [np.arange(n) % 2 for n in (6, 5)]
+    grey = Dataset("grey", ("a", "b"), images[0], labels[0], images[1], labels[1])
+    monkeypatch.setitem(data.SOURCES, "grey", data.Source(lambda request: grey))
+    monkeypatch.setattr(data, "NAMES", tuple(data.SOURCES))
+    status, out, err = run(RUN, "--dataset", "grey", "--kind", "attention,features,augmentation")
+    assert status == 0 and not err and "of 5 images" in out and out.count(".png") == 3
 
 
 def test_runs_and_augmentation_need_no_model(run):

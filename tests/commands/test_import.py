@@ -60,7 +60,11 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, capsys):
         ((tmp_path / "text.npz", tmp_path / "out"), "neither an npz nor a safetensors", 1),
         ((tmp_path / "model.pt", tmp_path / "out"), "is a pickle", 1),
         ((FILE, tmp_path / "out", "--heads", 4), "--heads is 4", 2),
-        ((FILE, tmp_path / "out", "--image-size", 13), "patch_size must divide", 2),
+        (
+            (FILE, tmp_path / "out", "--image-size", 13),
+            "13 is no multiple of the model's patches",
+            2,
+        ),
         ((FILE, tmp_path / "out", "--image-size", 10**9), "--image-size: must be", 2),
         ((FILE, tmp_path / "out", "--mean", "0.5,0.5"), "mean has 2 numbers", 2),
         ((FILE, tmp_path / "out", "--std", "0"), "--std: must be numbers such as 0.5", 2),

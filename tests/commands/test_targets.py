@@ -159,6 +159,11 @@ def test_a_model_file_keeps_the_targets(home, tmp_path, capsys):
     photos = ["--dataset", home / "photos", "--targets", home / "photos" / "train.csv"]
     found = json.loads(command(capsys, "evaluate", tmp_path / "both.npz", *photos, "--json").out)
     assert found["rmse_Score"] == RunDirectory(home / "both").result()["test_rmse_Score"]
+    found = json.loads(command(capsys, "evaluate", home / "both", "--fold", "2/5", "--json").out)
+    words = "fold 2/5, and the test set of the model's run was 1/5: if the images are the same, it"
+    assert words in found["notes"][-1] and not any("changed" in note for note in found["notes"])
+    found = json.loads(command(capsys, "evaluate", home / "both", "--split", "all", "--json").out)
+    assert found["images"] == 40 and "has used 32 of these" in found["notes"][-1]
     err = command(capsys, "evaluate", tmp_path / "both.npz", "--dataset", "shapes", status=2).err
     assert "the model says Score, Top, and shapes has classes: they must be the same" in err
     err = command(capsys, "export", home / "both", tmp_path / "vit.npz", status=2).err

@@ -135,7 +135,8 @@ def test_a_source_that_cannot_be_meant(source):
     [
         ({"classes": ("a", "b")}, "knows 3 classes, and dots has 2"),
         ({"shape": (4, 4, 3)}, r"images of 8 x 8 x 3 .*and those of dots are 4 x 4 x 3"),
-        ({"shape": (8, 8, 1)}, "those of dots are 8 x 8 x 1"),
+        ({"shape": (4, 6, 3)}, "evaluate --image-size 4x6 takes the model to that size"),
+        ({"shape": (8, 8, 1)}, r"those of dots are 8 x 8 x 1\."),
     ],
 )
 def test_what_does_not_fit_the_model_is_refused(known, other, sentence):
@@ -168,6 +169,51 @@ def test_image_files_are_resized_as_the_model_saw_them(tmp_path):
     assert whole.images.shape == (3, 8, 8, 3) and whole.images[0, 0, 0, 0] > 150
     part = load_part(replace(MODEL, crop=0.5), dataset=str(tmp_path))
     assert part.images.shape == (3, 8, 8, 3) and (part.images == 50).all()
+
+
+def folder(directory, count=10):
+    """A directory of so many images in each of three classes; all pixels of i.png are i."""
+    image = pytest.importorskip("PIL.Image", reason="image folders need it: pip install pillow")
+    for name in "abc":
+        (directory / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = np.full((8, 8, 3), i, np.uint8)
+            image.fromarray(pixels).save(directory / name / f"{i}.png")
+    return directory
+
+
+def test_of_a_directory_that_was_not_split_all_images_can_be_judged(tmp_path):
+    path = str(folder(tmp_path / "new"))
+    part = load_part(MODEL, dataset=path)
+    assert part.counted() == "6 test images" and part.rest == 24
+    assert "one image in five of each class is for the test" in part.notes[1]
+    whole = load_part(MODEL, "all", dataset=path)
+    assert whole.counted() == "30 images" and whole.rest == 0
+    pairs = set(zip(whole.files, whole.targets.tolist(), strict=True))
+    assert pairs == {(f"{'abc'[k]}/{i}.png", k) for k in range(3) for i in range(10)}
+    for one in (part, whole, load_part(MODEL, "train", dataset=path)):
+        assert [f"{pixel}.png" for pixel in one.images[:, 0, 0, 0]] == [f[2:] for f in one.files]
+    folder(tmp_path / "given" / "train")
+    folder(tmp_path / "given" / "test", 2)
+    part = load_part(MODEL, dataset=str(tmp_path / "given"))
+    assert part.counted() == "6 test images" and part.rest == 0 and len(part.notes) == 1
+
+
+def test_all_images_of_the_run_are_said_to_be_known(known):
+    dots = known(dataset())
+    part = load_part(trained_on(dots), "all")
+    assert (part.images == np.concatenate([dots.train_images, dots.test_images])).all()
+    assert (part.targets == np.concatenate([dots.train_labels, dots.test_labels])).all()
+    assert part.notes == ("the model's run has used 40 of these images to learn",)
+    assert part.indices.tolist() == list(range(52)) and part.rest == 0
+
+
+def test_validation_images_of_a_directory_keep_their_files(tmp_path):
+    path = str(folder(tmp_path / "own"))
+    run = trained_on(data.load(path, image_size=8), source=path, val_fraction=0.25)
+    part = load_part(run, "val")
+    assert [f"{pixel}.png" for pixel in part.images[:, 0, 0, 0]] == [f[2:] for f in part.files]
+    assert len(part.files) == 6 and part.rest == 0
 
 
 def test_targets_that_are_no_classes(known):

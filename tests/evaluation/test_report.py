@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,17 @@ def test_what_is_0_over_0_is_null_in_json_and_a_dash_in_text():
     assert "class 2                        0          -        -        -" in report(
         evaluation, part
     )
+
+
+def test_mistakes_are_named_by_their_files_where_there_are_some():
+    evaluation, part = found()
+    files = tuple(f"class {i % 10}/a picture from the seaside {i:03}.jpg" for i in range(400))
+    named = replace(part, files=files)
+    text, worst = tables.mistakes_table(evaluation.details, named), evaluation.details.mistakes(1)
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"...re from the seaside {worst[0]:03}.jpg" in text.splitlines()[2]
+    assert as_json(evaluation, named)["most_confident_mistakes"][0]["file"] == files[worst[0]]
+    assert "file" not in as_json(evaluation, part)["most_confident_mistakes"][0]
 
 
 def test_another_objective_says_nothing_of_classes():

@@ -44,6 +44,23 @@ def test_runs_of_all_kinds_in_one_picture(tmp_path):
     assert labels == ["run: test accuracy 62.50%", "other"]
 
 
+def test_a_loss_in_nats_and_one_without_unit_are_not_in_one_panel(tmp_path):
+    classes = write(tmp_path / "classes" / "metrics.jsonl", 2).parent
+    numbers = write(tmp_path / "numbers" / "metrics.jsonl", 3, train_rmse=0.5).parent
+    config = {
+        "objective": "regression",
+        "objective_fields": {"targets": ["x"], "mean": [0], "std": [1]},
+    }
+    (numbers / "config.json").write_text(json.dumps(config))
+    units = {m.name: m.unit for m in curves.metrics_of(numbers / "config.json")}
+    assert units["loss"] != "nats"  # or this test says nothing
+    (drawing,) = figures.draw("curves", Subject(runs=(classes, numbers)))
+    drawn = lines(drawing)
+    assert drawn["loss (nats)"] == [[2, 1]]
+    other = f"loss ({units['loss']})" if units["loss"] else "loss"
+    assert drawn[other] == [[2, 1, pytest.approx(2 / 3)]]
+
+
 def test_more_runs_than_colours(tmp_path):
     files = [write(tmp_path / f"{i}.jsonl", 2, val_loss=1, val_accuracy=0.5) for i in range(20)]
     (drawing,) = figures.draw("curves", Subject(runs=tuple(files)))

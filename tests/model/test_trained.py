@@ -4,10 +4,12 @@ import dataclasses
 import doctest
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from program import home_with_runs, train
+from program import ROOT, home_with_runs, train
 
 import minivit
 from minivit import CheckpointError, Config, ConfigError, RunError, WorkerError, trained
@@ -274,6 +276,32 @@ def test_a_runs_checkpoint_is_not_written_over(home, tmp_path):
     assert (tmp_path / "last.npz").read_bytes() == content
     for _ in range(2):  # over a file of weights it is
         loaded.save(tmp_path / "weights.npz")
+
+
+def test_what_is_no_model_is_not_written_over(home, tmp_path):
+    loaded = minivit.load(home / "runs/shapes-smoke-1")
+    np.savez(tmp_path / "numbers.npz", a=np.ones(3))
+    (tmp_path / "photo.png").write_bytes(b"a photo")
+    (tmp_path / "empty.npz").write_bytes(b"")
+    for name in ("numbers.npz", "photo.png"):
+        content = (tmp_path / name).read_bytes()
+        with pytest.raises(RunError, match=f"{name} is there already, and is no file of a model"):
+            loaded.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == content
+    loaded.save(tmp_path / "empty.npz")
+
+
+def test_of_the_model_that_a_run_began_with_the_name_is_kept(home, tmp_path):
+    """Whether there was one, figures and evaluations have to know."""
+    loaded = minivit.load(home / "runs/shapes-smoke-1")
+    begun = dataclasses.replace(loaded, about={"from": "/home/me/models/b16.npz", "source": {}})
+    begun.save(tmp_path / "model.npz")
+    assert minivit.load(tmp_path / "model.npz").about == {"from": "b16.npz"}
+
+
+def test_the_data_sets_are_there_without_another_import():
+    words = "import minivit; assert minivit.data.NAMES"
+    subprocess.run([sys.executable, "-c", words], check=True, cwd=ROOT)
 
 
 def test_no_run_goes_on_from_weights_alone(home, tmp_path, capsys):

@@ -74,6 +74,7 @@ def test_a_distilled_deit_of_hugging_face(tmp_path):
         ({"patch_embed.proj.weight": vector(8, 48)}, "should have 4 axes"),
         ({"head.weight": vector(4, 8)}, "different 1: head.weight (4, 8), expected (3, 8)"),
         ({"head.weight": None}, "missing 1: head.weight"),
+        ({"head.bias": None}, "has a head without a bias; --classes N puts a new one there"),
         ({"norm.weight": None}, "missing 1: norm.weight"),
         ({"blocks.0.attn.qkv.bias": None}, "missing 1: blocks.0.attn.qkv.bias"),
         ({"blocks.0.mlp.fc1.bias": None}, "blocks.0.mlp.fc1.bias is missing"),

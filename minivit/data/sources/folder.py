@@ -36,18 +36,19 @@ def load(path, image_size=32, seed=0, crop=1.0, channels=3):
     """
     (height, width), root = image_files.height_and_width(image_size), Path(path)
     with image_files.reading(f"the images in {path}", channels):
-        if (root / "train").is_dir() and _directories(root / "train"):
-            train, test, seen = _given_split(root)
-        else:
-            train, test, seen = _random_split(root, seed)
+        given = (root / "train").is_dir() and bool(_directories(root / "train"))
+        train, test, seen = _given_split(root) if given else _random_split(root, seed)
         images = [
             array
             for part in (train, test)
             for array in _decode(part, (height, width), channels, crop, seen.animations)
         ]
-    note = f"{path}: each image is resized to {height} x {width} pixels (--image-size)."
-    note = "\n".join([note, *(f"{path}: {line}" for line in seen.lines())])
-    return Dataset(root.resolve().name, tuple(train), *images, note=note)
+    lines = [f"each image is resized to {height} x {width} pixels (--image-size)."]
+    if not given:
+        lines.append("it has no train and test: one image in five of each class is for the test.")
+    note = "\n".join(f"{path}: {line}" for line in [*lines, *seen.lines()])
+    files = {"train_files": _names(train, root), "test_files": _names(test, root)}
+    return Dataset(root.resolve().name, tuple(train), *images, note, divided=not given, **files)
 
 
 @dataclass
@@ -128,6 +129,11 @@ def _classes(directory, seen):
     if len(classes) == 1:
         raise DataError(f"{directory} has a single class, {next(iter(classes))!r}; two are needed.")
     return classes
+
+
+def _names(classes, root):
+    """The place in `root` of each file of {class: files}, in the order of the images."""
+    return tuple(str(f.relative_to(root)) for files in classes.values() for f in files)
 
 
 def _directories(directory):

@@ -49,7 +49,9 @@ def load(path, targets, image_size=32, seed=0, crop=1.0, channels=3):
     if targets.folds != 5 or targets.fold != 1:
         notes.append(f"the test set is fold {targets.fold} of {targets.folds}.")
     note = "\n".join(f"{path}: {line}" for line in notes)
-    return Dataset(Path(path).resolve().name, (), *parts, note=note, target_names=columns)
+    return Dataset(
+        Path(path).resolve().name, (), *parts, note=note, target_names=columns, divided=True
+    )
 
 
 def split(count, fold, folds, seed):
