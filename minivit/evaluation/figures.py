@@ -125,6 +125,8 @@ def confusion(details, names, of):
     every = -(-count // NAMES)
     places = np.arange(0, count, every)
     labels = [shown(names[k], 16) for k in places]
+    if len(set(labels)) < len(labels):  # names that are alike once they are cut
+        labels = [shown(f"{k} {names[k]}", 16) for k in places]
     size = 9 if count <= NUMBERS else 7
     panel.set_xticks(places, labels, rotation=90, fontsize=size, parse_math=False)
     panel.set_yticks(places, labels, fontsize=size, parse_math=False)

@@ -155,6 +155,17 @@ def test_the_pictures():
             assert 500 < opened.width < 1600 and 250 < opened.height < 1300, (name, opened.size)
 
 
+def test_names_that_are_alike_once_they_are_cut_are_numbered():
+    names = ("cat", *(f"a rather long name {k}" for k in range(2)))
+    evaluation, part = found(3, 30, names=names)
+    panel = figures.confusion(evaluation.details, part.classes, "dots").axes[0]
+    shown = [label.get_text() for label in panel.get_yticklabels()]
+    assert shown == ["0 cat", "1 a rather lo...", "2 a rather lo..."]
+    evaluation, part = found(3, 30, names=("cat", "cow", "a rather long name"))
+    panel = figures.confusion(evaluation.details, part.classes, "dots").axes[0]
+    assert [label.get_text() for label in panel.get_xticklabels()][:2] == ["cat", "cow"]
+
+
 def test_what_the_reliability_diagram_shows():
     pytest.importorskip("matplotlib", reason="figures need it")
     evaluation, _ = found()
