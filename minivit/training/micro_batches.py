@@ -12,8 +12,9 @@ from ..parallel.cuts import cut
 CACHE = 1 << 21
 # Tokens it has at least: adding its gradients costs as much for few tokens as for many.
 TOKENS = 512
-# So many workers have work, where that leaves micro-batches of TOKENS: they cost one core 1 to 4%.
-WORKERS = 8
+# So many workers have work, or as many as that leaves micro-batches of SHARED_TOKENS. On two cores
+# the smaller products cost the presets at most 3% of a run: docs/scale.md.
+WORKERS, SHARED_TOKENS = 8, 256
 
 
 def micro_batches(config, batch, size=0):
@@ -29,7 +30,5 @@ def micro_batches(config, batch, size=0):
         tokens = PatchDropout(config.patch_dropout, config.prefix_tokens).count(config.tokens)
         widest = max(config.mlp_dim, 3 * config.dim, config.heads * tokens)
         images = max(CACHE / (4 * tokens * widest), TOKENS / tokens)
-    images = max(1, round(images))
-    if (share := batch // WORKERS) * tokens >= TOKENS:
-        images = min(images, share)
-    return cut(batch, images)
+    shared = max(batch // WORKERS, -(-SHARED_TOKENS // tokens))
+    return cut(batch, max(1, min(round(images), shared)))

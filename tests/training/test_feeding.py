@@ -25,19 +25,14 @@ def test_the_advice_feeds_all_workers(preset):
 
 
 def test_the_early_steps_count_too():
-    config, recipe = chosen("tiny", batch_size=128, early_drop=0.75)
-    assert feeds(config, recipe) == 4 < feeds(*chosen("tiny", batch_size=128, early_drop=0.0))
+    config, recipe = chosen("tiny", early_drop=0.75)  # of so few patches eighths are too small
+    assert feeds(config, recipe) == 4 < feeds(*chosen("tiny", early_drop=0.0))
 
 
-def test_eight_workers_have_work_where_micro_batches_stay_large():
-    for preset in PRESETS.keys() - {"tiny", "hybrid-tiny", "hybrid-small", "finetune"}:
+def test_eight_workers_have_work_in_every_preset():
+    for preset in PRESETS.keys() - {"finetune"}:  # that has the sizes of the model it begins with
         assert feeds(*chosen(preset)) >= 8, preset
-    assert feeds(*chosen("tiny")) == 4  # of half of the patches eighths are too small
-    assert feeds(*chosen("tiny", early_drop=0.0)) == 8
-    for preset in ("hybrid-tiny", "hybrid-small"):
-        assert feeds(*chosen(preset)) == 4  # of small images too
-        assert feeds(*chosen(preset, early_size=0)) == 8
-    assert feeds(*chosen("small", batch_size=32)) == 4
+    assert feeds(*chosen("small", batch_size=16)) == 4  # not of micro-batches that are too small
 
 
 def test_the_words():
