@@ -43,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
             for start in range(0, len(body), 2000):
                 if kind == "slow":
                     time.sleep(0.01)
+                if kind == "held" and start == 50_000:
+                    self.server.released.wait(60)
                 self.wfile.write(body[start : start + 2000])
         except OSError:  # the client went away
             pass
@@ -61,19 +63,24 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Mirrors:
-    """The server, inside a `with`: `asked` is a list of (kind, first byte) of all requests."""
+    """The server, inside a `with`: `asked` is a list of (kind, first byte) of all requests.
+
+    The kind "held" sends a quarter of the archive, and the rest when `released` is set.
+    """
 
     def __enter__(self):
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.asked = self.asked = []
         self.server.dropped = 0
+        self.server.released = self.released = threading.Event()
         settings = {"poll_interval": 0.01}
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs=settings)
         self.thread.start()
         return self
 
     def __exit__(self, *exception):
+        self.released.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()

@@ -143,24 +143,26 @@ def test_a_killed_download_leaves_one_file_and_goes_on(fetch, server, tmp_path, 
 
 @pytest.mark.skipif(os.name == "nt", reason="files are not locked there")
 def test_D22_of_two_processes_one_downloads_and_the_other_waits(server, tmp_path):
-    first = child(server, tmp_path, "slow")
+    first = child(server, tmp_path, "held")
     wait_for(tmp_path, 20_000)
-    second = child(server, tmp_path, "slow")
+    second = child(server, tmp_path, "held")
+    assert "another process is downloading" in second.stdout.readline()
+    server.released.set()
     ended = [process.communicate(timeout=60) for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], ended
-    assert "another process is downloading" in ended[1][0] and ended[1][0].count("\n") == 1
+    assert [first.returncode, second.returncode] == [0, 0] and not ended[1][0], ended
     assert (tmp_path / NAME).read_bytes() == ARCHIVE and os.listdir(tmp_path) == [NAME]
     assert len(server.asked) == 3  # the first bytes twice, the archive once
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files are not locked there")
 def test_D22_the_one_that_waits_takes_over_from_one_that_is_killed(server, tmp_path):
-    first = child(server, tmp_path, "slow")
+    first = child(server, tmp_path, "held")
     wait_for(tmp_path, 20_000)
-    second = child(server, tmp_path, "slow")
+    second = child(server, tmp_path, "held")
     assert "another process" in second.stdout.readline()
     first.kill()
     first.communicate()
+    server.released.set()
     out, err = second.communicate(timeout=60)
     assert second.returncode == 0 and "from byte " in out, err
     assert (tmp_path / NAME).read_bytes() == ARCHIVE and os.listdir(tmp_path) == [NAME]
