@@ -38,7 +38,8 @@ WEIGHTS, AVERAGE = "model/", "optimizer/ema/"  # how the names of the arrays beg
 
 def write(path, trained):
     """Write a weights-only file of a `Trained`, atomically. Raises CheckpointError, and RunError
-    where it would write over the checkpoint of a run, with which the run goes on.
+    where it would write over the checkpoint of a run, with which the run goes on, or over what is
+    no model.
 
     Paths on this machine are left out: `about["source"]`, and of `about["from"]`, the model that
     its run began with, all but the last name.

@@ -36,8 +36,7 @@ def run(main, argv=None):
                 status = main(sys.argv[1:] if argv is None else argv)
         except SystemExit as stop:  # argparse has printed help, or has refused an option
             status = stop.code
-        if sys.stdout:  # None if it was closed before the program started
-            _flush()  # so that a closed pipe raises here, not at interpreter exit
+        _flush()  # so that a closed pipe raises here, not at interpreter exit
         return status or 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -70,7 +69,8 @@ def run(main, argv=None):
 def _flush():
     """Print what is left; an error names standard output."""
     try:
-        sys.stdout.flush()
+        if sys.stdout:  # None if it was closed before the program started
+            sys.stdout.flush()
     except OSError as error:
         error.filename = error.filename or "standard output"
         raise
@@ -91,8 +91,7 @@ def after(words):
     """Within this, print: an error of that says `words` too, what has been done nevertheless."""
     try:
         yield
-        if sys.stdout:
-            sys.stdout.flush()
+        _flush()
     except OSError as error:
         error.add_note(words)
         raise

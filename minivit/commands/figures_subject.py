@@ -1,6 +1,7 @@
 """What the figures command draws: a model, its images, its recipe, loaded when first needed."""
 
 import os
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from .. import data
 from ..data import image_files
-from ..data.resize import at_size, with_channels
+from ..data.resize import in_channels, resized
 from ..errors import ConfigError, MinivitError
 from ..evaluation.at_size import other_size
 from ..evaluation.images import recipe_of, targets_of
@@ -122,12 +123,7 @@ class Sources:
             how = {"say": lambda text: None, "image_size": size, "crop": crop, "channels": channels}
             if self.trained:
                 how["targets"] = targets_of(self.trained, name, {})
-            loaded = data.load(name, data_dir, **how)
-            if self.trained:  # images of any size and colours, as with --images
-                if size := other_size(self.trained, loaded, any_size=True):
-                    loaded = at_size(loaded, size)
-                loaded = with_channels(loaded, channels)
-            return loaded, None
+            return data.load(name, data_dir, **how), None
         except MinivitError as error:
             return None, error
 
@@ -144,7 +140,7 @@ class Sources:
             )
         others = np.setdiff1d(mixed(count), picked, assume_unique=True)
         chosen = [*picked, *others][:LOOKED_AT]
-        return Pictures.of(d.test_images, d.test_labels, d.classes, chosen)
+        return self._as_taken(Pictures.of(d.test_images, d.test_labels, d.classes, chosen))
 
     @cached_property
     def training(self):
@@ -153,7 +149,16 @@ class Sources:
             return self.files
         d = self.dataset
         chosen = list(mixed(len(d.train_images))[:100])
-        return Pictures.of(d.train_images, d.train_labels, d.classes, chosen)
+        return self._as_taken(Pictures.of(d.train_images, d.train_labels, d.classes, chosen))
+
+    def _as_taken(self, pictures):
+        """Pictures of the data set, in the size and the colours that the model takes."""
+        if not self.trained:
+            return pictures
+        images = in_channels(pictures.images, self.trained.config.channels)
+        if size := other_size(self.trained, self.dataset, any_size=True):
+            images = resized(images, size)
+        return replace(pictures, images=images)
 
 
 def mixed(count):

@@ -66,15 +66,6 @@ def at_size(dataset, size):
     return replace(dataset, **images, note="\n".join(filter(None, [dataset.note, line])))
 
 
-def with_channels(dataset, channels):
-    """A `Dataset` with its images made grey or coloured. Raises ConfigError as `in_channels`."""
-    if dataset.train_images.shape[-1] == channels:
-        return dataset
-    images = {f"{of}_images": in_channels(getattr(dataset, f"{of}_images"), channels)
-              for of in ("train", "test")}  # fmt: skip
-    return replace(dataset, **images)
-
-
 def refuse_placed(dataset):
     """Raise ConfigError for a data set whose images must keep their size."""
     if dataset.placed:

@@ -1,5 +1,6 @@
 """Does a data set fit a model, and what should the user know of the two?"""
 
+from ..config import Config
 from ..errors import ConfigError
 from ..objective import Classification
 from ..text import printable
@@ -14,7 +15,9 @@ def refuse_misfits(trained, dataset, any_classes, size):
     takes, has = trained.config.image_shape, dataset.train_images.shape[1:]
     if has != takes and not size and not any_classes:
         other = has[2:] == takes[2:] and not dataset.placed
-        way = f"; evaluate --image-size {_size(has)} takes the model to that size" if other else ""
+        setting = Config.settings()["image_size"]
+        size = setting.in_words(setting.plain(has[:2]))
+        way = f"; evaluate --image-size {size} takes the model to that size" if other else ""
         raise ConfigError(
             f"the model takes images of {_times(takes)} (height x width x channels), and those of "
             f"{dataset.name} are {_times(has)}{way}."
@@ -61,9 +64,3 @@ def notes(trained, dataset, own, size, any_classes, folds=None):
 
 def _times(sizes):
     return " x ".join(map(str, sizes))
-
-
-def _size(shape):
-    """An image's size as --image-size takes it: 28, or 48x32."""
-    height, width = shape[:2]
-    return str(height) if height == width else f"{height}x{width}"

@@ -15,7 +15,12 @@ from ..training.run_meta import TARGETS
 from . import classes, fitting
 from .at_size import is_own, other_size
 
-PARTS = {"test": "test ", "val": "validation ", "train": "training ", "all": ""}
+PARTS = {  # what one image of each is called
+    "test": "test image",
+    "val": "validation image",
+    "train": "training image",
+    "all": "image",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,7 @@ class Part:
 
     def counted(self):
         """How many images of which kind: "10,000 test images"."""
-        return counted(len(self.images), f"{PARTS[self.name]}image")
+        return counted(len(self.images), PARTS[self.name])
 
 
 def recipe_of(trained):
@@ -103,15 +108,15 @@ def load_parts(
     notes = tuple(fitting.notes(trained, whole, own, size, any_classes, folds))
     order = None if any_classes else classes.order(trained, whole)
     names_of = whole.classes if order is None else trained.classes
-    parts = []
+    count, parts = len(whole.train_images), []
     for name in names:
         indices = _indices(whole, recipe, name, own)
         images, targets, files = _arrays(whole, name, indices)
-        rest = len(whole.train_images) * (
-            name == "test" and whole.divided and not own and not folds
-        )
-        seen = (f"the model's run has used {len(whole.train_images):,} of these images to learn",)
-        said = notes + seen * (name == "all" and own)
+        said, rest = notes, 0
+        if name == "all" and own:
+            said += (f"the model's run has used {count:,} of these images to learn",)
+        if name == "test" and whole.divided and not own and not folds:
+            rest = count
         targets = targets if order is None else order[targets]
         images = in_channels(images, c.channels) if any_classes else images
         images = resized(images, size) if size else images
@@ -166,14 +171,13 @@ def _indices(dataset, recipe, name, own):
 
 def _arrays(dataset, name, indices):
     """Images, targets and files of a part."""
-    of = {"test": ("test",), "all": ("train", "test")}.get(name, ("train",))
-    images, targets, files = (
-        [getattr(dataset, f"{which}_{what}") for which in of]
-        for what in ("images", "labels", "files")
-    )
-    if len(of) > 1:
-        return np.concatenate(images), np.concatenate(targets), files[0] + files[1]
-    images, targets, files = images[0], targets[0], files[0]
+    d = dataset
+    if name == "all":
+        images = np.concatenate([d.train_images, d.test_images])
+        targets = np.concatenate([d.train_labels, d.test_labels])
+        return images, targets, d.train_files + d.test_files
+    of = "test" if name == "test" else "train"
+    images, targets, files = (getattr(d, f"{of}_{what}") for what in ("images", "labels", "files"))
     if len(indices) < len(images):
         images, targets = images[indices], targets[indices]
         files = tuple(files[i] for i in indices) if files else ()

@@ -23,13 +23,9 @@ def cell(name, width=NAME):
 
 
 def ending(name, width):
-    """The end of a file's name, which tells it from others, in at most `width` columns."""
-    name = printable(name)
-    if columns_of(name) <= width:
-        return name
-    while columns_of(name) > width - 3:
-        name = name[1:]
-    return "..." + name
+    """The end of a file's name, which tells it from others, in exactly so many columns."""
+    backwards = fitted(printable(name)[::-1], width)
+    return fitted(backwards[::-1].lstrip(" "), width)
 
 
 def percent(share):
@@ -111,21 +107,20 @@ def mistakes_table(details, part):
     chosen = details.mistakes(MISTAKES)
     if not len(chosen):
         return "no image was taken for another class"
-    width = FILE_NAME if part.files else 7
-    row = f"{{:{'<' if part.files else '>'}{width}}}{{:>12}}   {{}}  {{}}"
-    names = (WIDTH - width - 17) // 2
-
-    def image(i):
-        return ending(part.files[i], width) if part.files else part.indices[i]
-
+    row, width = "{}{:>12}   {}  {}", NAME
+    if part.files:
+        width = (WIDTH - FILE_NAME - 17) // 2
+        head, images = cell("image", FILE_NAME), [ending(part.files[i], FILE_NAME) for i in chosen]
+    else:
+        head, images = f"{'image':>7}", [f"{part.indices[i]:>7}" for i in chosen]
     lines = [
         row.format(
-            image(i),
+            image,
             f"{details.confidences[i]:.1%}",
-            cell(part.classes[details.labels[i]], min(NAME, names)),
-            shown(part.classes[details.predictions[i]], min(NAME, names)),
+            cell(part.classes[details.labels[i]], width),
+            shown(part.classes[details.predictions[i]], width),
         )
-        for i in chosen
+        for i, image in zip(chosen, images, strict=True)
     ]
-    head = row.format("image", "confidence", cell("class", min(NAME, names)), "taken for")
+    head = row.format(head, "confidence", cell("class", width), "taken for")
     return "\n".join(["the most confident mistakes", head, *lines])

@@ -56,9 +56,9 @@ def draw(subject):
     """One figure: a panel for each metric, a colour for each run."""
     paths = subject.runs
     runs = [read(path) for path in paths]
-    # a loss in nats and one without a unit are two metrics, and get a panel each
-    every = {(metric.name, metric.unit): metric for run in runs for metric in run.metrics}
-    metrics = [m for m in every.values() if any(values(run, "train", m) for run in runs)]
+    # a loss in nats and one that is a share of a variance are two metrics, and get a panel each
+    every = {(m.name, m.unit): m for run in runs for m in run.metrics if values(run, "train", m)}
+    metrics = list(every.values())
     if not metrics:
         raise ConfigError("the runs hold no metric that is known: nothing to draw")
     lines = -(-len(runs) // 2)
@@ -66,7 +66,8 @@ def draw(subject):
     axes = figure.subplots(1, len(metrics), squeeze=False)[0]
     for panel, metric in zip(axes, metrics, strict=True):
         for i, run in enumerate(runs):
-            plot(panel, run, metric, i)
+            if (metric.name, metric.unit) in [(own.name, own.unit) for own in run.metrics]:
+                plot(panel, run, metric, i)
         panel.set_xlabel("epoch")
         label = f"{metric.name} ({metric.unit})" if metric.unit else metric.name
         panel.set_ylabel(label, parse_math=False)
@@ -81,9 +82,7 @@ def draw(subject):
 
 
 def values(run, part, metric):
-    """(epochs, values) of the epochs that have the metric; () where the run has it not."""
-    if (metric.name, metric.unit) not in [(own.name, own.unit) for own in run.metrics]:
-        return ()
+    """(epochs, values) of the epochs that have the metric; () where none has."""
     scale, name = (100 if metric.unit == "%" else 1), f"{part}_{metric.name}"
     have = [row for row in run.rows if isinstance(row.get(name), (int, float))]
     return ([row["epoch"] for row in have], [scale * row[name] for row in have]) if have else ()
@@ -105,7 +104,7 @@ def plot(panel, run, metric, i):
                 label=label,
             )
     end = (run.result or {}).get(f"test_{metric.name}")
-    if values(run, "train", metric) and isinstance(end, (int, float)):
+    if isinstance(end, (int, float)):
         end *= 100 if metric.unit == "%" else 1
         at = run.rows[-1]["epoch"]
         panel.plot(at, end, MARKERS[i % len(MARKERS)], color=colour, mec="white", mew=0.6, ms=7,

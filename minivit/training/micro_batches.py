@@ -10,7 +10,8 @@ from ..parallel.cuts import cut
 # Bytes of the widest activation of a micro-batch: what one layer writes is still in the cache when
 # the next one reads it.
 CACHE = 1 << 21
-# Tokens it has at least: adding its gradients costs as much for few tokens as for many.
+# Tokens it has at least, where that leaves all workers work: adding its gradients costs as much for
+# few tokens as for many.
 TOKENS = 512
 # So many workers have work, or as many as that leaves micro-batches of SHARED_TOKENS. On two cores
 # the smaller products cost the presets at most 3% of a run: docs/scale.md.

@@ -59,11 +59,8 @@ def test_a_run_with_adamw_is_kept_in_a_third_of_the_size(export, tmp_path, monke
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 @pytest.mark.parametrize("name", ["export", "import"])
 def test_what_is_written_is_said_though_nothing_can_be_printed(export, monkeypatch, capsys, name):
-    words = ["export", "model.npz", "vit.npz"]
-    assert exits.run(__main__.main, words) == 0
-    words = words if name == "export" else ["import", "vit.npz", "new.npz"]
-    words[-1] = "new.npz"
-    capsys.readouterr()
+    assert export("model.npz", "vit.npz")[0] == 0  # which import can read
+    words = [name, "vit.npz" if name == "import" else "model.npz", "new.npz"]
     with open("/dev/full", "w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert exits.run(__main__.main, words) == 1

@@ -44,7 +44,7 @@ def test_runs_of_all_kinds_in_one_picture(tmp_path):
     assert labels == ["run: test accuracy 62.50%", "other"]
 
 
-def test_a_loss_in_nats_and_one_without_unit_are_not_in_one_panel(tmp_path):
+def test_losses_in_different_units_are_not_in_one_panel(tmp_path):
     classes = write(tmp_path / "classes" / "metrics.jsonl", 2).parent
     numbers = write(tmp_path / "numbers" / "metrics.jsonl", 3, train_rmse=0.5).parent
     config = {
