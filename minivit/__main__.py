@@ -11,6 +11,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 from .commands import COMMANDS
 from .commands.arguments import Parser
 from .commands.exits import run
+from .commands.rank_ends import refuse_ranks
 from .errors import ConfigError
 from .text import unknown
 
@@ -49,7 +50,10 @@ def command(name, argv, prog):
     description = text[0].upper() + text[1:] + "."
     parser = Parser(prog=prog, usage="%(prog)s [options]", description=description)
     module.add_arguments(parser)
-    return module.main(parser.parse_args(argv))
+    args = parser.parse_args(argv)
+    if name != "train":
+        refuse_ranks(prog)
+    return module.main(args)
 
 
 def script():

@@ -6,7 +6,7 @@ import math
 import os
 import re
 
-from ..ranks.launch import rank_0_says_it
+from ..errors import ConfigError
 from ..settings import LARGEST_INTEGER, Range
 from ..text import unknown
 
@@ -62,11 +62,10 @@ class Parser(argparse.ArgumentParser):
         return f"unknown option {options[0]}" + (f"; did you mean {near[0]}?" if near else "")
 
     def error(self, message):
-        """Print the message and how to get help on one line of stderr; exit with status 2."""
+        """Raise ConfigError: the message, and how to get help."""
         message = message.removeprefix("argument ")
         stop = "" if message.endswith((".", "?")) else "."
-        words = f"error: {message}{stop} See {self.prog} --help.\n"
-        self.exit(2, None if rank_0_says_it() else words)
+        raise ConfigError(f"{message}{stop} See {self.prog} --help.")
 
 
 def whole(low=1, high=LARGEST_INTEGER):

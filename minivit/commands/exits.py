@@ -14,7 +14,7 @@ import threading
 from contextlib import contextmanager, suppress
 
 from ..errors import CodeError, ConfigError, MinivitError
-from ..ranks.launch import launched, rank_0_says_it
+from .rank_ends import end_others, introduction, silence
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
 ENDING = {
@@ -30,6 +30,7 @@ def run(main, argv=None):
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # print characters it cannot encode as \x..
             stream.reconfigure(errors="backslashreplace")
+    silence()
     try:
         try:
             with _signals():
@@ -42,10 +43,7 @@ def run(main, argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt as stop:
-        status = _end(str(stop) or "interrupted", getattr(stop, "status", 130))
-        if launched().size > 1 and not getattr(stop, "of_all", False):
-            _die_of(status - 128)
-        return status
+        return _end(str(stop) or "interrupted", getattr(stop, "status", 130))
     except ConfigError as error:
         return _end(f"error: {error}", 2)
     except CodeError as error:  # the second line is the user's own
@@ -145,17 +143,6 @@ def _signals():
             signal.signal(number, handler)
 
 
-def _die_of(number):
-    """End one rank of several, which has not met the others, so that MPI's launcher ends those.
-
-    MPICH's lets the others wait for a rank that has left by itself, whatever its exit status.
-    """
-    sys.stdout.flush()
-    with suppress(ValueError):  # in another thread than the main one it cannot be set
-        signal.signal(number, signal.SIG_DFL)
-    signal.raise_signal(number)
-
-
 def _from_cupy(error):
     """Whether CuPy, or a CUDA library below it, raised the error."""
     return type(error).__module__.partition(".")[0] in ("cupy", "cupy_backends", "cupyx")
@@ -176,10 +163,12 @@ def _end(sentence, status, between=" "):
     """
     if os.environ.get("MINIVIT_DEBUG") == "1":
         raise
-    if not hasattr(sys.exception(), "own") and rank_0_says_it():
-        return status
-    if notes := getattr(sys.exception(), "__notes__", ()):  # such as: how to go on with the run
+    error = sys.exception()
+    who = introduction(error)  # "", unless this is one rank of several
+    if notes := getattr(error, "__notes__", ()):  # such as: how to go on with the run
         sentence = ". ".join([sentence.rstrip("."), *notes])
-    with suppress(OSError):  # the terminal may be closed
-        print(between.join(sentence.splitlines()), file=sys.stderr, flush=True)
-    return status
+    if who is not None:
+        sentence = sentence.replace("error: ", f"error: {who}", 1)
+        with suppress(OSError):  # the terminal may be closed
+            print(between.join(sentence.splitlines()), file=sys.stderr, flush=True)
+    return end_others(error, status)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ..errors import ConfigError, RunError
 from ..objective import remade
-from ..ranks.launch import launched
 from ..storage import atomic, own_files
 from ..storage.directory import RunDirectory
 from ..storage.lock import locked
@@ -83,8 +82,6 @@ def refuse(args):
             raise ConfigError(
                 f"--{name} is for one run, and this command makes one for each fold: leave it out"
             )
-    if launched().size > 1:
-        raise ConfigError("the folds are trained one after another, by one process: no mpiexec")
 
 
 def take_up(args, out):

@@ -19,7 +19,7 @@ import numpy as np
 from ..arrays.backend import to_host
 from ..errors import BackendError, DivergedError, RankError
 from ..parallel.workers import available_cores
-from ..ranks.launch import cores
+from ..ranks.launch import cores, has_mpi4py
 from ..ranks.nccl import choose_gpu, library
 from ..ranks.world import World
 from ..storage.others_directory import OthersDirectory
@@ -30,8 +30,6 @@ from ..training.signals import Interrupted
 def together(launch, train):
     """Call train(world) on this rank -> exit status. Raises what `train` raises."""
     world = World(launch)
-    if launch.rank:
-        sys.stdout = open(os.devnull, "w")  # until the process ends
     try:
         status = train(world)
         world.finish()
@@ -68,8 +66,11 @@ def meet(run):
     position = {"step": run.trainer.step, "epochs": run.record.epochs_done}
     weights = hashlib.sha256(to_host(run.trainer.vector))
     weights.update(to_host(run.trainer.weights.frozen_vector))
+    facts = {**run.record.description, "position": position, "weights": weights.hexdigest()}
+    for place in ("source", "from"):  # the same files may be elsewhere on another machine
+        facts.pop(place, None)
     notes = ranks.meet(
-        {**run.record.description, "position": position, "weights": weights.hexdigest()},
+        facts,
         directory=str(directory.path),
         end=partial(end_all, ranks, directory),
     )
@@ -97,6 +98,14 @@ def leave(world, error):
         world.finish(well=False)
     except RankError:
         fail(world, error)
+
+
+def tell(launch, error):
+    """Have the other ranks, which this one has not met, learn of its error, if MPI is there."""
+    world = World(launch)
+    if has_mpi4py():
+        leave(world, error)
+    error.of_all = bool(world.mpi)
 
 
 def fail(world, error):

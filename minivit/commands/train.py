@@ -13,6 +13,8 @@ from ..parallel.workers import Workers
 from ..ranks.launch import checked, launched
 from ..ranks.ranks import ALONE
 from ..resolution import WAY
+from ..storage.directory import RunDirectory
+from ..storage.others_directory import OthersDirectory
 from ..text import counted
 from ..trained import load
 from ..training.fine_tuning import Start
@@ -46,7 +48,11 @@ def train(args, ranks=ALONE):
         raise ConfigError("--interpolation is for a model of another image size: --from MODEL")
     way = args.interpolation or WAY
     start = Start.of(load(args.start), args.start, way) if args.start else None
-    plan = Plan.resumed(args.resume, options) if args.resume else Plan.fresh(options, start)
+    new = OthersDirectory if ranks.rank else RunDirectory.new
+    if args.resume:
+        plan = Plan.resumed(args.resume, options, new)
+    else:
+        plan = Plan.fresh(options, start, new)
     if plan.finished:
         epochs, saved = plan.recipe.epochs, plan.saved
         saved.load()  # raises unless its weights are as they were saved

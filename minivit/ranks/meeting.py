@@ -41,6 +41,8 @@ def program():
 def problem(entries):
     """What keeps these ranks from training together: one sentence; "" if nothing does."""
     first = entries[0]
+    if first.error and all(entry.error == first.error for entry in entries):
+        return first.error
     for rank, entry in enumerate(entries):
         who = f"rank {rank} (on {entry.host})"
         if entry.error and (rank == 0 or not first.error):
@@ -52,7 +54,10 @@ def problem(entries):
         if key := difference(entry.facts, first.facts):
             words = f"rank {rank} (on {entry.host}) has another {key} than rank 0"
             values = entry.facts[key], first.facts[key]
-            if key == "dataset":
+            if key == "dataset" and values[0].get("name") != values[1].get("name"):
+                words = words.replace("another dataset", "another data set")
+                words += f": {values[0]['name']}, not {values[1]['name']}"
+            elif key == "dataset":
                 words = words.replace("another dataset", "other images or labels")
             elif key == "weights":
                 words = words.replace("another weights", "other weights")
@@ -77,8 +82,11 @@ def notes(entries):
 
 
 def difference(facts, others):
-    """The first key whose values differ, apart from the arithmetic; "" if there is none."""
-    keys = [key for key in others if key != "arithmetic"]
+    """The first key whose values differ, apart from the arithmetic; "" if there is none.
+
+    The data set is the first, as the sizes of the model depend on it.
+    """
+    keys = sorted((key for key in others if key != "arithmetic"), key=lambda key: key != "dataset")
     return next((key for key in keys if facts[key] != others[key]), "")
 
 

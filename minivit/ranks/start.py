@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from contextlib import contextmanager
 
 from ..errors import BackendError
@@ -15,26 +16,30 @@ START = 900  # seconds in which all ranks must have loaded their data and come t
 def start(launch):
     """Start MPI -> mpi4py's module MPI.
 
-    Raises BackendError if it is not there, or does not have the ranks of `launch`: MPI of another
-    kind than the launcher's believes that each rank is alone.
+    Raises BackendError if it is not there, is not the launcher's, or does not have the ranks of
+    `launch`: MPI of another kind believes that each rank is alone.
     """
     try:
         import mpi4py
 
         mpi4py.rc.initialize = mpi4py.rc.finalize = False
-        from mpi4py import MPI
+        with warnings.catch_warnings(action="ignore"):  # of another launcher: see below
+            from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BackendError(f"mpi4py cannot load MPI ({reason}): {INSTALL}") from None
+    vendor = MPI.get_vendor()[0]
+    advice = f"mpi4py's MPI is {vendor}: start them with that MPI's own mpiexec, or srun --mpi=pmix"
+    if launch.by != "Slurm" and (launch.by == "Open MPI") != (vendor == "Open MPI"):
+        # which might end this process without a word
+        raise BackendError(f"{launch.by} started {launch.size} ranks, but {advice}")
     with starting():
         MPI.Init_thread(MPI.THREAD_MULTIPLE)
     rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
     if (rank, size) != (launch.rank, launch.size):
-        library = " ".join(MPI.Get_library_version().partition(",")[0].split()[:4])
         MPI.Finalize()
         raise BackendError(
-            f"{launch.by} started {launch.size} ranks, but MPI ({library}) knows of {size}: "
-            "start them with that MPI's own mpiexec, or srun --mpi=pmix"
+            f"{launch.by} started {launch.size} ranks, but MPI knows of {size}; {advice}"
         )
     return MPI
 

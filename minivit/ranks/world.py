@@ -79,7 +79,7 @@ class World(Ranks):
         """The signal that had reached any rank before the last `concatenate`."""
         self.interrupts = interrupts
         if self.agreed:
-            interrupts.number = self.agreed
+            interrupts.follow(self.agreed)
         return self.agreed
 
     def swap(self, sends, receives):

@@ -15,17 +15,17 @@ def feeds(config, recipe, batch=None):
     return min(len(micro_batches(m.config, batch, recipe.micro_batch)) for m in models)
 
 
-def idle_note(config, recipe, workers):
+def idle_note(config, recipe, workers, images):
     """One line about workers without work, and which options would give them some; "" if none.
 
-    workers: of all ranks together.
+    workers: of all ranks together; images: those of an epoch, more than which no batch has.
     """
     batch, fewest = recipe.batch_size, feeds(config, recipe)
     if fewest >= workers:
         return ""
     idle, verb = counted(workers - fewest, "worker"), "has" if workers - fewest == 1 else "have"
     options = [f"--micro-batch {batch // workers}"] if workers <= batch else []
-    larger = (batch << shift for shift in range(1, 8))
+    larger = (batch << shift for shift in range(1, 8) if batch << shift <= images)
     if enough := next((size for size in larger if feeds(config, recipe, size) >= workers), None):
         options.append(f"--batch-size {enough}")
     advice = f"; for a new run, {' or '.join(options)} gives them some" if options else ""

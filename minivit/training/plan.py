@@ -53,9 +53,10 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def fresh(cls, options: dict, start: Start | None = None) -> "Plan":
+    def fresh(cls, options: dict, start: Start | None = None, new=RunDirectory.new) -> "Plan":
         """A new run. options: {name: value} of those that were given: fields of Config, Recipe and
-        Plan, "device" and "out". start: the trained model that it begins with, if any.
+        Plan, "device" and "out". start: the trained model that it begins with, if any. new(path):
+        the RunDirectory of a new run.
 
         Raises ConfigError for values that do not go together and for an "out" that is not empty,
         BackendError for a device or a library that is missing.
@@ -79,7 +80,7 @@ class Plan:
         plan = cls(
             config,
             recipe,
-            RunDirectory.new(options["out"]) if "out" in options else None,
+            new(options["out"]) if "out" in options else None,
             preset,
             options.get("dataset", "auto"),
             options.get("data_dir"),
@@ -90,7 +91,7 @@ class Plan:
         return plan._with_its_libraries()
 
     @classmethod
-    def resumed(cls, path: str | os.PathLike, options: dict) -> "Plan":
+    def resumed(cls, path: str | os.PathLike, options: dict, new=RunDirectory.new) -> "Plan":
         """The rest of the run that the checkpoint or directory `path` holds.
 
         It goes on as it was begun: of the options only "device", "dataset" and "data_dir" (where
@@ -105,7 +106,7 @@ class Plan:
         directory = RunDirectory(saved.path.parent)
         out = options.get("out", directory.path)
         if Path(out).resolve() != directory.path.resolve():
-            directory = RunDirectory.new(out)
+            directory = new(out)
         else:
             saved.refuse_overwriting(directory)
         dataset, data_dir = saved.meta["source"]["dataset"], saved.meta["source"]["data_dir"]

@@ -29,10 +29,16 @@ class Record:
         self.directory, self.trainer, self.description = directory, trainer, description
         self.epochs_done, self.elapsed, self.best, self.notes = 0, 0.0, None, []
         self.best_epoch = self.taken = 0
+        self._rows = self._best_of_origin = None  # of the run that goes on, to be written by begin
 
     def begin(self):
         """Save at once: a directory that cannot be written to fails now, not after an epoch."""
         self.directory.tidy()
+        if self._rows is not None:
+            self.directory.write_rows(self._rows)
+        if self._best_of_origin and self.directory.ours:
+            with self.directory.writing():
+                checkpoint.copy(self._best_of_origin, self.directory.best)
         self.save()
         self.directory.write_config(self.description)
 
@@ -56,9 +62,9 @@ class Record:
     def resume(self, path):
         """Take up the run at the checkpoint `path`, which must be of this model, recipe and data.
 
-        In the run's own directory, or in a new one, to which rows and best.npz are copied. Raises
-        CheckpointError if it is of others, or damaged, and ConfigError if something in the
-        directory would be lost; nothing is changed then.
+        In the run's own directory, or in a new one, to which `begin` copies rows and best.npz.
+        Raises CheckpointError if it is of others, or damaged, and ConfigError if something in the
+        directory would be lost.
         """
         saved = SavedRun.read(path)
         saved.refuse_others(self.description)
@@ -85,13 +91,13 @@ class Record:
         self.best, self.best_epoch = best_of(position), position.get("best_epoch") or 0
         self.taken = position.get("taken") or 0
         self._take_rows(origin.rows())
-        if elsewhere and self.directory.ours:
+        if elsewhere:
             self._take_best(origin.best)
 
     def _take_rows(self, rows):
-        """Keep the rows of the epochs done, in metrics.jsonl; note those that are missing."""
+        """Keep the rows of the epochs done; note those that are missing."""
         rows = {row["epoch"]: row for row in rows if 1 <= row["epoch"] <= self.epochs_done}
-        self.directory.write_rows([rows[epoch] for epoch in sorted(rows)])
+        self._rows = [rows[epoch] for epoch in sorted(rows)]
         if missing := self.epochs_done - len(rows):
             first = next(epoch for epoch in itertools.count(1) if epoch not in rows)
             self.notes.append(
@@ -100,11 +106,10 @@ class Record:
             )
 
     def _take_best(self, path):
-        """Copy the best checkpoint so far from the run's first directory, if it is still there."""
+        """Keep the best checkpoint so far of the run's first directory, if it is still there."""
         try:
             if best_of(SavedRun.read(path).meta["position"]) == self.best:
-                with self.directory.writing():
-                    checkpoint.copy(path, self.directory.best)
+                self._best_of_origin = path
         except CheckpointError:
             self.notes.append(f"{path} is not there, or damaged; the best epoch so far is lost")
 

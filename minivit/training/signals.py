@@ -27,6 +27,7 @@ class Interrupts:
 
     def __init__(self):
         self.number, self.leaving, self._old = None, False, {}
+        self._others = False  # whether another rank has been asked to stop, and this one not
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
@@ -44,9 +45,14 @@ class Interrupts:
         self.leaving = True
         raise Interrupted(message, self.number)
 
-    def _arrived(self, number, frame):
+    def follow(self, number):
+        """Stop because of a signal that another rank got; the first one here is the same one."""
         if self.number is None:
-            self.number = number
+            self.number, self._others = number, True
+
+    def _arrived(self, number, frame):
+        if self.number is None or self._others:
+            self.number, self._others = self.number or number, False
         elif not self.leaving:
             self.leaving = True
             raise KeyboardInterrupt

@@ -109,7 +109,7 @@ def test_no_directory_or_no_targets(capsys):
 def test_it_is_for_one_process(capsys, arguments, monkeypatch):
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
-    assert "no mpiexec" in command(capsys, *arguments, status=2).err
+    assert "leave out mpiexec" in command(capsys, *arguments, status=2).err
 
 
 def test_another_table_or_other_files_in_the_way_are_noticed_at_once(

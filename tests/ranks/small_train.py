@@ -8,6 +8,7 @@ FAULT: "none", or RANK:WHAT with one of the names of FAULTS, "RANK:kill@STEP", .
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # as in train.py, while modules load
@@ -55,6 +56,11 @@ def full_disk():
     checkpoint.save = fail
 
 
+def late():
+    """Start when rank 0 is ready."""
+    time.sleep(3)
+
+
 def early_interrupt():
     """Ctrl-C while the program's modules are loaded."""
     signal.raise_signal(signal.SIGINT)
@@ -67,8 +73,10 @@ def interrupt_before_mpi():
 
 FAULTS = {
     f.__name__: f
-    for f in (other_data, no_data, other_program, full_disk, early_interrupt, interrupt_before_mpi)
-}
+    for f in (
+        other_data, no_data, other_program, full_disk, late, early_interrupt, interrupt_before_mpi,
+    )
+}  # fmt: skip
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
 
 

@@ -169,6 +169,51 @@ def test_wrong_options_are_named_once(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_wrong_option_of_one_rank(tmp_path):
+    """The others, which have not met it, would wait for it."""
+    begun = time.monotonic()
+    words = [sys.executable, str(PROGRAM), "none", *OPTIONS, "--out", str(tmp_path / "run")]
+    job = [MPIEXEC, "-n", "2", *words, ":", "-n", "1", *words, "--lr", "much"]
+    done = subprocess.run(job, env=ENVIRONMENT, text=True, capture_output=True, timeout=60)
+    assert done.returncode != 0 and time.monotonic() - begun < 20
+    assert re.search(r"error: rank 2 \(on \S+\): --lr: must be", done.stderr), done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_commands_are_for_one_process():
+    program = [sys.executable, "-m", "minivit"]
+    for words, status in ((["summary"], 2), (["train", "--help"], 0)):
+        job = [MPIEXEC, "-n", "2", *program, *words]
+        done = subprocess.run(job, env=ENVIRONMENT, text=True, capture_output=True, timeout=60)
+        assert done.returncode == status
+        assert (done.stdout + done.stderr).count("usage: " if status == 0 else "error: ") == 1
+        assert "leave out mpiexec" in done.stderr or status == 0
+
+
+def test_the_same_images_at_another_place(alone, tmp_path):
+    """A rank of another machine may have them there, and another directory to write to."""
+    words = [sys.executable, str(PROGRAM), "none", *OPTIONS, "--out", str(tmp_path / "run")]
+    job = [MPIEXEC, "-n", "1", *words, "--data-dir", "a", ":", "-n", "1", *words]
+    done = subprocess.run(
+        [*job, "--data-dir", "b"], env=ENVIRONMENT, text=True, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert left(tmp_path / "run") == left(alone)
+
+
+def test_a_late_rank_finds_what_rank_0_has_written(alone, tmp_path):
+    """A run that goes on in a new directory: the other rank does not take it for another run's."""
+    out, new = tmp_path / "run", tmp_path / "new"
+    assert train(1, out, fault="0:term@7").returncode == 143
+    options = "--resume", str(out), "--out", str(new)
+    done = train(2, out, *options, fault="1:late")
+    assert done.returncode == 0, done.stderr
+    assert left(new) == left(alone)
+    done = train(2, out, "--resume", str(out), "--out", str(tmp_path / "other"), fault="1:no_data")
+    assert "the images are gone" in done.stderr and not (tmp_path / "other").exists()
+
+
 def test_divergence_is_named_once(tmp_path):
     options = "--lr 1e30 --clip 1e30 --optimizer sgd --mixup 0".split()
     done = train(2, tmp_path / "run", *options)
@@ -219,7 +264,21 @@ def test_mpiexec_without_mpi4py_ends_in_one_sentence(tmp_path):
         path = os.pathsep.join([str(hidden.parent), ENVIRONMENT["PYTHONPATH"]])
         names = {"OMPI_COMM_WORLD_RANK": rank, "OMPI_COMM_WORLD_SIZE": "2", "PYTHONPATH": path}
         done = train(0, tmp_path / "run", **names)
-        assert done.returncode == 1 and "Traceback" not in done.stderr
-        said = "Open MPI started 2 of this program, which need mpi4py" in done.stderr
-        assert said == (rank == "0") and done.stderr.count("\n") == int(said)
+        assert done.returncode == 1
+        who = "" if rank == "0" else r"rank 1 \(on \S+\): "  # unless rank 0 has it ended before
+        assert re.fullmatch(f"error: {who}Open MPI started 2 .* need mpi4py .*\n", done.stderr)
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("rank", "01")
+def test_a_rank_without_mpi4py_ends_by_a_signal(tmp_path, rank):
+    """Of which MPICH takes note: the other ranks may well have mpi4py, and would wait."""
+    site = tmp_path / "sitecustomize.py"
+    site.write_text("import sys\nsys.modules['mpi4py'] = None\n")
+    path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
+    names = {"PMI_RANK": rank, "PMI_SIZE": "2", "PYTHONPATH": path}
+    for options in ([], ["--lr", "much"]):
+        done = train(0, tmp_path / "run", *options, **names)
+        assert done.returncode == -signal.SIGTERM
+        assert done.stderr.count("\n") == 1 and ("rank 1 (on" in done.stderr) == (rank == "1")
+        assert ("--lr: must be" if options else "which need mpi4py") in done.stderr

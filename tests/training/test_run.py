@@ -422,7 +422,7 @@ def test_going_back_to_the_best_is_for_a_directory_of_its_own(make):
     assert left_behind(started.directory) == before
     again = make("elsewhere")
     again.resume(started.directory.best)
-    assert [row["epoch"] for row in again.directory.rows()] == [1]
+    assert again.directory.rows() == []  # as its first step may never come: written by `train`
     assert again.trainer.step == 4 and again.directory.result() is None
     again.validate = lambda: {"loss": 1.0, "accuracy": 1.0 - again.record.epochs_done}
     again.train()
