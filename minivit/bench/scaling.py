@@ -113,15 +113,15 @@ def text(name, size, rows):
     base = rows[0]["images_per_second"]
     lines = [
         f"{name}: {size}",
-        "  ranks x workers   batch   ms a step   images/s   of the first   communication   sent",
+        " ranks x workers  batch  ms a step  images/s  of first  communication  MiB sent",
     ]
     for row in rows:
         batch = int(row["batch"] * size.batch)
         lines.append(
-            f"  {int(row['ranks']):5} x {int(row['workers']):<7} {batch:7} "
-            f"{1e3 * row['seconds']:11.1f} {row['images_per_second']:10.0f} "
-            f"{row['images_per_second'] / base:14.1%} {row['communication']:15.1%} "
-            f"{row['bytes'] / 2**20:6.2f} MiB"
+            f" {int(row['ranks']):5} x {int(row['workers']):<7} {batch:6} "
+            f"{1e3 * row['seconds']:10.1f} {row['images_per_second']:9.0f} "
+            f"{row['images_per_second'] / base:9.1%} {row['communication']:14.1%} "
+            f"{row['bytes'] / 2**20:9.2f}"
         )
     return "\n".join(lines)
 

@@ -19,7 +19,7 @@
                    a layer of the user's own; how gradients are printed
     arguments.py   what all command lines share: the parser, types of values, settings, MODEL
     progress.py    a progress bar for commands that take long
-    exits.py       how every command ends: its exit status, and errors in one line
+    exits.py       how every command ends: errors in one line; rank_ends.py: one rank of several
 
 A command is a module with `add_arguments(parser)` and `main(args) -> exit status`, and a line in
 COMMANDS. Its `main` raises the project's own errors; only `exits` prints them.

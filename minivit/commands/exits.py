@@ -1,8 +1,9 @@
 """How every command ends: its exit status, and errors as one line on stderr.
 
-Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted (143 terminated, 129 the terminal
-was closed, 138 SIGUSR1), 141 the reader of the output pipe has closed it. An error that is a bug in
-minivit keeps its traceback; MINIVIT_DEBUG=1 in the environment shows the traceback of every error.
+Exit status: 0 success, 1 an error, 2 wrong usage, 3 the loss diverged, 130 interrupted (143
+terminated, 129 the terminal was closed, 138 SIGUSR1), 141 the reader of the output pipe has closed
+it. With 2 and 3 the same command would fail again, which a script should know. An error that is a
+bug in minivit keeps its traceback; MINIVIT_DEBUG=1 in the environment shows that of every error.
 """
 
 import errno
@@ -13,7 +14,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 
-from ..errors import CodeError, ConfigError, MinivitError
+from ..errors import CodeError, ConfigError, DivergedError, MinivitError
 from .rank_ends import end_others, introduction, silence
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
@@ -46,6 +47,8 @@ def run(main, argv=None):
         return _end(str(stop) or "interrupted", getattr(stop, "status", 130))
     except ConfigError as error:
         return _end(f"error: {error}", 2)
+    except DivergedError as error:
+        return _end(f"error: {error}", 3)
     except CodeError as error:  # the second line is the user's own
         return _end(f"error: {error}", 1, between="\n")
     except MinivitError as error:

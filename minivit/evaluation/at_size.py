@@ -2,7 +2,7 @@
 
 from ..config import Config, pair
 from ..data.resize import at_size, refuse_placed
-from ..training.record import fingerprint
+from ..training.description import fingerprint
 
 
 def other_size(trained, dataset, any_size=False):

@@ -13,7 +13,7 @@ plan.py            all that is decided before a run, fresh or resumed, by way of
                    fine_tuning.py (it begins with a trained model) and fitting.py
 run.py             epochs, validation, checkpoints, the test at the end
 feeding.py         how many workers a run has work for
-record.py          what a run saves as it goes
+record.py          what a run saves as it goes; description.py: what it says of the run
 saved_run.py, run_meta.py, resuming.py, arithmetic.py
                    what a checkpoint says of its run, and which types and ranges that has;
                    where the run goes on, and with the same bits?

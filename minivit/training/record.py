@@ -1,16 +1,12 @@
 """Record: what a run leaves behind as it goes, and takes up again when it is resumed."""
 
-import hashlib
 import itertools
 
-import numpy as np
-
 from ..errors import CheckpointError
-from ..objective import deciding_metric, plain_fields
+from ..objective import deciding_metric
 from ..storage import checkpoint
 from ..storage.directory import RunDirectory
 from ..text import counted
-from .arithmetic import arithmetic
 from .saved_arrays import hand_out, headers
 from .saved_run import SavedRun, best_of
 
@@ -18,7 +14,7 @@ from .saved_run import SavedRun, best_of
 class Record:
     """How far a run has come, and its rows and checkpoints in `directory`.
 
-    trainer: whose weights and sums are saved; description: what the run is, as `describe` has it.
+    trainer: whose weights and sums are saved; description: what the run is, see `description.py`.
     epochs_done: whole epochs; elapsed: seconds; best: the best value on validation images of the
     metric that decides, None at first; best_epoch: its epoch, 0 at first; taken: the epoch whose
     weights are the run's result, where these are not the last ones, else 0. notes: what a user
@@ -161,45 +157,3 @@ class Record:
         except CheckpointError as error:
             print(f"the weights are those of the last epoch, not of the best one: {error}")
             return None
-
-
-def describe(run):
-    """What a `Run` is, as JSON values: config.json, and part of every checkpoint."""
-    plan, dataset = run.plan, run.dataset
-    return {
-        "preset": plan.preset,
-        "objective": run.objective.name,
-        "device": "cpu" if plan.xp is np else "gpu",
-        "arithmetic": arithmetic(plan.xp, plan.config),
-        **objective_fields(run.objective),
-        "source": {
-            "dataset": plan.dataset,
-            "data_dir": plan.data_dir,
-            **({"targets": plan.targets.to_dict()} if plan.targets else {}),
-        },
-        **({"from": plan.begun_with} if plan.begun_with else {}),
-        "model": plan.config.to_dict(),
-        "recipe": plan.recipe.to_dict(),
-        "dataset": {
-            "name": dataset.name,
-            "classes": list(dataset.classes),
-            "mean": run.mean,
-            "std": run.std,
-            "sha256": fingerprint(dataset),
-        },
-    }
-
-
-def objective_fields(objective):
-    """{"objective_fields": plain values} of an objective that depends on the targets, else {}."""
-    depends = hasattr(objective, "for_targets")
-    return {"objective_fields": plain_fields(objective)} if depends else {}
-
-
-def fingerprint(dataset):
-    """SHA-256 over all images and labels: the same for any file they came from."""
-    digest = hashlib.sha256()
-    for split in ("train", "test"):
-        digest.update(getattr(dataset, f"{split}_images"))
-        digest.update(getattr(dataset, f"{split}_labels"))
-    return digest.hexdigest()

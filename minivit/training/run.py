@@ -18,12 +18,13 @@ from ..parallel.workers import Workers
 from ..ranks.ranks import ALONE, Ranks
 from ..start.whitening import whiten
 from . import curves
+from .description import describe
 from .early_steps import share_of_work
 from .endings import diverged, endings, finite_result, leave
 from .fitting import objective_for
 from .plan import Plan
 from .progress import Progress, epoch_line
-from .record import Record, describe
+from .record import Record
 from .trainer import Trainer
 
 
@@ -194,7 +195,6 @@ class Run:
         metric = deciding_metric(self.objective)
         title = f"{self.dataset.name}: test {metric.name} {metric.number(result[metric.name])}"
         with self.directory.writing():
-            problem = curves.draw(rows, self.directory.curves, title, self.objective)
-        if problem:
-            print(problem)
+            if problem := curves.draw(rows, self.directory.curves, title, self.objective):
+                print(problem)
         return result

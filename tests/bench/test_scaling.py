@@ -31,7 +31,8 @@ def test_the_table_and_its_medians(monkeypatch):
     rows = scaling.scaling("small", [1, 2], turns=2)
     assert [(row["ranks"], row["batch"]) for row in rows] == [(1, 1), (2, 1), (2, 2)]
     lines = scaling.text("small", SMALL, rows).splitlines()
-    assert "190.0%" in lines[3] and "1.0%" in lines[3] and "1.00 MiB" in lines[3]
+    assert "190.0%" in lines[3] and "1.0%" in lines[3] and lines[3].endswith(" 1.00")
+    assert max(map(len, lines)) <= 80
     assert len({len(line) for line in lines[2:]}) == 1
 
 

@@ -11,8 +11,8 @@ from minivit.errors import ConfigError, DataError
 from minivit.evaluation.images import load_part
 from minivit.objective import Classification
 from minivit.trained import Trained
+from minivit.training.description import fingerprint
 from minivit.training.recipe import Recipe
-from minivit.training.record import fingerprint
 
 CONFIG = Config(image_size=8, patch_size=4, dim=8, depth=1, heads=2, mlp_dim=8, classes=3)
 MODEL = Trained(CONFIG, {}, ("a", "b", "c"), np.ones(3), np.ones(3), Classification(3))

@@ -24,7 +24,7 @@ from minivit.training.plan import Plan
 from minivit.training.progress import Progress
 from minivit.training.recipe import Recipe
 from minivit.training.run import Run
-from minivit.training.signals import Interrupted
+from minivit.training.signals import Interrupted, Interrupts
 
 CONFIG = Config(
     image_size=8, patch_size=4, dim=8, depth=1, heads=2, mlp_dim=8, classes=3, dropout=0.2
@@ -501,3 +501,19 @@ def test_new_directories(tmp_path, make):
 def test_a_batch_larger_than_all_images_takes_no_more_room_than_they(make):
     run = make(recipe=replace(RECIPE, batch_size=10**7))
     assert run.trainer.recipe.batch_size == len(run.training) == 18 and run.trainer.steps == 2
+
+
+def test_a_signal_that_another_rank_got_before_is_not_a_second_one():
+    """A scheduler tells all ranks, a moment apart; two at this rank mean "at once"."""
+    with Interrupts() as stop:
+        stop.follow(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.number == signal.SIGTERM and not stop.leaving
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    with Interrupts() as stop:
+        signal.raise_signal(signal.SIGINT)
+        stop.follow(signal.SIGTERM)
+        assert stop.number == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
