@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from . import inside, model_file
+from . import arranged, inside, model_file
 from .config import Config
 from .costs import flops
 from .data import image_files
@@ -132,8 +132,7 @@ class Trained:
     def summaries(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """Of every block the class token, if there is one, and the mean of the patches.
 
-        (B, depth, 1 or 2, D) float32, before the last norm; for probes. Raises ConfigError as
-        `predict` does.
+        (B, depth, 1 or 2, D) float32, before the last norm. Raises ConfigError as `predict` does.
         """
         return self._map(inside.summaries, images, workers)
 
@@ -146,8 +145,7 @@ class Trained:
         """
         images, shape = on_byte_scale(images), self.config.image_shape
         if images.ndim != 4 or images.shape[1:] != shape:
-            wanted = ", ".join(map(str, shape))
-            raise ConfigError(f"the model takes images (B, {wanted}); got {images.shape}")
+            raise ConfigError(f"the model takes images (B, {str(shape)[1:]}; got {images.shape}")
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
         processes = getattr(workers, "processes", None) is not None
@@ -164,10 +162,12 @@ class Trained:
 
     def _share(self, indices, cuts, function, images, *args):
         """One worker's share of `_map` -> [(index of the micro-batch, function's result), ...]."""
-        results = []
+        results, params = [], self.params
+        if function is inside.outputs and arranged.pays(self.model, len(images)):
+            function, params = arranged.outputs, arranged.arranged(self.model, params)
         for index in indices:
             x = normalise(images[slice(*cuts[index])], self.mean, self.std)
-            results.append((index, function(self.model, self.params, x, *args)))
+            results.append((index, function(self.model, params, x, *args)))
         return results
 
     def read(self, *files: str | os.PathLike) -> np.ndarray:

@@ -156,7 +156,8 @@ def _out_of_memory(error):
     place = " on the GPU" if _from_cupy(error) else ""
     reason = str(error).removeprefix("Out of memory ").rstrip(".")
     reason = f" {reason};" if reason else ""
-    return f"out of memory{place}:{reason} try smaller sizes, a lower --batch-size or --micro-batch"
+    advice = "try smaller sizes or, in training, a lower --batch-size or --micro-batch"
+    return f"out of memory{place}:{reason} {advice}"
 
 
 def _end(sentence, status, between=" "):

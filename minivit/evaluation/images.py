@@ -95,7 +95,10 @@ def load_parts(
             "test."
         )
     dataset, data_dir = (dataset, data_dir) if dataset is not None else _place(source, data_dir)
-    c, targets = trained.config, targets_of(trained, dataset, options or {})
+    options = options or {}
+    if set(names) == {"all"}:  # whatever fold the test set would be
+        options = {name: value for name, value in options.items() if name != "fold"}
+    c, targets = trained.config, targets_of(trained, dataset, options)
 
     def load(size):
         how = {"image_size": size, "crop": trained.crop, "channels": c.channels}

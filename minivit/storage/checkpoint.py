@@ -172,7 +172,8 @@ def _read_meta(reader):
     """The plain values of an opened file. Refuses a file that this program cannot read."""
     header = reader.headers.get(META)
     if header is None or header.dtype != np.uint8:
-        raise reader.refuse("is not a minivit checkpoint: it has no meta data.")
+        advice = "`python -m minivit import` makes one of weights of other programs"
+        raise reader.refuse(f"is not a minivit checkpoint, as it has no meta data: {advice}.")
     if math.prod(header.shape) > MAX_META_BYTES:
         raise reader.refuse(f"is damaged: its meta data exceeds {MAX_META_BYTES} bytes.")
 

@@ -298,7 +298,7 @@ def test_out_of_memory_is_shown_in_one_line_too(
     (line,) = (line for line in err.splitlines() if not line.startswith("note: "))
     sentence = (
         "error: out of memory on the GPU: allocating 9,663,676,416 bytes (allocated so far: 1,024 "
-        "bytes); try smaller sizes, a lower --batch-size or --micro-batch"
+        "bytes); try smaller sizes or, in training, a lower --batch-size or --micro-batch"
     )
     on = f"continue with: python train.py --resume {tmp_path / 'run'}" if name == "train" else ""
     assert line.startswith(sentence) and line.endswith(on or sentence)

@@ -144,8 +144,8 @@ def raiser(error):
         (ConfigError("dim must be 3"), 2, "error: dim must be 3\n"),
         (PermissionError(13, "Permission denied", "runs"), 1, "error: runs: Permission denied\n"),
         (OSError(28, "No space left"), 1, "error: standard output: No space left\n"),
-        (MemoryError(), 1, "error: out of memory: try smaller sizes, a lower --batch-size or"),
-        (MemoryError("9 TiB"), 1, "error: out of memory: 9 TiB; try smaller sizes, a lower --ba"),
+        (MemoryError(), 1, "error: out of memory: try smaller sizes or, in training, a lower"),
+        (MemoryError("9 TiB"), 1, "error: out of memory: 9 TiB; try smaller sizes or, in train"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )
