@@ -5,7 +5,9 @@ The same as `python -m minivit train`; see minivit/commands/train.py.
 
 import os
 import signal
+import socket
 import sys
+import time
 
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules load ends without a word
@@ -14,9 +16,12 @@ try:
     from minivit.__main__ import command
     from minivit.commands.exits import run
 except ModuleNotFoundError as missing:  # NumPy, say
-    place = f"on {os.uname().nodename}" if hasattr(os, "uname") else "here"
+    ranks = (os.environ.get(f"{name}_RANK", "0") for name in ("PMI", "OMPI_COMM_WORLD"))
+    who = f"rank {rank} (on {socket.gethostname()}): " if (rank := max(ranks)) > "0" else ""
+    if who:
+        time.sleep(1.5)  # rank 0 prints the same, if it has the same error, and all are ended
     advice = "pip install -r requirements.txt"
-    print(f"error: {missing.name} is not installed {place}: {advice}", file=sys.stderr, flush=True)
+    print(f"error: {who}{missing.name} is not installed: {advice}", file=sys.stderr, flush=True)
     if "PMI_RANK" in os.environ:  # MPICH has other ranks wait for one that ends by itself
         signal.raise_signal(signal.SIGTERM)
     sys.exit(1)

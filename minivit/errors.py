@@ -1,16 +1,20 @@
 """The project's own exceptions: each carries one sentence saying what, where and what to do.
 
-`train.py` and `python -m minivit` print that sentence and exit with status 1 (2 for a
-`ConfigError`, which is wrong usage); a caller of the library catches `MinivitError`.
+`train.py` and `python -m minivit` print that sentence and exit with the error's `status`; a caller
+of the library catches `MinivitError`.
 """
 
 
 class MinivitError(Exception):
-    """The root of everything minivit raises on purpose."""
+    """The root of everything minivit raises on purpose. status: with which programs then exit."""
+
+    status = 1
 
 
 class ConfigError(MinivitError, ValueError):
     """A size, name or option that cannot be meant."""
+
+    status = 2
 
 
 class BackendError(MinivitError, RuntimeError):
@@ -34,11 +38,20 @@ class WorkerError(MinivitError, RuntimeError):
 
 
 class RankError(MinivitError, RuntimeError):
-    """Ranks, processes that train together, of which one is lost or does something else."""
+    """Ranks, processes that train together, of which one is lost or does something else.
+
+    status: that of the rank's own error, if it had one.
+    """
+
+    def __init__(self, message, status=1):
+        super().__init__(message)
+        self.status = status
 
 
 class DivergedError(MinivitError, ArithmeticError):
     """The loss is no longer a finite number."""
+
+    status = 3
 
 
 class CodeError(MinivitError):

@@ -14,8 +14,8 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 
-from ..errors import CodeError, ConfigError, DivergedError, MinivitError
-from .rank_ends import end_others, introduction, silence
+from ..errors import CodeError, MinivitError
+from .rank_ends import end_others, introduction, leave_others, silence
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
 ENDING = {
@@ -36,8 +36,9 @@ def run(main, argv=None):
         try:
             with _signals():
                 status = main(sys.argv[1:] if argv is None else argv)
-        except SystemExit as stop:  # argparse has printed help, or has refused an option
+        except SystemExit as stop:  # argparse has printed help
             status = stop.code
+            leave_others()
         _flush()  # so that a closed pipe raises here, not at interpreter exit
         return status or 0
     except BrokenPipeError:
@@ -45,14 +46,10 @@ def run(main, argv=None):
         return 141
     except KeyboardInterrupt as stop:
         return _end(str(stop) or "interrupted", getattr(stop, "status", 130))
-    except ConfigError as error:
-        return _end(f"error: {error}", 2)
-    except DivergedError as error:
-        return _end(f"error: {error}", 3)
     except CodeError as error:  # the second line is the user's own
-        return _end(f"error: {error}", 1, between="\n")
+        return _end(f"error: {error}", error.status, between="\n")
     except MinivitError as error:
-        return _end(f"error: {error}", 1)
+        return _end(f"error: {error}", error.status)
     except MemoryError as error:
         return _end(f"error: {_out_of_memory(error)}", 1)
     except OSError as error:
@@ -143,7 +140,8 @@ def _signals():
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) != signal.SIG_IGN:  # of a rank that is on its way out
+                signal.signal(number, handler)
 
 
 def _from_cupy(error):

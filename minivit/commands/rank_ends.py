@@ -36,6 +36,14 @@ def refuse_ranks(program):
         raise error
 
 
+def leave_others():
+    """Have the others end, if any, as this process does nothing more."""
+    if launched().size > 1:
+        from .ranks import tell
+
+        tell(launched(), ConfigError("it was asked for --help, and does not train"))
+
+
 def introduction(error):
     """Have the others learn of the error -> what goes before its sentence; None: print nothing.
 

@@ -38,7 +38,8 @@ def together(launch, train):
         if world.met and not isinstance(error, DivergedError | Interrupted):
             fail(world, error)
         else:
-            leave(world, error)
+            # a signal that all have agreed on: they come, the one that saves as late as it may be
+            leave(world, error, well=isinstance(error, Interrupted) and bool(world.agreed))
         error.of_all = bool(world.mpi)  # whether the others have learnt of it: see `exits`
         raise
 
@@ -89,13 +90,17 @@ def largest_call(run):
     return max(recipe.batch_size, EVALUATED) * (images[0].nbytes + a_target) + (1 << 20)
 
 
-def leave(world, error):
-    """End MPI with the other ranks, which have the same error or are told of this one."""
+def leave(world, error, well=False):
+    """End MPI with the other ranks, which have the same error or are told of this one.
+
+    well: see `World.finish`.
+    """
     try:
         if not world.asked:
+            words, status = str(error) or type(error).__name__, getattr(error, "status", 1)
             with suppress(RankError, BackendError):
-                world.meet(None, str(error) or type(error).__name__)
-        world.finish(well=False)
+                world.meet(None, words, status)
+        world.finish(well)
     except RankError:
         fail(world, error)
 

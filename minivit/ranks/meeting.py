@@ -13,12 +13,16 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class Entry(NamedTuple):
-    """What a rank brings. facts: {what it is: value} or None if it failed, `error` says how."""
+    """What a rank brings. facts: {what it is: value}, or None if it failed.
+
+    error, status: then how it failed, and with which exit status.
+    """
 
     host: str
     program: str
     facts: dict | None
     error: str = ""
+    status: int = 0
     directory: str = ""
 
 
@@ -87,7 +91,12 @@ def difference(facts, others):
     The data set is the first, as the sizes of the model depend on it.
     """
     keys = sorted((key for key in others if key != "arithmetic"), key=lambda key: key != "dataset")
-    return next((key for key in keys if facts[key] != others[key]), "")
+    return next((key for key in keys if plain(facts[key]) != plain(others[key])), "")
+
+
+def plain(value):
+    """What of a fact must be the same: not the name of a data set, that of a directory maybe."""
+    return {k: v for k, v in value.items() if k != "name"} if isinstance(value, dict) else value
 
 
 def different_fields(values, others):

@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 
-from ..errors import RankError
+from ..errors import ConfigError, RankError
 from .meeting import Entry, notes, problem, program
 from .nccl import Links
 from .ranks import Ranks
@@ -49,20 +49,21 @@ class World(Ranks):
             self.mpi = start(self.launch)
             self.comm = self.mpi.COMM_WORLD.Dup()
 
-    def meet(self, facts, error="", directory="", end=lambda words: None):
+    def meet(self, facts, error="", status=0, directory="", end=lambda words: None):
         """Start MPI and compare the `facts` of all ranks -> notes for the user, a list.
 
-        error: what happened to this rank instead; directory: where the run is, on rank 0;
-        end(words): see `Watch`. Raises RankError, on all ranks alike, unless all are well and have
-        the same facts.
+        error: what happened to this rank instead, with that exit status; directory: where the run
+        is, on rank 0; end(words): see `Watch`. Raises RankError, on all ranks alike, unless all are
+        well and have the same facts.
         """
         self.asked = True
         self.start()
-        entry = Entry(self.host, program(), facts, error, directory)
+        entry = Entry(self.host, program(), facts, error, status, directory)
         (entries,) = self.concatenate([entry])
         self.directory = entries[0].directory
         if words := problem(entries):
-            raise RankError(words)
+            failed = max(entry.status for entry in entries)
+            raise RankError(words, failed or ConfigError.status)  # else they do not agree
         self.met = True
         words = notes(entries)
         if self.mpi.Query_thread() == self.mpi.THREAD_MULTIPLE:
@@ -77,7 +78,7 @@ class World(Ranks):
 
     def signal(self, interrupts):
         """The signal that had reached any rank before the last `concatenate`."""
-        self.interrupts = interrupts
+        self.interrupts, interrupts.final = interrupts, True
         if self.agreed:
             interrupts.follow(self.agreed)
         return self.agreed

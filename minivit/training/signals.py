@@ -22,11 +22,13 @@ class Interrupts:
     A second signal raises KeyboardInterrupt at once (checkpoints are atomic, the last one stays
     good). Once the run is on its way out, `stop.leaving`, no signal disturbs it. Signals can be
     handled in the main thread only; elsewhere this does nothing. One that was ignored before
-    (nohup) stays so. Old handlers come back.
+    (nohup) stays so. Old handlers come back; but if the process ends afterwards, `final`, and it is
+    on its way out, signals are ignored from then on: it is one rank of several, say, which waits
+    for the one that saves.
     """
 
     def __init__(self):
-        self.number, self.leaving, self._old = None, False, {}
+        self.number, self.leaving, self.final, self._old = None, False, False, {}
         self._others = False  # whether another rank has been asked to stop, and this one not
 
     def __enter__(self):
@@ -38,7 +40,7 @@ class Interrupts:
 
     def __exit__(self, *exception):
         for number, handler in self._old.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self.leaving and self.final else handler)
 
     def leave(self, message):
         """Raise Interrupted. From now on no signal disturbs the way out."""

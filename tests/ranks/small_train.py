@@ -2,12 +2,14 @@
 
     PYTHONPATH=.:tests/helpers python small_train.py FAULT options of train.py
 
-FAULT: "none", or RANK:WHAT with one of the names of FAULTS, "RANK:kill@STEP", ...
+FAULT: "none", or RANK:WHAT with one of the names of FAULTS, "RANK:kill@STEP", ...; or several with
+"+" between them.
 """
 
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -56,6 +58,18 @@ def full_disk():
     checkpoint.save = fail
 
 
+def slow_disk():
+    """A checkpoint takes longer than ranks wait for one that has failed."""
+    save = checkpoint.save
+
+    def slow(path, *args):
+        if Path(path).exists():
+            time.sleep(world.END + 1)
+        save(path, *args)
+
+    checkpoint.save = slow
+
+
 def late():
     """Start when rank 0 is ready."""
     time.sleep(3)
@@ -74,10 +88,12 @@ def interrupt_before_mpi():
 FAULTS = {
     f.__name__: f
     for f in (
-        other_data, no_data, other_program, full_disk, late, early_interrupt, interrupt_before_mpi,
+        other_data, no_data, other_program, full_disk, slow_disk, late, early_interrupt,
+        interrupt_before_mpi,
     )
 }  # fmt: skip
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
+LATE = 1.5  # seconds after the step: "RANK:later@STEP" is a SIGTERM then
 
 
 def at_step(step, action):
@@ -100,6 +116,8 @@ def arrange(fault):
     what, _, step = what.partition("@")
     if what in FAULTS:
         FAULTS[what]()
+    elif what == "later":
+        at_step(int(step), threading.Timer(LATE, os.kill, [os.getpid(), signal.SIGTERM]).start)
     else:
         at_step(int(step), lambda: os.kill(os.getpid(), SIGNALS[what]))
 
@@ -109,7 +127,8 @@ def main(argv):
     fault, *options = argv
     watch.SILENT = 2.0
     data.load = small
-    arrange(fault)
+    for one in fault.split("+"):
+        arrange(one)
     return command("train", options, prog="python train.py")
 
 

@@ -52,7 +52,11 @@ def test_workers_of_a_rank():
     assert cores(Launch("MPICH", 0, 8, 8), 2, 2) == 1
 
 
-FACTS = {"dataset": {"sha256": "a"}, "recipe": {"lr": 0.1, "seed": 0}, "arithmetic": {"numpy": "2"}}
+FACTS = {
+    "dataset": {"sha256": "a", "name": "photos"},
+    "recipe": {"lr": 0.1, "seed": 0},
+    "arithmetic": {"numpy": "2"},
+}
 
 
 def entry(error="", program="1", **facts):
@@ -65,12 +69,17 @@ def entry(error="", program="1", **facts):
         (entry(), ""),
         (entry(error="no such file"), "rank 1 (on host): no such file"),
         (entry(program="2"), "rank 1 (on host) has 2, and rank 0 (on host) 1; install the same"),
-        (entry(dataset={"sha256": "b"}), "rank 1 (on host) has other images or labels"),
+        (entry(dataset={"sha256": "b", "name": "photos"}), "rank 1 (on host) has other images or"),
         (
             entry(recipe={"lr": 0.2, "seed": 0}),
             "rank 1 (on host) has another recipe than rank 0: lr is 0.2, not 0.1; start all",
         ),
         (entry(arithmetic={"numpy": "3"}), ""),
+        (entry(dataset={"sha256": "a", "name": "photos2"}), ""),  # a directory elsewhere
+        (
+            entry(dataset={"sha256": "b", "name": "shapes"}, recipe={"lr": 1}),
+            "rank 1 (on host) has another data set than rank 0: shapes, not photos; give all",
+        ),
     ],
 )
 def test_the_meeting(second, words):
@@ -82,6 +91,10 @@ def test_another_arithmetic_is_noted():
     (said,) = notes([entry(), entry(arithmetic={"numpy": "3"})])
     assert "rank 1 (on host) computes otherwise than rank 0 (numpy is 3, not 2)" in said
     assert notes([entry(), entry()]) == []
+
+
+def test_an_error_of_all_is_said_as_it_is():
+    assert problem([entry(error="a"), entry(error="a")]) == "a"
 
 
 def test_rank_0s_own_error_comes_first():
