@@ -31,7 +31,7 @@ from .vit import ViT
 
 SMALL = 1e-20  # far from the smallest float32, as its reciprocal is from the largest
 WIDEST = 512  # a wider model spends too little time between its products
-ENOUGH = 4096  # tokens in one call for which it pays to arrange the weights first
+ENOUGH = 3072  # tokens in one call for which it pays to arrange the weights first
 
 
 class Weights(NamedTuple):
