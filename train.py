@@ -16,13 +16,15 @@ try:
     from minivit.__main__ import command
     from minivit.commands.exits import run
 except ModuleNotFoundError as missing:  # NumPy, say
+    if __name__ != "__main__" or missing.name.startswith("minivit"):
+        raise
     ranks = (os.environ.get(f"{name}_RANK", "0") for name in ("PMI", "OMPI_COMM_WORLD"))
     who = f"rank {rank} (on {socket.gethostname()}): " if (rank := max(ranks)) > "0" else ""
     if who:
         time.sleep(1.5)  # rank 0 prints the same, if it has the same error, and all are ended
     advice = "pip install -r requirements.txt"
     print(f"error: {who}{missing.name} is not installed: {advice}", file=sys.stderr, flush=True)
-    if "PMI_RANK" in os.environ:  # MPICH has other ranks wait for one that ends by itself
+    if os.environ.get("PMI_SIZE", "1") > "1":  # MPICH has others wait for one that ends by itself
         signal.raise_signal(signal.SIGTERM)
     sys.exit(1)
 

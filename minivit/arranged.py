@@ -11,17 +11,19 @@ products. When nothing is to be learned, much of it can be done to the weights i
     the half in GELU's gate  to w of fc2
 
 Two steps of softmax shrink as well. It divides after the product with v, which has fewer numbers.
-And it subtracts a query's largest score only where the sums of exp, without that, are too large or
-too small to be exact.
+And it subtracts the largest score of each query only if without that a sum of exp is too large or
+too small to be exact, which is rare.
 
 The plain form is `TransformerBlock.forward`; the result is the same up to rounding. There is no
 cache, so no backward. How much faster it is: docs/performance.md.
 """
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
 
+from .arrays.doors import explained
 from .layers.attention import by_head
 from .layers.block import TransformerBlock
 from .layers.gelu import CUBIC, ROOT, Gelu
@@ -30,21 +32,40 @@ from .layers.sums import feature_mean
 from .vit import ViT
 
 SMALL = 1e-20  # far from the smallest float32, as its reciprocal is from the largest
-WIDEST = 512  # a wider model spends too little time between its products
+WIDEST = 384  # a wider model spends too little time between its products
 ENOUGH = 3072  # tokens in one call for which it pays to arrange the weights first
+ONE_AT_A_TIME = threading.Lock()
 
 
 class Weights(NamedTuple):
     """The arrays of a block: of four products, and the biases that are left."""
 
-    qkv: np.ndarray
-    q_bias: np.ndarray
-    proj: np.ndarray
-    proj_bias: np.ndarray
-    fc1: np.ndarray
-    fc1_bias: np.ndarray
-    fc2: np.ndarray
-    fc2_bias: np.ndarray
+    qkv: np.ndarray  # (D, 3D), behind norm1, its part for q scaled
+    q_bias: np.ndarray  # (D,), scaled
+    proj: np.ndarray  # (D, D)
+    proj_bias: np.ndarray  # (D,)
+    fc1: np.ndarray  # (D, M), behind norm2
+    fc1_bias: np.ndarray  # (M,)
+    fc2: np.ndarray  # (M, D), halved
+    fc2_bias: np.ndarray  # (D,)
+
+
+class Outputs:
+    """Like `inside.outputs`, for many calls with one model and its parameters as they are now.
+
+    The weights are arranged at the first call, for all threads; in each process once.
+    """
+
+    def __init__(self):
+        self.arranged = None
+
+    def __call__(self, model, params, images):
+        """images (B, H, W, C) -> logits (B, classes)."""
+        model.check(params, images)
+        with explained(params, lambda: model.init(None)):
+            with ONE_AT_A_TIME:
+                self.arranged = self.arranged or arranged(model, params)
+            return outputs(model, self.arranged, images)
 
 
 def pays(model, images):
@@ -63,7 +84,6 @@ def arranged(model, params):
 
 def outputs(model, params, images):
     """images (B, H, W, C) -> logits (B, classes). params: from `arranged`."""
-    model.check(params, images)
     x = images
     for name, part in model.parts.items():
         own = params.get(model.owner(name), {})

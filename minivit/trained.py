@@ -78,8 +78,8 @@ class Trained:
 
         For a regression: numbers (B, K), in the targets' units. For labels that are each yes or no:
         the probability of each. `objective.targets` has the names. Runs on `workers` threads, by
-        default one a core; what is too little to divide is then left to the matrix library's own
-        threads. Raises ConfigError for images of another size.
+        default one a core; what is too little for several is left to the matrix library's threads.
+        The last bits depend on the number of images. Raises ConfigError for those of another size.
 
         For many calls, give a `Workers` inside its `with`. Its workers may be processes, which are
         faster for a small model; they have the weights as these were at their first call.
@@ -87,7 +87,7 @@ class Trained:
         return self.objective.predict(self.outputs(images, workers))
 
     def outputs(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
-        """The same, as the model gives them: logits (B, classes) float32."""
+        """The same as logits (B, classes) float32, what the model gives."""
         return self._map(inside.outputs, images, workers)
 
     def features(
@@ -148,6 +148,8 @@ class Trained:
             raise ConfigError(f"the model takes images (B, {str(shape)[1:]}; got {images.shape}")
         if not len(images):  # as for one image, without that image
             return self._map(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
+        if function is inside.outputs and arranged.pays(self.model, len(images)):
+            function = arranged.Outputs()
         processes = getattr(workers, "processes", None) is not None
         cuts = prediction_cuts(len(images), self.config.tokens, processes)
         if len(cuts) == 1:
@@ -162,12 +164,10 @@ class Trained:
 
     def _share(self, indices, cuts, function, images, *args):
         """One worker's share of `_map` -> [(index of the micro-batch, function's result), ...]."""
-        results, params = [], self.params
-        if function is inside.outputs and arranged.pays(self.model, len(images)):
-            function, params = arranged.outputs, arranged.arranged(self.model, params)
+        results = []
         for index in indices:
             x = normalise(images[slice(*cuts[index])], self.mean, self.std)
-            results.append((index, function(self.model, params, x, *args)))
+            results.append((index, function(self.model, self.params, x, *args)))
         return results
 
     def read(self, *files: str | os.PathLike) -> np.ndarray:

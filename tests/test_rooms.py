@@ -56,7 +56,7 @@ MAY_IMPORT = {  # room or file: the rooms and files that it may know, besides it
     "storage": {"arrays", "version", *WORDS},
     "training": TRAINING,
     "inside": WORDS,
-    "arranged": {"layers", "vit"},
+    "arranged": {"arrays", "layers", "vit"},
     "model_file": {*TRAINING, "training"},
     "trained": {*TRAINING, "inside", "arranged", "model_file"},
     "probe": {"errors", "arrays"},

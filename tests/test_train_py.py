@@ -12,7 +12,9 @@ import pytest
 PROGRAM = Path(__file__).resolve().parents[1] / "train.py"
 
 
-@pytest.mark.parametrize(("environment", "status"), [({}, 1), ({"PMI_RANK": "1"}, -15)])
+@pytest.mark.parametrize(
+    ("environment", "status"), [({}, 1), ({"PMI_RANK": "1", "PMI_SIZE": "2"}, -15)]
+)
 def test_a_package_that_is_missing_is_one_sentence(environment, status, tmp_path):
     """Under MPICH it ends by a signal, so that other ranks do not wait for it."""
     (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('No', name='numpy')\n")

@@ -8,7 +8,7 @@ PROFILE = "{:<27}{:>11}{:>10}{:>11}{:>10}{:>9}"
 SPEED = "{:<8}{:>6}{:>12}{:>11}{:>8}  |{:>11}{:>11}{:>8}"
 SPEED_ALONE = "{0:<8}{1:>6}{2:>12}  |{5:>11}"
 SPEED_NOTES = """\
-Ours is minivit.load(...).outputs(images, workers), as evaluate and predict call
+Ours is minivit.load(...).outputs(images, workers), as predict and shift call
 it: it takes bytes and normalises them"""
 SPEED_FAIRNESS = """\
 PyTorch's takes prepared float images, in inference_mode. Turns alternate;

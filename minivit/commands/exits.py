@@ -15,7 +15,8 @@ import threading
 from contextlib import contextmanager, suppress
 
 from ..errors import CodeError, MinivitError
-from .rank_ends import end_others, introduction, leave_others, silence
+from ..ranks.launch import silence
+from .rank_ends import end_others, introduction, leave_others
 
 # Those that end a program; a run in its steps has its own way (`training/signals.py`).
 ENDING = {
@@ -163,10 +164,10 @@ def _end(sentence, status, between=" "):
 
     between: what the lines of the sentence are joined with.
     """
-    if os.environ.get("MINIVIT_DEBUG") == "1":
-        raise
     error = sys.exception()
     who = introduction(error)  # "", unless this is one rank of several
+    if os.environ.get("MINIVIT_DEBUG") == "1":
+        raise
     if notes := getattr(error, "__notes__", ()):  # such as: how to go on with the run
         sentence = ". ".join([sentence.rstrip("."), *notes])
     if who is not None:

@@ -5,7 +5,6 @@ can be started, they learn of it where they meet, and rank 0 prints one sentence
 missing on this rank's host, say), the rank prints the sentence itself, with its name, and dies.
 """
 
-import os
 import signal
 import socket
 import sys
@@ -16,12 +15,6 @@ from ..errors import ConfigError
 from ..ranks.launch import launched
 
 PAUSE = 1.5  # seconds that rank 0 has to print the same error, and to end all ranks
-
-
-def silence():
-    """Print nothing from now on, unless this is rank 0."""
-    if launched().rank:
-        sys.stdout = open(os.devnull, "w")  # until the process ends
 
 
 def refuse_ranks(program):
@@ -68,15 +61,16 @@ def introduction(error):
 def end_others(error, status):
     """End all ranks of which some do not know of the error, by ending this one -> its exit status.
 
-    Most launchers do so if a rank ends with an error. MPICH's does if a rank dies of a signal only:
-    it lets the others wait for one that has left by itself.
+    Open MPI's launcher does so if a rank ends with an error, and srun if it was told to
+    (docs/scale.md). MPICH's does if a rank dies of a signal only: it lets the others wait for one
+    that has left by itself.
     """
     launch = launched()
     if launch.size == 1 or getattr(error, "of_all", False) or hasattr(error, "own"):
         return status
     if isinstance(error, KeyboardInterrupt):
         _die_of(status - 128)
-    elif launch.by != "Open MPI":
+    elif launch.by not in ("Open MPI", "Slurm"):
         _die_of(signal.SIGTERM)
     return status
 

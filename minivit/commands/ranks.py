@@ -19,7 +19,7 @@ import numpy as np
 from ..arrays.backend import to_host
 from ..errors import BackendError, DivergedError, RankError
 from ..parallel.workers import available_cores
-from ..ranks.launch import cores, has_mpi4py
+from ..ranks.launch import cores, has_mpi4py, silence
 from ..ranks.nccl import choose_gpu, library
 from ..ranks.world import World
 from ..storage.others_directory import OthersDirectory
@@ -30,6 +30,7 @@ from ..training.signals import Interrupted
 def together(launch, train):
     """Call train(world) on this rank -> exit status. Raises what `train` raises."""
     world = World(launch)
+    silence()
     try:
         status = train(world)
         world.finish()
@@ -38,8 +39,8 @@ def together(launch, train):
         if world.met and not isinstance(error, DivergedError | Interrupted):
             fail(world, error)
         else:
-            # a signal that all have agreed on: they come, the one that saves as late as it may be
-            leave(world, error, well=isinstance(error, Interrupted) and bool(world.agreed))
+            # those that have agreed on it all come, the one that saves however late
+            leave(world, error, well=getattr(error, "agreed", False))
         error.of_all = bool(world.mpi)  # whether the others have learnt of it: see `exits`
         raise
 
@@ -107,7 +108,10 @@ def leave(world, error, well=False):
 
 def tell(launch, error):
     """Have the other ranks, which this one has not met, learn of its error, if MPI is there."""
-    world = World(launch)
+    world, mpi = World(launch), sys.modules.get("mpi4py.MPI")
+    if mpi and mpi.Is_finalized():  # the others have ended well
+        error.of_all = True
+        return
     if has_mpi4py():
         leave(world, error)
     error.of_all = bool(world.mpi)
@@ -117,7 +121,7 @@ def fail(world, error):
     """Have the error printed by this rank, and then all ranks ended."""
     error.own = True  # see `exits`
     error.add_note(f"This was rank {world.rank} of {world.size}, on {world.host}")
-    atexit.register(world.abort)
+    atexit.register(world.abort, getattr(error, "status", 1))
 
 
 def end_all(world, directory, words):

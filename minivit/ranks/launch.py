@@ -6,6 +6,7 @@ It is read from the environment, because it must be known before MPI starts: see
 import importlib.util
 import os
 import re
+import sys
 from typing import NamedTuple
 
 from ..errors import BackendError, ConfigError
@@ -58,6 +59,12 @@ def launched(environment=os.environ):
                 local, local_rank = (int(text[0]) if text else none for text, none in rest)
                 return Launch(by, rank, size, local, local_rank)
     return Launch()
+
+
+def silence():
+    """Print nothing from now on, unless this is rank 0."""
+    if launched().rank:
+        sys.stdout = open(os.devnull, "w")  # until the process ends
 
 
 def has_mpi4py():

@@ -58,15 +58,15 @@ def problem(entries):
         if key := difference(entry.facts, first.facts):
             words = f"rank {rank} (on {entry.host}) has another {key} than rank 0"
             values = entry.facts[key], first.facts[key]
-            if key == "dataset" and values[0].get("name") != values[1].get("name"):
-                words = words.replace("another dataset", "another data set")
-                words += f": {values[0]['name']}, not {values[1]['name']}"
-            elif key == "dataset":
-                words = words.replace("another dataset", "other images or labels")
+            if key == "dataset" and values[0]["sha256"] != values[1]["sha256"]:
+                names = [value.get("name") for value in values]
+                others = "other images or labels" if names[0] == names[1] else "another data set"
+                words = words.replace("another dataset", others)
+                words += "" if names[0] == names[1] else f": {names[0]}, not {names[1]}"
             elif key == "weights":
                 words = words.replace("another weights", "other weights")
             elif isinstance(values[0], dict):
-                words += f": {different_fields(*values)}"
+                words += f": {different_fields(*map(plain, values))}"
             advice = ADVICE.get(key, "start all ranks with the same options")
             return f"{words}; {advice}"
     return ""

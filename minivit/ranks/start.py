@@ -30,7 +30,8 @@ def start(launch):
         raise BackendError(f"mpi4py cannot load MPI ({reason}): {INSTALL}") from None
     vendor = MPI.get_vendor()[0]
     advice = f"mpi4py's MPI is {vendor}: start them with that MPI's own mpiexec, or srun --mpi=pmix"
-    if launch.by != "Slurm" and (launch.by == "Open MPI") != (vendor == "Open MPI"):
+    slurm = "SLURM_STEP_NUM_TASKS" in os.environ  # whose srun can start either MPI
+    if not slurm and (launch.by == "Open MPI") != (vendor == "Open MPI"):
         # which might end this process without a word
         raise BackendError(f"{launch.by} started {launch.size} ranks, but {advice}")
     with starting():

@@ -35,6 +35,7 @@ class Record:
         if self._best_of_origin and self.directory.ours:
             with self.directory.writing():
                 checkpoint.copy(self._best_of_origin, self.directory.best)
+        self._rows = self._best_of_origin = None
         self.save()
         self.directory.write_config(self.description)
 

@@ -11,6 +11,8 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 class Interrupted(KeyboardInterrupt):
     """The run was stopped; `status` is 128 + the signal, the message says how to go on."""
 
+    agreed = False  # whether all ranks stop after the same step
+
     def __init__(self, message, number):
         super().__init__(message)
         self.status = 128 + number
@@ -43,9 +45,11 @@ class Interrupts:
             signal.signal(number, signal.SIG_IGN if self.leaving and self.final else handler)
 
     def leave(self, message):
-        """Raise Interrupted. From now on no signal disturbs the way out."""
+        """Raise Interrupted, on which all ranks agree. No signal disturbs the way out."""
         self.leaving = True
-        raise Interrupted(message, self.number)
+        error = Interrupted(message, self.number)
+        error.agreed = True
+        raise error
 
     def follow(self, number):
         """Stop because of a signal that another rank got; the first one here is the same one."""

@@ -6,6 +6,7 @@ from random_models import random_trained
 
 from minivit import Config, ViT, arranged
 from minivit.arrays import tree
+from minivit.errors import ConfigError
 
 SIZES = {"image_size": 16, "patch_size": 4, "dim": 24, "depth": 3, "heads": 4, "mlp_dim": 40}
 KINDS = {
@@ -94,3 +95,15 @@ def test_a_trained_model_takes_it_for_many_images(monkeypatch):
     assert not used
     wide = ViT(Config(**{**SIZES, "dim": arranged.WIDEST + 4}))
     assert not arranged.pays(wide, 10**6) and arranged.pays(trained.model, 10**6)
+
+
+def test_wrong_parameters_are_named_as_for_few_images():
+    trained = random_trained(**SIZES)
+    images = np.zeros((arranged.ENOUGH // trained.config.tokens + 1, 16, 16, 3), np.uint8)
+    trained.params["block0"]["mlp"]["fc1"]["w"] = np.zeros((5, 5), np.float32)
+    said = []
+    for some in (images, images[:2]):
+        with pytest.raises(ConfigError) as error:
+            trained.outputs(some, 1)
+        said.append(str(error.value))
+    assert said[0] == said[1]

@@ -52,8 +52,9 @@ def test_workers_of_a_rank():
     assert cores(Launch("MPICH", 0, 8, 8), 2, 2) == 1
 
 
+PHOTOS = {"sha256": "a", "name": "photos", "classes": 2}
 FACTS = {
-    "dataset": {"sha256": "a", "name": "photos"},
+    "dataset": PHOTOS,
     "recipe": {"lr": 0.1, "seed": 0},
     "arithmetic": {"numpy": "2"},
 }
@@ -69,16 +70,20 @@ def entry(error="", program="1", **facts):
         (entry(), ""),
         (entry(error="no such file"), "rank 1 (on host): no such file"),
         (entry(program="2"), "rank 1 (on host) has 2, and rank 0 (on host) 1; install the same"),
-        (entry(dataset={"sha256": "b", "name": "photos"}), "rank 1 (on host) has other images or"),
+        (entry(dataset={**PHOTOS, "sha256": "b"}), "rank 1 (on host) has other images or"),
         (
             entry(recipe={"lr": 0.2, "seed": 0}),
             "rank 1 (on host) has another recipe than rank 0: lr is 0.2, not 0.1; start all",
         ),
         (entry(arithmetic={"numpy": "3"}), ""),
-        (entry(dataset={"sha256": "a", "name": "photos2"}), ""),  # a directory elsewhere
+        (entry(dataset={**PHOTOS, "name": "photos2"}), ""),  # a directory elsewhere
         (
             entry(dataset={"sha256": "b", "name": "shapes"}, recipe={"lr": 1}),
             "rank 1 (on host) has another data set than rank 0: shapes, not photos; give all",
+        ),
+        (
+            entry(dataset={**PHOTOS, "name": "photos2", "classes": 3}),
+            "rank 1 (on host) has another dataset than rank 0: classes is 3, not 2; give all",
         ),
     ],
 )

@@ -503,6 +503,18 @@ def test_a_batch_larger_than_all_images_takes_no_more_room_than_they(make):
     assert run.trainer.recipe.batch_size == len(run.training) == 18 and run.trainer.steps == 2
 
 
+def test_rows_of_the_old_run_are_written_once(make, monkeypatch):
+    """A run that goes on may be stopped and trained on by its caller: its new rows stay."""
+    started = make()
+    started.train()
+    again = make("elsewhere")
+    again.resume(started.directory.best)
+    again.record.begin()
+    again.directory.write_rows([])
+    again.record.begin()
+    assert again.directory.rows() == []
+
+
 def test_a_signal_that_another_rank_got_before_is_not_a_second_one():
     """A scheduler tells all ranks, a moment apart; two at this rank mean "at once"."""
     with Interrupts() as stop:
