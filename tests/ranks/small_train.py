@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # as in train.py, while modules load
@@ -72,7 +73,7 @@ def slow_disk():
 
 def late():
     """Start when rank 0 is ready."""
-    time.sleep(3)
+    time.sleep(2)
 
 
 def early_interrupt():
@@ -93,7 +94,14 @@ FAULTS = {
     )
 }  # fmt: skip
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
-LATE = 1.5  # seconds after the step: "RANK:later@STEP" is a SIGTERM then
+LATE = 0.8  # seconds after the step: "RANK:later@STEP" is a SIGTERM then
+
+
+def stop_twice():
+    """A signal now, and one when the rank is on its way out, which means: at once."""
+    read, stop = Trainer.read_sums, partial(os.kill, os.getpid(), signal.SIGTERM)
+    stop()
+    Trainer.read_sums = lambda self: stop() or read(self)
 
 
 def at_step(step, action):
@@ -116,6 +124,8 @@ def arrange(fault):
     what, _, step = what.partition("@")
     if what in FAULTS:
         FAULTS[what]()
+    elif what == "again":
+        at_step(int(step), stop_twice)
     elif what == "later":
         at_step(int(step), threading.Timer(LATE, os.kill, [os.getpid(), signal.SIGTERM]).start)
     else:
@@ -125,7 +135,7 @@ def arrange(fault):
 def main(argv):
     """train.py's, but for the pictures and a fault."""
     fault, *options = argv
-    watch.SILENT = 2.0
+    watch.SILENT, world.END = 2.0, 1.5
     data.load = small
     for one in fault.split("+"):
         arrange(one)
