@@ -18,6 +18,7 @@ try:
 except ModuleNotFoundError as missing:  # NumPy, say
     if __name__ != "__main__" or missing.name.startswith("minivit"):
         raise
+    # as `minivit.ranks.launch` would find it, which cannot be imported
     ranks = (os.environ.get(f"{name}_RANK", "0") for name in ("PMI", "OMPI_COMM_WORLD"))
     who = f"rank {rank} (on {socket.gethostname()}): " if (rank := max(ranks)) > "0" else ""
     if who:

@@ -26,7 +26,7 @@ import numpy as np
 from .arrays.doors import explained
 from .layers.attention import by_head
 from .layers.block import TransformerBlock
-from .layers.gelu import CUBIC, ROOT, Gelu
+from .layers.gelu import Gelu, inner
 from .layers.pieces import pieces
 from .layers.sums import feature_mean
 from .vit import ViT
@@ -166,11 +166,8 @@ def exponentials(k, q, s, shifted=False):
 def twice_gelu(x):
     """2 x s = x (1 + tanh(u)), with s and u of `Gelu`; written over x."""
     for (piece,) in pieces(x):
-        gate = piece * piece
-        gate *= ROOT * CUBIC
-        gate += ROOT
-        gate *= piece
-        np.tanh(gate, out=gate)
-        gate += 1.0
-        piece *= gate
+        u = inner(piece, np.empty_like(piece))
+        tanh_u = np.tanh(u, out=u)
+        tanh_u += 1.0
+        piece *= tanh_u
     return x

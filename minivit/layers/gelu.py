@@ -61,16 +61,21 @@ class Gelu:
         return dy * slope, {}
 
 
+def inner(x, u):
+    """Compute u = sqrt(2/pi) * (x + 0.044715 x^3) in the memory of the array `u` -> u."""
+    xp = array_module(x)
+    factor = xp.multiply(x, x, out=u)
+    factor *= ROOT * CUBIC
+    factor += ROOT  # u / x = sqrt(2/pi) * (1 + 0.044715 x^2)
+    return xp.multiply(factor, x, out=u)
+
+
 def gate(x, u, s):
     """Compute u and s = (1 + tanh(u)) / 2 in the memory of the arrays `u` and `s` -> u, s.
 
     `u` and `s` may be one array if the caller needs only s.
     """
-    xp = array_module(x)
-    factor = xp.multiply(x, x, out=u)
-    factor *= ROOT * CUBIC
-    factor += ROOT  # u / x = sqrt(2/pi) * (1 + 0.044715 x^2)
-    u = xp.multiply(factor, x, out=u)
+    xp, u = array_module(x), inner(x, u)
     tanh_u = xp.tanh(u, out=s)
     half = xp.multiply(tanh_u, 0.5, out=s)
     s = xp.add(half, 0.5, out=s)

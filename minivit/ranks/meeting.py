@@ -56,20 +56,23 @@ def problem(entries):
             return f"{who} has {words}; {ADVICE['program']}"
     for rank, entry in enumerate(entries):
         if key := difference(entry.facts, first.facts):
-            words = f"rank {rank} (on {entry.host}) has another {key} than rank 0"
-            values = entry.facts[key], first.facts[key]
-            if key == "dataset" and values[0]["sha256"] != values[1]["sha256"]:
-                names = [value.get("name") for value in values]
-                others = "other images or labels" if names[0] == names[1] else "another data set"
-                words = words.replace("another dataset", others)
-                words += "" if names[0] == names[1] else f": {names[0]}, not {names[1]}"
-            elif key == "weights":
-                words = words.replace("another weights", "other weights")
-            elif isinstance(values[0], dict):
-                words += f": {different_fields(*map(plain, values))}"
+            other, how = in_words(key, entry.facts[key], first.facts[key])
             advice = ADVICE.get(key, "start all ranks with the same options")
-            return f"{words}; {advice}"
+            return f"rank {rank} (on {entry.host}) has {other} than rank 0{how}; {advice}"
     return ""
+
+
+def in_words(key, value, rank_0s):
+    """What a rank has whose fact differs from that of rank 0, and how it differs: two texts."""
+    if key == "weights":
+        return "other weights", ""
+    if key == "dataset" and value["sha256"] != rank_0s["sha256"]:
+        name, rank_0s_name = value.get("name"), rank_0s.get("name")
+        if name == rank_0s_name:
+            return "other images or labels", ""
+        return "another data set", f": {name}, not {rank_0s_name}"
+    fields = isinstance(value, dict)
+    return f"another {key}", f": {different_fields(plain(value), plain(rank_0s))}" if fields else ""
 
 
 def notes(entries):

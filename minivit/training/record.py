@@ -32,7 +32,7 @@ class Record:
         self.directory.tidy()
         if self._rows is not None:
             self.directory.write_rows(self._rows)
-        if self._best_of_origin and self.directory.ours:
+        if self._best_of_origin:
             with self.directory.writing():
                 checkpoint.copy(self._best_of_origin, self.directory.best)
         self._rows = self._best_of_origin = None
@@ -88,7 +88,7 @@ class Record:
         self.best, self.best_epoch = best_of(position), position.get("best_epoch") or 0
         self.taken = position.get("taken") or 0
         self._take_rows(origin.rows())
-        if elsewhere:
+        if elsewhere and self.directory.ours:
             self._take_best(origin.best)
 
     def _take_rows(self, rows):

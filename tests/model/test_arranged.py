@@ -17,7 +17,7 @@ KINDS = {
     "every block": {"position": "every-block-shared"},
     "not square": {"image_size": (8, 16), "dropout": 0.5, "drop_path": 0.5},
     "hybrid": {"image_size": 32, "stem": "small-3"},
-    "relative": {"position": "relative"},  # such blocks stay as they are, and those with erf
+    "relative": {"position": "relative"},  # such blocks stay as they are, and so do those with erf
     "relu": {"gelu": "relu"},
 }
 

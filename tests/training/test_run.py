@@ -503,7 +503,7 @@ def test_a_batch_larger_than_all_images_takes_no_more_room_than_they(make):
     assert run.trainer.recipe.batch_size == len(run.training) == 18 and run.trainer.steps == 2
 
 
-def test_rows_of_the_old_run_are_written_once(make, monkeypatch):
+def test_rows_of_the_old_run_are_written_once(make):
     """A run that goes on may be stopped and trained on by its caller: its new rows stay."""
     started = make()
     started.train()
