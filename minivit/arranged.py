@@ -19,11 +19,13 @@ cache, so no backward. How much faster it is: docs/performance.md.
 """
 
 import threading
+from operator import is_not
 from typing import NamedTuple
 
 import numpy as np
 
-from .arrays.doors import explained
+from .arrays import tree
+from .arrays.doors import difference
 from .layers.attention import by_head
 from .layers.block import TransformerBlock
 from .layers.gelu import Gelu, inner
@@ -33,7 +35,6 @@ from .vit import ViT
 
 SMALL = 1e-20  # far from the smallest float32, as its reciprocal is from the largest
 WIDEST = 384  # a wider model spends too little time between its products
-ENOUGH = 3072  # tokens in one call for which it pays to arrange the weights first
 ONE_AT_A_TIME = threading.Lock()
 
 
@@ -50,36 +51,41 @@ class Weights(NamedTuple):
     fc2_bias: np.ndarray  # (D,)
 
 
-class Outputs:
-    """Like `inside.outputs`, for many calls with one model and its parameters as they are now.
+class Kept:
+    """A model's parameters arranged once, for many calls: as long as nobody can have changed them.
 
-    The weights are arranged at the first call, for all threads; in each process once.
+    That is so if they are the same arrays as in the last call, and read-only.
     """
 
     def __init__(self):
-        self.arranged = None
+        self.leaves, self.arranged = (), None
 
-    def __call__(self, model, params, images):
-        """images (B, H, W, C) -> logits (B, classes)."""
-        model.check(params, images)
-        with explained(params, lambda: model.init(None)):
-            with ONE_AT_A_TIME:
-                self.arranged = self.arranged or arranged(model, params)
-            return outputs(model, self.arranged, images)
+    def of(self, model, params):
+        """-> `arranged` of them; None where it does not pay, or they may change or do not fit."""
+        if not pays(model) or not isinstance(params, dict):
+            return None
+        leaves = [*tree.leaves(params)]
+        if not all(isinstance(leaf, np.ndarray) and not leaf.flags.writeable for leaf in leaves):
+            return None
+        with ONE_AT_A_TIME:
+            if len(leaves) != len(self.leaves) or any(map(is_not, leaves, self.leaves)):
+                fits = not difference(params, model.init(None))
+                self.leaves, self.arranged = leaves, arranged(model, params) if fits else None
+            return self.arranged
 
 
-def pays(model, images):
-    """Whether so many images of the model are predicted faster so."""
-    c = model.config
-    return type(model) is ViT and c.dim <= WIDEST and images * c.tokens >= ENOUGH
+def pays(model):
+    """Whether predictions of the model are faster so."""
+    return type(model) is ViT and model.config.dim <= WIDEST
 
 
 def arranged(model, params):
     """The parameters with `Weights` in the place of every transformer block's."""
-    return {
-        name: weights(model.parts[name], leaves) if is_block(model.parts[name]) else leaves
-        for name, leaves in params.items()
-    }
+    with np.errstate(over="ignore", invalid="ignore"):  # what predicts looks at the logits
+        return {
+            name: weights(model.parts[name], leaves) if is_block(model.parts[name]) else leaves
+            for name, leaves in params.items()
+        }
 
 
 def outputs(model, params, images):

@@ -143,7 +143,7 @@ def about_run(saved):
 
 
 def _weights(path, config, group, meta):
-    """The tree of float32 arrays whose names in the file begin with `group`.
+    """The tree of read-only float32 arrays whose names in the file begin with `group`.
 
     meta: what the file said, by which the model was chosen; it must still say the same.
     """
@@ -154,7 +154,8 @@ def _weights(path, config, group, meta):
     arrays, now = checkpoint.load(path, expected, group)
     if now != meta:
         raise CheckpointError(f"{path} has changed while it was read; try again.")
-    return tree.unwalk((name.removeprefix(group), arrays[name]) for name in expected)
+    leaves = ((name.removeprefix(group), arrays[name]) for name in expected)
+    return tree.read_only(tree.unwalk(leaves))
 
 
 def _expected(config, group):

@@ -6,31 +6,26 @@ from functools import cached_property
 
 import numpy as np
 
-from . import arranged, inside, model_file
+from . import inside, model_file
 from .config import Config
-from .costs import flops
 from .data import image_files
-from .data.normalise import normalise, on_byte_scale
 from .errors import ConfigError
 from .models import model_of
-from .parallel import crew
-from .parallel.cuts import prediction_cuts
-from .parallel.tree_sum import in_order
+from .over_images import OverImages
 from .parallel.workers import Workers
-
-MANY_FLOPS = 1e8  # 1 ms of a core: with less, the threads of the matrix library only wait
 
 
 @dataclass(frozen=True)
 class Trained:
     """A trained model with all that it takes to use it.
 
-    config, params: the model's sizes and its weights (a tree of float32 arrays); classes: a name
-    for each of the model's outputs, () if they are not classes or have no names; mean, std: (C,),
-    the training images' own, in 0..1, by which pictures are normalised; objective: what it was
-    trained for; about: what is known of it, such as the data set and the test metrics (see
-    `model_file.about_run`); crop: the share of an image file's shorter side that the model sees.
-    Raises ConfigError if these do not go together.
+    config, params: the model's sizes and its weights (a tree of float32 arrays; predictions are
+    faster if these are read-only, as from `load`); classes: a name for each of the model's outputs,
+    () if they are not classes or have no names; mean, std: (C,), the training images' own, in 0..1,
+    by which pictures are normalised; objective: what it was trained for; about: what is known of
+    it, such as the data set and the test metrics (see `model_file.about_run`); crop: the share of
+    an image file's shorter side that the model sees. Raises ConfigError if these do not go
+    together.
 
     After `python train.py --dataset shapes --preset smoke`:
 
@@ -73,13 +68,19 @@ class Trained:
         """The model; `trained.model.forward(trained.params, x)` is its forward pass."""
         return model_of(self.config)
 
+    @cached_property
+    def _over_images(self):
+        """Calls a function of the model, such as those of `inside`, for the images of a call."""
+        return OverImages(self.model, self.params, self.mean, self.std)
+
     def predict(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """Images (B, H, W, C), uint8 or floats in 0..1 -> probabilities (B, classes) float32.
 
         For a regression: numbers (B, K), in the targets' units. For labels that are each yes or no:
         the probability of each. `objective.targets` has the names. Runs on `workers` threads, by
         default one a core; what is too little for several is left to the matrix library's threads.
-        The last bits depend on the number of images. Raises ConfigError for those of another size.
+        The last bits depend on the number of images and the kind of workers. Raises ConfigError for
+        images of another size.
 
         For many calls, give a `Workers` inside its `with`. Its workers may be processes, which are
         faster for a small model; they have the weights as these were at their first call.
@@ -88,7 +89,7 @@ class Trained:
 
     def outputs(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """The same as logits (B, classes) float32, what the model gives."""
-        return self._map(inside.outputs, images, workers)
+        return self._over_images(inside.outputs, images, workers)
 
     def features(
         self, images: np.ndarray, block: int | None = None, workers: int | Workers | None = None
@@ -109,7 +110,7 @@ class Trained:
         >>> tokens.shape == (5, trained.config.tokens, trained.config.dim)
         True
         """
-        return self._map(inside.features, images, workers, block)
+        return self._over_images(inside.features, images, workers, block)
 
     def attention(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """The weights of all attention, (B, depth, heads, T queries, T keys) float32.
@@ -127,48 +128,14 @@ class Trained:
         >>> bool(abs(weights.sum(axis=-1) - 1).max() < 1e-5)
         True
         """
-        return self._map(inside.attention, images, workers)
+        return self._over_images(inside.attention, images, workers)
 
     def summaries(self, images: np.ndarray, workers: int | Workers | None = None) -> np.ndarray:
         """Of every block the class token, if there is one, and the mean of the patches.
 
         (B, depth, 1 or 2, D) float32, before the last norm. Raises ConfigError as `predict` does.
         """
-        return self._map(inside.summaries, images, workers)
-
-    def _map(self, function, images, workers, *args):
-        """function(model, params, normalised images, *args) -> (b, ...), of all images.
-
-        A worker takes a micro-batch of images at once, with one thread of the matrix library. What
-        cannot be divided among workers is left to all of the library's threads, if it is work
-        enough for them; their number may then change the last bits.
-        """
-        images, shape = on_byte_scale(images), self.config.image_shape
-        if images.ndim != 4 or images.shape[1:] != shape:
-            raise ConfigError(f"the model takes images (B, {str(shape)[1:]}; got {images.shape}")
-        if not len(images):  # as for one image, without that image
-            return self._map(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
-        if function is inside.outputs and arranged.pays(self.model, len(images)):
-            function = arranged.Outputs()
-        processes = getattr(workers, "processes", None) is not None
-        cuts = prediction_cuts(len(images), self.config.tokens, processes)
-        if len(cuts) == 1:
-            free = workers is None or isinstance(workers, Workers)
-            many = free and len(images) * flops(self.config) > MANY_FLOPS
-            chosen = Workers(1, one_blas_thread=not many)
-        else:
-            chosen = crew.of_library(workers)
-        with chosen as workers:
-            parts = workers.run_tasks(len(cuts), self._share, cuts, function, images, *args)
-        return np.concatenate(in_order(parts))
-
-    def _share(self, indices, cuts, function, images, *args):
-        """One worker's share of `_map` -> [(index of the micro-batch, function's result), ...]."""
-        results = []
-        for index in indices:
-            x = normalise(images[slice(*cuts[index])], self.mean, self.std)
-            results.append((index, function(self.model, self.params, x, *args)))
-        return results
+        return self._over_images(inside.summaries, images, workers)
 
     def read(self, *files: str | os.PathLike) -> np.ndarray:
         """Image files -> (B, H, W, C) uint8, resized as the model was trained, for `predict`.
@@ -193,8 +160,9 @@ def load(path: str | os.PathLike) -> Trained:
     """The trained model of a run (its directory: the last epoch's weights), or of a file.
 
     path: a run's directory, one of its checkpoints, or a weights-only file. Where a run kept a
-    running mean of the weights, which is then what it tested, that is taken. Raises CheckpointError
-    if there is none, or one that is damaged.
+    running mean of the weights, which is then what it tested, that is taken. The arrays are
+    read-only; what is to change is a copy. Raises CheckpointError if there is none, or one that is
+    damaged.
     """
     with model_file.one_sentence(path):
         return Trained(**model_file.read(path))

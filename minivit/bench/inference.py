@@ -24,16 +24,18 @@ INFERENCE_SIZES = SIZES | {
 class Predictor:
     """A model of a `Size` with random weights, and a batch of random images.
 
-    workers: as in `Trained.predict`.
+    workers: as in `Trained.predict`; plain: with weights that may change, from which nothing is
+    arranged (see `arranged`), or else as `load` gives them.
     """
 
-    def __init__(self, size, workers=None):
+    def __init__(self, size, workers=None, plain=False):
         c, rng, self.workers = size.config, np.random.default_rng(0), workers
         mean, std = (np.full(c.channels, value, np.float32) for value in (0.5, 0.25))
         objective = Classification(c.classes)
         self.trained = Trained(c, {}, (), mean, std, objective)
         params = self.trained.model.init(rng)
-        self.trained.params.update(tree.map(lambda leaf: leaf.astype(np.float32), params))
+        params = tree.map(lambda leaf: leaf.astype(np.float32), params)
+        self.trained.params.update(params if plain else tree.read_only(params))
         shape = (size.batch, *c.image_shape)
         self.images = rng.integers(0, 256, shape, np.uint8)
 
@@ -53,7 +55,11 @@ class Predictor:
 
 @dataclass(frozen=True)
 class Speed:
-    """What was measured of one size. medians: from `step.compare`, {side: {"batch", "one": s}}."""
+    """What was measured of one size.
+
+    medians: from `step.compare`, {side: {"batch", "one": seconds}}; the sides are "ours", "plain"
+    where that is something else, and "torch" if it is the opponent.
+    """
 
     size: Size
     medians: dict
@@ -66,20 +72,22 @@ class Speed:
         """Milliseconds for one image; None for a side that was not measured."""
         return 1e3 * self.medians[side]["one"] if side in self.medians else None
 
-    def ratio(self, work):
-        """How many times as fast as the opponent "batch" or "one" is; None without one."""
-        if "torch" not in self.medians:
+    def ratio(self, work, side="ours"):
+        """How many times as fast as PyTorch "batch" or "one" is; None where one is missing."""
+        if "torch" not in self.medians or side not in self.medians:
             return None
-        return self.medians["torch"][work] / self.medians["ours"][work]
+        return self.medians["torch"][work] / self.medians[side][work]
 
     def row(self):
         """The entry of this size in the JSON of `bench --inference --json`."""
         return {
             "batch": self.size.batch,
             "images_per_second": self.rate(),
+            "plain_images_per_second": self.rate("plain"),
             "torch_images_per_second": self.rate("torch"),
             "ratio": self.ratio("batch"),
             "latency_ms": self.latency(),
+            "plain_latency_ms": self.latency("plain"),
             "torch_latency_ms": self.latency("torch"),
             "latency_ratio": self.ratio("one"),
         }

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
+from .. import arranged
 from ..parallel import blas
 from ..parallel.workers import Workers
 from . import inference, machine, memory, peak, step
@@ -90,5 +91,8 @@ def speed(setup, size):
 
         opponent = InferenceOpponent(size)
     with Workers(setup.threads) as workers:
-        ours = inference.Predictor(size, workers)
-        return inference.Speed(size, step.compare(ours, opponent, setup.runs, setup.seconds))
+        ours, plain = inference.Predictor(size, workers), None
+        if arranged.pays(ours.trained.model):
+            plain = inference.Predictor(size, workers, plain=True)
+        medians = step.compare(ours, opponent, setup.runs, setup.seconds, plain)
+    return inference.Speed(size, medians)

@@ -9,7 +9,8 @@ SPEED = "{:<8}{:>6}{:>12}{:>11}{:>8}  |{:>11}{:>11}{:>8}"
 SPEED_ALONE = "{0:<8}{1:>6}{2:>12}  |{5:>11}"
 SPEED_NOTES = """\
 Ours is minivit.load(...).outputs(images, workers), as predict and shift call
-it: it takes bytes and normalises them"""
+it: it takes bytes and normalises them
+plain: the layers as they are read and trained, from weights that may change"""
 SPEED_FAIRNESS = """\
 PyTorch's takes prepared float images, in inference_mode. Turns alternate;
 ratio: how many times as fast ours is"""
@@ -131,12 +132,18 @@ def speeds_head(against):
 
 
 def speed_text(name, speed):
-    """The line of the `inference.Speed` of size `name`."""
-    cells = [name, str(speed.size.batch)]
+    """The lines of the `inference.Speed` of size `name`: ours, and the plain layers."""
+    lines = [_speed(speed, "ours", name, str(speed.size.batch))]
+    lines += [_speed(speed, "plain", " plain", "")] if "plain" in speed.medians else []
+    return "\n".join(lines)
+
+
+def _speed(speed, side, *cells):
+    """The line of one side, beside PyTorch if that was measured. cells: its first two."""
     for work, value, form in (("batch", speed.rate, ",.1f"), ("one", speed.latency, ",.2f")):
-        theirs, ratio = value("torch"), speed.ratio(work)
-        cells += [format(value(), form)]
-        cells += [format(theirs, form), f"{ratio:.2f}"] if theirs else ["", ""]
+        theirs, ratio = value("torch"), speed.ratio(work, side)
+        cells += (format(value(side), form),)
+        cells += (format(theirs, form), f"{ratio:.2f}") if theirs else ("", "")
     return (SPEED if "torch" in speed.medians else SPEED_ALONE).format(*cells)
 
 

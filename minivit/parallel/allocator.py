@@ -6,12 +6,14 @@ next step: a small model spends half of its time on that. With these settings th
 the blocks and uses the same pages again.
 """
 
+import functools
 import sys
 
 # From glibc's malloc.h: names of settings for mallopt(3).
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8
 
 
+@functools.cache  # once in a process, and in those forked from it
 def keep_freed_memory():
     """Ask the C library to keep freed memory, in the whole process -> whether it will.
 

@@ -77,7 +77,7 @@ def read(path, image_size=None, classes=None, heads=None, mean=None, std=None, p
     report.fill(config, order, made, found, said)
     trained = Trained(
         config=config,
-        params=tree.unwalk((name, params[name]) for name in order),
+        params=tree.read_only(tree.unwalk((name, params[name]) for name in order)),
         classes=tuple(names),
         mean=_channels(values["mean"], "mean", config, said),
         std=_channels(values["std"], "std", config, said),

@@ -6,7 +6,7 @@ from argparse import Namespace
 import numpy as np
 import pytest
 
-from minivit import Config, ConfigError
+from minivit import Config, ConfigError, arranged
 from minivit.__main__ import main as minivit
 from minivit.bench import inference, machine, table
 from minivit.bench.inference import INFERENCE_SIZES, Predictor, Speed
@@ -18,8 +18,8 @@ from minivit.parallel.workers import Workers
 
 TINY = Size(Config(image_size=8, dim=32, depth=2, heads=2, mlp_dim=64), 8)
 ROW = [
-    *("batch", "images_per_second", "torch_images_per_second", "ratio"),
-    *("latency_ms", "torch_latency_ms", "latency_ratio"),
+    *("batch", "images_per_second", "plain_images_per_second", "torch_images_per_second", "ratio"),
+    *("latency_ms", "plain_latency_ms", "torch_latency_ms", "latency_ratio"),
 ]
 
 
@@ -53,15 +53,28 @@ def test_it_times_what_users_call_on_a_batch_and_on_one_image(monkeypatch):
 
 
 def test_rates_and_ratios():
-    speed = Speed(TINY, {"ours": {"batch": 0.5, "one": 0.1}, "torch": {"batch": 1.0, "one": 0.05}})
+    medians = {"ours": {"batch": 0.5, "one": 0.1}, "torch": {"batch": 1.0, "one": 0.05}}
+    speed = Speed(TINY, medians | {"plain": {"batch": 0.8, "one": 0.2}})
     row = speed.row()
     assert list(row) == ROW
     assert row["images_per_second"] == 16 and row["torch_images_per_second"] == 8
     assert row["latency_ms"] == 100 and row["torch_latency_ms"] == 50
+    assert row["plain_images_per_second"] == 10 and row["plain_latency_ms"] == 200
     assert row["ratio"] == 2 and row["latency_ratio"] == 0.5
     assert table.speed_text("T", speed).split() == [
-        *("T", "8", "16.0", "8.0", "2.00", "|", "100.00", "50.00", "0.50")
+        *("T", "8", "16.0", "8.0", "2.00", "|", "100.00", "50.00", "0.50"),
+        *("plain", "10.0", "8.0", "1.25", "|", "200.00", "50.00", "0.25"),
     ]
+    assert table.speed_text("T", Speed(TINY, medians)).count("\n") == 0
+
+
+def test_the_plain_side_is_plain(monkeypatch):
+    arrangements, plain = [], arranged.outputs
+    monkeypatch.setattr(arranged, "outputs", lambda *a: arrangements.append(1) or plain(*a))
+    Predictor(TINY, 1, plain=True).turn(least=1e-9)
+    assert not arrangements
+    Predictor(TINY, 1).turn(least=1e-9)
+    assert arrangements
 
 
 def test_table_fits_the_page(capsys):
@@ -71,7 +84,7 @@ def test_table_fits_the_page(capsys):
     kind = machine.describe(Workers(), np)["worker_kind"]
     assert any(line.startswith(f"workers      {kind}: ") for line in lines)
     (line,) = [line for line in lines if line.startswith("T ")]
-    assert len(line.split()) == 5
+    assert len(line.split()) == 5 and any(line.startswith(" plain ") for line in lines)
     most = Speed(TINY, {side: {"batch": 8e-5, "one": 9.9999} for side in ("ours", "torch")})
     assert len(table.speed_text("Ti/16", most)) <= 80
 

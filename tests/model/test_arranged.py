@@ -1,12 +1,16 @@
 """Prediction from arranged weights is the plain forward pass, up to rounding."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from random_models import random_trained
 
-from minivit import Config, ViT, arranged
+import minivit
+from minivit import arranged
 from minivit.arrays import tree
 from minivit.errors import ConfigError
+from minivit.parallel.workers import Workers
 
 SIZES = {"image_size": 16, "patch_size": 4, "dim": 24, "depth": 3, "heads": 4, "mlp_dim": 40}
 KINDS = {
@@ -77,33 +81,77 @@ def test_what_is_no_number_stays_so():
     assert np.isnan(logits[1]).all() and np.isfinite(logits[[0, 2]]).all()
 
 
-def test_a_trained_model_takes_it_for_many_images(monkeypatch):
-    """Weights that were changed since are taken as they are; nothing of them is kept."""
-    trained = random_trained(**SIZES)
-    config, params, rng = trained.config, trained.params, np.random.default_rng(0)
-    images = rng.integers(0, 256, (arranged.ENOUGH // config.tokens + 1, 16, 16, 3), np.uint8)
-    used = []
-    plain = arranged.outputs
-    monkeypatch.setattr(arranged, "outputs", lambda *a: used.append(1) or plain(*a))
-    for _ in range(2):
-        many, few = trained.outputs(images, 2), trained.outputs(images[:5], 2)
-        assert used and trained.outputs(images, 1).tobytes() == many.tobytes()
-        np.testing.assert_allclose(many[:5], few, rtol=1e-3, atol=1e-4)
-        params["block0"]["norm1"]["gamma"] *= 2
-        used.clear()
-    trained.outputs(images[:5])
+@pytest.fixture
+def used(monkeypatch):
+    """The parameters that predictions of this process have taken, arranged."""
+    taken, plain = [], arranged.outputs
+    monkeypatch.setattr(arranged, "outputs", lambda *a: taken.append(a[1]) or plain(*a))
+    return taken
+
+
+def loaded(tmp_path, **options):
+    """A model as `load` gives it, and images for two workers."""
+    random_trained(**{**SIZES, **options}).save(tmp_path / "model.npz")
+    trained = minivit.load(tmp_path / "model.npz")
+    return trained, np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+
+
+def test_a_loaded_model_is_arranged_once(tmp_path, used):
+    trained, images = loaded(tmp_path)
+    many = trained.outputs(images, 2)
+    assert trained.outputs(images, 1).tobytes() == many.tobytes()
+    one = trained.outputs(images[:1])
+    assert all(params is used[0] for params in used)
+    plain = replace(trained, params=tree.map(np.copy, trained.params))
+    used.clear()
+    for images_, logits in ((images, many), (images[:1], one)):
+        np.testing.assert_allclose(plain.outputs(images_), logits, rtol=1e-3, atol=1e-4)
     assert not used
-    wide = ViT(Config(**{**SIZES, "dim": arranged.WIDEST + 4}))
-    assert not arranged.pays(wide, 10**6) and arranged.pays(trained.model, 10**6)
 
 
-def test_wrong_parameters_are_named_as_for_few_images():
-    trained = random_trained(**SIZES)
-    images = np.zeros((arranged.ENOUGH // trained.config.tokens + 1, 16, 16, 3), np.uint8)
+@pytest.mark.parametrize("processes", [False, True])
+def test_the_same_bits_in_workers_that_knew_the_model_before(tmp_path, processes):
+    trained, images = loaded(tmp_path)
+    with Workers(2, processes=processes) as workers:
+        trained.features(images, workers=workers)
+        first = trained.outputs(images, workers)
+        assert trained.outputs(images, workers).tobytes() == first.tobytes()
+    with Workers(1, processes=processes) as workers:
+        np.testing.assert_allclose(trained.outputs(images, workers), first, rtol=1e-3, atol=1e-4)
+
+
+def test_weights_that_may_have_changed_are_taken_as_they_are(tmp_path, used):
+    """Those of a loaded model are read-only, until somebody wants otherwise, or replaces them."""
+    trained, images = loaded(tmp_path)
+    before, block = trained.outputs(images), trained.params["block0"]
+    with pytest.raises(ValueError, match="read-only"):
+        block["norm1"]["gamma"] *= 2
+    block["norm1"]["gamma"] = 2 * block["norm1"]["gamma"]
+    used.clear()
+    replaced = trained.outputs(images)
+    assert not used and np.abs(replaced - before).max() > 0.01
+    tree.read_only(trained.params)
+    np.testing.assert_allclose(trained.outputs(images), replaced, rtol=1e-3, atol=1e-4)
+    assert used
+    fc1 = block["mlp"]["fc1"]["w"]
+    fc1.flags.writeable = True
+    fc1 *= 3
+    used.clear()
+    assert np.abs(trained.outputs(images) - replaced).max() > 0.01 and not used
+
+
+def test_a_wide_model_stays_as_it_is(tmp_path, used):
+    trained, images = loaded(tmp_path, dim=arranged.WIDEST + 4, mlp_dim=4, depth=1)
+    trained.outputs(images)
+    assert not used
+
+
+def test_wrong_parameters_are_named_as_in_the_plain_form(tmp_path):
+    trained, images = loaded(tmp_path)
     trained.params["block0"]["mlp"]["fc1"]["w"] = np.zeros((5, 5), np.float32)
     said = []
-    for some in (images, images[:2]):
-        with pytest.raises(ConfigError) as error:
-            trained.outputs(some, 1)
+    for params in (trained.params, tree.read_only(trained.params), [], {}):
+        with pytest.raises(ConfigError, match="these parameters are not of this model") as error:
+            replace(trained, params=params).outputs(images)
         said.append(str(error.value))
-    assert said[0] == said[1]
+    assert said[0] == said[1] and "fc1" in said[0]
