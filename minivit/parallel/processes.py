@@ -36,8 +36,8 @@ CHECK_SECONDS = 2.0  # a process that waits at a pipe checks this often whether 
 # A worker process ignores these: the parent decides what they mean.
 BLOCKED_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1
 PROCESS_GONE = (
-    "a worker process is gone, perhaps killed because memory ran out; fewer workers (taskset -c 0, "
-    "in training --threads 1), smaller images or a smaller --batch-size need less"
+    "a worker process is gone, perhaps killed because memory ran out; fewer workers (--threads 1, "
+    "or taskset -c 0), in training a smaller batch, need less"
 )
 
 
