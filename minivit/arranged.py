@@ -54,7 +54,8 @@ class Weights(NamedTuple):
 class Kept:
     """A model's parameters arranged once, for many calls: as long as nobody can have changed them.
 
-    That is so if they are the same arrays as in the last call, and read-only.
+    That is so if they are the same arrays as in the last call, and read-only. (Whoever makes one
+    writable, writes, and makes it read-only again between two calls, is not noticed.)
     """
 
     def __init__(self):
