@@ -18,8 +18,6 @@ The plain form is `TransformerBlock.forward`; the result is the same up to round
 cache, so no backward. How much faster it is: docs/performance.md.
 """
 
-import threading
-from operator import is_not
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +33,6 @@ from .vit import ViT
 
 SMALL = 1e-20  # far from the smallest float32, as its reciprocal is from the largest
 WIDEST = 384  # a wider model spends too little time between its products
-ONE_AT_A_TIME = threading.Lock()
 
 
 class Weights(NamedTuple):
@@ -54,25 +51,38 @@ class Weights(NamedTuple):
 class Kept:
     """A model's parameters arranged once, for many calls: as long as nobody can have changed them.
 
-    That is so if they are the same arrays as in the last call, and read-only. (Whoever makes one
-    writable, writes, and makes it read-only again between two calls, is not noticed.)
+    That is taken to be so if they are the same arrays as in the last call, and read-only. Not noticed
+    is who makes one writable, writes and locks it again between two calls, or writes on the memory
+    of which it is a read-only view.
     """
 
     def __init__(self):
-        self.leaves, self.arranged = (), None
+        self.last = (), None  # (name, leaf) pairs, and what was arranged from them
+
+    def __reduce__(self):
+        """A copy, or what is unpickled, begins anew."""
+        return Kept, ()
 
     def of(self, model, params):
-        """-> `arranged` of them; None where it does not pay, or they may change or do not fit."""
+        """-> `arranged` of them; None where it does not pay, or they may change or do not fit.
+
+        No lock: a process may be forked at any moment. Two threads may both arrange, alike.
+        """
         if not pays(model) or not isinstance(params, dict):
             return None
-        leaves = [*tree.leaves(params)]
-        if not all(isinstance(leaf, np.ndarray) and not leaf.flags.writeable for leaf in leaves):
+        pairs = [*tree.walk(params)]
+        if not all(isinstance(leaf, np.ndarray) and not leaf.flags.writeable for _, leaf in pairs):
+            self.last = (), None
             return None
-        with ONE_AT_A_TIME:
-            if len(leaves) != len(self.leaves) or any(map(is_not, leaves, self.leaves)):
-                fits = not difference(params, model.init(None))
-                self.leaves, self.arranged = leaves, arranged(model, params) if fits else None
-            return self.arranged
+        before, made = self.last
+        if len(pairs) != len(before) or any(
+            name != old or leaf is not was
+            for (name, leaf), (old, was) in zip(pairs, before, strict=True)
+        ):
+            fits = params.keys() <= model.parts.keys() and not difference(params, model.init(None))
+            made = arranged(model, params) if fits else None
+            self.last = pairs, made
+        return made
 
 
 def pays(model):

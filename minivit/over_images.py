@@ -37,9 +37,9 @@ class OverImages:
         if not len(images):  # as for one image, without that image
             return self(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
         processes = getattr(workers, "processes", None) is not None
-        if processes and function is inside.outputs:
-            self.kept.of(self.model, self.params)  # here, so that those that start now share it
         cuts = prediction_cuts(len(images), config.tokens, processes)
+        if len(cuts) > 1 and function is inside.outputs:
+            self.kept.of(self.model, self.params)  # once, before workers start: they share it
         if len(cuts) == 1:
             free = workers is None or isinstance(workers, Workers)
             many = free and len(images) * flops(config) > MANY_FLOPS

@@ -137,7 +137,12 @@ def test_weights_that_may_have_changed_are_taken_as_they_are(tmp_path, used):
     fc1.flags.writeable = True
     fc1 *= 3
     used.clear()
-    assert np.abs(trained.outputs(images) - replaced).max() > 0.01 and not used
+    tripled = trained.outputs(images)
+    assert np.abs(tripled - replaced).max() > 0.01 and not used
+    fc1.flags.writeable = False
+    np.testing.assert_allclose(trained.outputs(images), tripled, rtol=1e-3, atol=1e-4)
+    with pytest.raises(ConfigError, match="they have block2"):
+        replace(trained, config=replace(trained.config, depth=2)).outputs(images)
 
 
 def test_a_wide_model_stays_as_it_is(tmp_path, used):
