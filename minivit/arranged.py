@@ -51,9 +51,9 @@ class Weights(NamedTuple):
 class Kept:
     """A model's parameters arranged once, for many calls: as long as nobody can have changed them.
 
-    That is taken to be so if they are the same arrays as in the last call, and read-only. Not noticed
-    is who makes one writable, writes and locks it again between two calls, or writes on the memory
-    of which it is a read-only view.
+    That is taken to be so if they are the same arrays as in the last call, and read-only. Not
+    noticed is who makes one writable, writes and locks it again between two calls, or writes on
+    the memory of which it is a read-only view.
     """
 
     def __init__(self):
