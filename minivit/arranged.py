@@ -57,7 +57,7 @@ class Kept:
     """
 
     def __init__(self):
-        self.last = (), None  # (name, leaf) pairs, and what was arranged from them
+        self.last = {}, None  # the leaves by name, and what was arranged from them
 
     def __reduce__(self):
         """A copy, or what is unpickled, begins anew."""
@@ -66,22 +66,20 @@ class Kept:
     def of(self, model, params):
         """-> `arranged` of them; None where it does not pay, or they may change or do not fit.
 
-        No lock: a process may be forked at any moment. Two threads may both arrange, alike.
+        Where it is None the caller takes the plain form. No lock: a process may be forked at any
+        moment. Two threads may both arrange, alike.
         """
         if not pays(model) or not isinstance(params, dict):
             return None
-        pairs = [*tree.walk(params)]
-        if not all(isinstance(leaf, np.ndarray) and not leaf.flags.writeable for _, leaf in pairs):
-            self.last = (), None
+        now = dict(tree.walk(params))
+        if not all(isinstance(x, np.ndarray) and not x.flags.writeable for x in now.values()):
+            self.last = {}, None
             return None
         before, made = self.last
-        if len(pairs) != len(before) or any(
-            name != old or leaf is not was
-            for (name, leaf), (old, was) in zip(pairs, before, strict=True)
-        ):
+        if now.keys() != before.keys() or any(now[name] is not before[name] for name in now):
             fits = params.keys() <= model.parts.keys() and not difference(params, model.init(None))
             made = arranged(model, params) if fits else None
-            self.last = pairs, made
+            self.last = now, made
         return made
 
 
@@ -92,7 +90,7 @@ def pays(model):
 
 def arranged(model, params):
     """The parameters with `Weights` in the place of every transformer block's."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what predicts looks at the logits
+    with np.errstate(over="ignore", invalid="ignore"):  # the logits show it
         return {
             name: weights(model.parts[name], leaves) if is_block(model.parts[name]) else leaves
             for name, leaves in params.items()

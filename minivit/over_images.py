@@ -29,7 +29,11 @@ class OverImages:
         self.kept = arranged.Kept()
 
     def __call__(self, function, images, workers, *args):
-        """images (B, H, W, C), uint8 or floats in 0..1. Raises ConfigError for any others."""
+        """images (B, H, W, C), uint8 or floats in 0..1 -> (B, ...). Raises ConfigError for others.
+
+        workers: as in `Trained.predict`. `inside.outputs` is computed from arranged weights where
+        `arranged.Kept` has them.
+        """
         images, config = on_byte_scale(images), self.model.config
         shape = config.image_shape
         if images.ndim != 4 or images.shape[1:] != shape:
@@ -38,14 +42,14 @@ class OverImages:
             return self(function, np.zeros((1, *shape), np.uint8), 1, *args)[:0]
         processes = getattr(workers, "processes", None) is not None
         cuts = prediction_cuts(len(images), config.tokens, processes)
-        if len(cuts) > 1 and function is inside.outputs:
-            self.kept.of(self.model, self.params)  # once, before workers start: they share it
         if len(cuts) == 1:
             free = workers is None or isinstance(workers, Workers)
             many = free and len(images) * flops(config) > MANY_FLOPS
             chosen = Workers(1, one_blas_thread=not many)
         else:
             chosen = crew.of_library(workers)
+            if function is inside.outputs:
+                self.kept.of(self.model, self.params)  # once, before workers start: they share it
         with chosen as workers:
             parts = workers.run_tasks(len(cuts), self.share, cuts, function, images, *args)
         return np.concatenate(in_order(parts))

@@ -161,8 +161,8 @@ def load(path: str | os.PathLike) -> Trained:
 
     path: a run's directory, one of its checkpoints, or a weights-only file. Where a run kept a
     running mean of the weights, which is then what it tested, that is taken. The arrays are
-    read-only; what is to change is a copy. Raises CheckpointError if there is none, or one that is
-    damaged.
+    read-only: change a copy, `tree.map(np.copy, trained.params)`. Raises CheckpointError if there
+    is none, or one that is damaged.
     """
     with model_file.one_sentence(path):
         return Trained(**model_file.read(path))
